@@ -1,0 +1,31 @@
+/** Import rules of the trust zones (ARCHITECTURE.md, Zones): the folder says who has to trust the code. */
+const rule = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to })
+const src = zone => `^${zone}/src`
+const test = '[.]test[.]ts$'
+
+module.exports = {
+  forbidden: [
+    rule('no-circular', 'A cycle hides which module is the lower one.', {}, { circular: true }),
+    rule('verify-is-pure', 'verify runs in Node, in browsers and inside the enclave: no node:*, nothing of ours.',
+      { path: src('verify'), pathNot: test }, { pathNot: ['^verify/', 'node_modules/@noble/'] }),
+    rule('enclave-imports-verify-only', 'Everything the enclave imports is measured: verify, its engine, node:*.',
+      { path: src('enclave'), pathNot: test }, { dependencyTypesNot: ['core'], pathNot: ['^enclave/', '^verify/src/', 'node_modules/onnxruntime-', 'node_modules/@noble/'] }),
+    rule('host-never-imports-enclave', 'The host sees only the built image.', { path: src('host'), pathNot: test }, { path: ['^enclave/', '^sdk/', '^cli/'] }),
+    rule('sdk-is-browser-safe', 'The SDK runs in browsers.', { path: src('sdk'), pathNot: test },
+      { path: ['^host/', '^enclave/', '^cli/'] }),
+    rule('sdk-no-node', 'The SDK runs in browsers.', { path: src('sdk'), pathNot: test }, { dependencyTypes: ['core'] }),
+    rule('cli-loads-host-lazily', 'A client that never runs a node must not need the host.', { path: src('cli') },
+      { path: '^host/', dependencyTypesNot: ['dynamic-import'] }),
+    rule('contracts-import-nothing', 'The ABI package is data.', { path: '^contracts/src' }, { pathNot: '^contracts/' }),
+    rule('not-to-unresolvable', 'An import that does not resolve.', {}, { couldNotResolve: true }),
+    rule('no-undeclared', 'Every package used is declared by the workspace that uses it.', { pathNot: [test, '^(test|bench|models)/'] },
+      { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] }),
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    combinedDependencies: true,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(/dist/|^contracts/(out|cache|test)/)' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'], extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'] },
+  },
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @notice Facts that the enclave signs about one answer: docs/protocol.md, Receipt. EIP-712 typed data.
+struct Receipt {
+    uint16 version;
+    bytes32 requestId;
+    bytes32 releaseId;
+    bytes32 configHash;
+    bytes32 artifact;
+    bytes32 inputHash;
+    bytes32 outputHash;
+    bytes32 parametersHash;
+    bytes32 usageHash;
+    uint8 status;
+    uint64 sequence;
+    uint64 anchorNumber;
+    bytes32 anchorHash;
+    bytes32 parentsRoot;
+    bytes32 extensionsRoot;
+}
+
+/// @title Attested enclave keys, and the verifying contract of every receipt
+interface IEnclaveRegistry {
+    /// @notice The keys that the evidence's user data binds; zero for a key that the image does not have.
+    struct Identity {
+        address receiptKey;
+        bytes32 tlsKeyHash;
+        bytes32 hpkeKey;
+    }
+
+    /// @notice The configuration that the evidence's user data binds, for this chain and this registry.
+    struct Config {
+        address operator;
+        bytes32 releaseId;
+        uint32 maxInput;
+        uint32 maxOutput;
+    }
+
+    /// @param operator who is paid for this key's answers; bound by the evidence, never by the caller
+    /// @param evidenceTime the evidence's own time, seconds
+    /// @param expiresAt evidenceTime + KEY_LIFETIME
+    struct Key {
+        address operator;
+        uint40 evidenceTime;
+        uint40 expiresAt;
+        uint8 kind;
+        bool revoked;
+        uint8 assurance;
+        bytes32 releaseId;
+        bytes32 configHash;
+        address publisher;
+    }
+
+    event VerifierAdded(uint8 indexed kind, address verifier);
+    event KeyRegistered(
+        address indexed receiptKey, address indexed operator, bytes32 indexed releaseId, uint8 kind, uint40 expiresAt
+    );
+    event KeyRevoked(address indexed receiptKey, address by);
+
+    error UnknownKind(uint8 kind);
+    error VerifierExists(uint8 kind);
+    error UserDataMismatch(bytes32 expected, bytes32 actual);
+    error NonceMismatch(bytes32 expected, bytes32 actual);
+    error AnchorUnavailable(uint64 blockNumber);
+    error MeasurementNotListed(bytes32 releaseId, uint8 kind, bytes32 digest);
+    error EvidenceTooOld(uint64 timestamp);
+    error EvidenceFromFuture(uint64 timestamp);
+    error KeyAlreadyRegistered(address receiptKey);
+    error UnknownKey(address receiptKey);
+    error ExpiredKey(address receiptKey, uint40 expiresAt);
+    error RevokedKey(address receiptKey);
+    error NotKeyOperator(address caller, address operator);
+    error ReceiptReleaseMismatch(bytes32 expected, bytes32 actual);
+    error ReceiptConfigMismatch(bytes32 expected, bytes32 actual);
+    error UnsupportedReceipt(uint16 version, bytes32 parentsRoot, bytes32 extensionsRoot);
+    error ReceiptReleaseRevoked(bytes32 releaseId);
+
+    /// @notice Registers an enclave's receipt key for KEY_LIFETIME from the evidence's time. Anyone may send it; the
+    /// operator is the one that the evidence binds.
+    /// @param anchorNumber a recent block, whose hash is the evidence's nonce
+    function register(
+        uint8 kind,
+        bytes calldata evidence,
+        bytes calldata hints,
+        Identity calldata identity,
+        Config calldata config,
+        uint64 anchorNumber
+    ) external;
+
+    /// @notice Revokes a key for ever; only its operator may.
+    function revokeKey(address receiptKey) external;
+
+    function keyOf(address receiptKey) external view returns (Key memory);
+
+    /// @notice EIP-712 digest of a receipt: its id.
+    function hashReceipt(Receipt calldata receipt) external view returns (bytes32);
+
+    /// @notice Reverts unless the receipt is signed by a registered key that is neither expired nor revoked, of a
+    /// release that is not revoked, and agrees with what the key was attested with.
+    function checkReceipt(Receipt calldata receipt, bytes calldata signature)
+        external
+        view
+        returns (address receiptKey, Key memory key);
+}

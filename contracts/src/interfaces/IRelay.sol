@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Receipt} from "./IEnclaveRegistry.sol";
+
+/// @title Relay: a contract asks, an enclave answers, the chain checks
+/// @notice `request` stores one commitment; its fields travel in the event and come back as calldata. `fulfil`
+/// checks a receipt against the commitment, pays the operator bound to the key, and calls back. Exactly once.
+/// @dev Inputs are public. What the chain checks is the receipt: what the assurance proves is in SECURITY.md.
+interface IRelay {
+    /// @param artifact SHA-256 of the model
+    /// @param feeToken zero for the chain's own coin
+    /// @param fee paid for an ok answer, in feeToken
+    /// @param maxOutput longest output accepted, bytes
+    /// @param callbackGas gas guaranteed to the callback
+    /// @param maxGasPrice cap of the gas price that is reimbursed, wei
+    /// @param deadline seconds, absolute
+    /// @param assurance exactly what is required (1 simulated, 2 tee)
+    /// @param maxEvidenceAge oldest evidence accepted at fulfilment, seconds
+    /// @param releases accepted release ids
+    /// @param publishers accepted publishers; releases and publishers together must not be empty
+    struct Params {
+        bytes32 artifact;
+        address feeToken;
+        uint128 fee;
+        uint32 maxOutput;
+        uint32 callbackGas;
+        uint64 maxGasPrice;
+        uint64 deadline;
+        uint8 assurance;
+        uint32 maxEvidenceAge;
+        bytes32[] releases;
+        address[] publishers;
+    }
+
+    /// @notice What the commitment covers.
+    struct Request {
+        address consumer;
+        uint64 nonce;
+        uint64 blockNumber;
+        uint64 timestamp;
+        bytes32 inputHash;
+        Params params;
+    }
+
+    event Requested(bytes32 indexed id, bytes32 indexed artifact, address indexed consumer, Request request, bytes input);
+    event Fulfilled(
+        bytes32 indexed id,
+        address indexed operator,
+        address indexed receiptKey,
+        bytes32 receiptId,
+        uint8 status,
+        bool callbackOk,
+        uint256 paid,
+        uint256 gasPaid
+    );
+    event Expired(bytes32 indexed id, address indexed assigned, uint256 slashed);
+    event Declined(bytes32 indexed id, address indexed operator);
+    event Withdrawn(address indexed account, address indexed token, address to, uint256 amount);
+
+    error EmptyPolicy();
+    error PolicyTooLong(uint256 entries, uint256 max);
+    error UnknownAssurance(uint8 assurance);
+    error UnknownArtifact(bytes32 artifact, address token);
+    error InputTooLarge(uint256 size, uint256 max);
+    error OutputLimit(uint256 asked, uint256 max);
+    error FeeTooLow(uint256 fee, uint256 min);
+    error CallbackGasOutOfRange(uint256 gas, uint256 min, uint256 max);
+    error DeadlineOutOfRange(uint256 deadline, uint256 min, uint256 max);
+    error GasPriceTooLow(uint256 cap, uint256 baseFee);
+    error WrongPayment(uint256 sent, uint256 expected);
+    error TokenShortfall(address token, uint256 received, uint256 expected);
+    error StakeCoverExhausted(uint256 open, uint256 max);
+    error UnknownRequest(bytes32 id);
+    error DeadlinePassed(bytes32 id, uint64 deadline);
+    error DeadlineNotReached(bytes32 id, uint64 deadline);
+    error SameBlock(bytes32 id);
+    error ReceiptMismatch(bytes32 field);
+    error ReleaseNotAccepted(bytes32 releaseId, address publisher);
+    error AssuranceMismatch(uint8 required, uint8 actual);
+    error EvidenceTooOld(uint40 evidenceTime, uint32 maxAge);
+    error OutputMismatch();
+    error OutputTooLong(uint256 size, uint256 max);
+    error NotAssigned(address operator, address assigned, uint256 until);
+    error OperatorNotEligible(address operator);
+    error CallbackGasShort(uint256 available, uint256 needed);
+    error AnchorUnavailable(uint64 blockNumber);
+    error NothingToWithdraw(address account, address token);
+    error TransferFailed(address to, uint256 amount);
+    error NotDeclinable(bytes32 id);
+
+    /// @notice Asks. msg.value is exactly quote(params): the gas deposit, and the fee when it is in the own coin.
+    /// An ERC-20 fee is taken from the caller's allowance. Refunds are credited to the caller.
+    function request(Params calldata params, bytes calldata input) external payable returns (bytes32 id);
+
+    /// @return value the exact msg.value for `request`
+    function quote(Params calldata params) external view returns (uint256 value);
+
+    /// @notice Answers. Anyone may send it; the operator bound to the receipt's key is paid fee and metered gas.
+    function fulfil(Request calldata request, Receipt calldata receipt, bytes calldata signature, bytes calldata output)
+        external;
+
+    /// @notice After the deadline: refunds the consumer in full and slashes the assigned operator if it was liable.
+    function expire(Request calldata request) external;
+
+    /// @notice While the base fee is above the request's cap, the assigned operator declines without penalty.
+    function decline(Request calldata request) external;
+
+    /// @notice Pays out the caller's balance to `to`; token zero is the chain's own coin.
+    function withdraw(address token, address to) external;
+
+    function balanceOf(address account, address token) external view returns (uint256);
+
+    /// @notice The commitment of an open request; zero when answered, expired or unknown.
+    function commitmentOf(bytes32 id) external view returns (bytes32);
+
+    function assignedOf(Request calldata request) external view returns (address operator, uint256 until);
+}
+
+/// @notice What a consumer implements; RelayConsumer does it for you.
+interface IRelayCallback {
+    /// @param status 0 ok; otherwise the output is a text that says why
+    function onAnswer(bytes32 id, uint8 status, bytes calldata output) external;
+}
