@@ -1,0 +1,187 @@
+/**
+ * Runs every test of the repository and ends with the line `N passed, N failed` alone.
+ *
+ *     node test/run.ts [--long] [--only NAME]
+ *
+ * Two lanes, one a core: the Solidity compiler and its tests beside everything that is TypeScript. A skipped test
+ * counts as a failure: what cannot be tested here must say so in a test of its own.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+type Counts = { passed: number; failed: number; detail: string }
+type Outcome = { code: number; output: string }
+type Step = { name: string; command: string[]; count: (outcome: Outcome) => Counts }
+
+const USAGE = 'usage: node test/run.ts [--long] [--only contracts|static|typescript]'
+const root = join(import.meta.dirname, '..')
+const scratch = mkdtempSync(join(tmpdir(), 'nacre-test-'))
+const vitestReport = join(scratch, 'vitest.json')
+const bin = (name: string): string => join(root, 'node_modules/.bin', name)
+const children = new Set<number>()
+
+const options = readOptions()
+const env = { ...process.env, ...(options.long ? { NACRE_LONG: '1', FOUNDRY_PROFILE: 'long' } : {}) }
+
+const lanes: Record<string, Step[]> = {
+  contracts: [
+    step('contracts: committed bytecode and ABI equal the source', [
+      process.execPath,
+      'contracts/scripts/build.ts',
+      '--check',
+    ]),
+    {
+      name: 'contracts: forge test',
+      command: [bin('forge'), 'test', '--root', 'contracts', '--json'],
+      count: countForge,
+    },
+    step('contracts: gas snapshots', [process.execPath, 'contracts/scripts/gas.ts', '--check']),
+    step('contracts: format', [bin('forge'), 'fmt', '--root', 'contracts', '--check']),
+  ],
+  static: [
+    step('format and lint', [join(root, 'node_modules/@biomejs/cli-linux-x64/biome'), 'check', '.']),
+    step('import rules', ['npm', 'run', '--silent', 'imports']),
+    step('types', ['npm', 'run', '--silent', 'types']),
+  ],
+  typescript: [
+    {
+      name: 'vitest',
+      command: [
+        bin('vitest'),
+        'run',
+        '--reporter=default',
+        '--reporter=json',
+        `--outputFile.json=${vitestReport}`,
+      ],
+      count: countVitest,
+    },
+  ],
+}
+
+process.on('SIGINT', stop)
+process.on('SIGTERM', stop)
+const started = Date.now()
+const wanted = (name: string): Step[] => (options.only && options.only !== name ? [] : (lanes[name] ?? []))
+const results = (
+  await Promise.all([runLane(wanted('contracts')), runLane([...wanted('static'), ...wanted('typescript')])])
+).flat()
+rmSync(scratch, { recursive: true, force: true })
+
+const total = results.reduce((sum, r) => ({ passed: sum.passed + r.passed, failed: sum.failed + r.failed }), {
+  passed: 0,
+  failed: 0,
+})
+process.stdout.write(`\nall tests in ${((Date.now() - started) / 1000).toFixed(0)} s\n`)
+process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`)
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0
+
+async function runLane(steps: Step[]): Promise<Counts[]> {
+  const counts: Counts[] = []
+  for (const s of steps) {
+    const began = Date.now()
+    const outcome = await run(s.command)
+    const c = s.count(outcome)
+    const seconds = ((Date.now() - began) / 1000).toFixed(1)
+    process.stdout.write(
+      `${c.failed > 0 ? 'FAIL' : 'ok  '} ${s.name} (${seconds} s) ${c.passed} passed, ${c.failed} failed\n`,
+    )
+    if (c.failed > 0) process.stdout.write(`${c.detail}\n`)
+    counts.push(c)
+  }
+  return counts
+}
+
+function run(command: string[]): Promise<Outcome> {
+  return new Promise(resolve => {
+    const [file = '', ...args] = command
+    const child = spawn(file, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    if (child.pid) children.add(child.pid)
+    let output = ''
+    child.stdout.on('data', chunk => {
+      output += chunk
+    })
+    child.stderr.on('data', chunk => {
+      output += chunk
+    })
+    child.on('error', error => resolve({ code: 127, output: `${file}: ${error.message}` }))
+    child.on('close', code => {
+      if (child.pid) children.delete(child.pid)
+      resolve({ code: code ?? 1, output })
+    })
+  })
+}
+
+/** A step that is one check: it passes when the command exits 0. */
+function step(name: string, command: string[]): Step {
+  return {
+    name,
+    command,
+    count: ({ code, output }) => ({ passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, detail: output }),
+  }
+}
+
+type ForgeResult = { status: 'Success' | 'Failure' | 'Skipped'; reason?: string | null }
+
+function countForge({ code, output }: Outcome): Counts {
+  const line = output.split('\n').find(l => l.startsWith('{'))
+  if (!line) return { passed: 0, failed: 1, detail: output }
+  const suites = JSON.parse(line) as Record<string, { test_results: Record<string, ForgeResult> }>
+  const tests = Object.entries(suites).flatMap(([suite, { test_results }]) =>
+    Object.entries(test_results).map(([name, result]) => ({ name: `${suite} ${name}`, ...result })),
+  )
+  const bad = tests.filter(t => t.status !== 'Success')
+  const detail = bad.map(t => `  ${t.name}: ${t.status} ${t.reason ?? ''}`).join('\n')
+  const silent = code !== 0 && bad.length === 0 ? 1 : 0
+  return {
+    passed: tests.length - bad.length,
+    failed: bad.length + silent,
+    detail: detail || output.slice(-4000),
+  }
+}
+
+type VitestReport = {
+  testResults: { name: string; status: string; message: string; assertionResults: { status: string }[] }[]
+}
+
+function countVitest({ code, output }: Outcome): Counts {
+  let report: VitestReport
+  try {
+    report = JSON.parse(readFileSync(vitestReport, 'utf8')) as VitestReport
+  } catch {
+    return { passed: 0, failed: 1, detail: output.slice(-8000) }
+  }
+  const all = report.testResults.flatMap(file => file.assertionResults)
+  const passed = all.filter(t => t.status === 'passed').length
+  const brokenFiles = report.testResults.filter(
+    f => f.status !== 'passed' && f.assertionResults.length === 0,
+  ).length
+  const silent = code !== 0 && passed === all.length && brokenFiles === 0 ? 1 : 0
+  return { passed, failed: all.length - passed + brokenFiles + silent, detail: output.slice(-12000) }
+}
+
+function readOptions(): { long: boolean; only?: string } {
+  try {
+    const { values } = parseArgs({
+      options: { long: { type: 'boolean' }, only: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    })
+    if (values.help) {
+      process.stdout.write(`${USAGE}\n`)
+      process.exit(0)
+    }
+    if (values.only && !['contracts', 'static', 'typescript'].includes(values.only))
+      throw new Error(`unknown part ${values.only}`)
+    return { long: values.long ?? false, ...(values.only ? { only: values.only } : {}) }
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n${USAGE}\n`)
+    process.exit(2)
+  }
+}
+
+function stop(): void {
+  for (const pid of children) process.kill(pid, 'SIGTERM')
+  rmSync(scratch, { recursive: true, force: true })
+  process.exit(130)
+}
