@@ -1,0 +1,59 @@
+/** Everything that can go wrong in a host service; docs/operating.md says what each means and how to recover. */
+export const ERROR_CODES = [
+  'CONFIG_INVALID',
+  'STATE_IN_USE',
+  'PORT_IN_USE',
+  'BINARY_MISSING',
+  'PROCESS_FAILED',
+  'DATABASE_UNAVAILABLE',
+  'MIGRATION_MISMATCH',
+  'GENESIS_MISMATCH',
+  'DEPLOYMENT_MISMATCH',
+  'REORG_TOO_DEEP',
+  'CHAIN_UNAVAILABLE',
+  'TRANSACTION_REVERTED',
+  'TRANSACTION_NOT_MINED',
+  'INSUFFICIENT_FUNDS',
+  'RELEASE_NOT_LISTED',
+  'EVIDENCE_REJECTED',
+  'ENCLAVE_UNAVAILABLE',
+  'ANSWER_INVALID',
+  'BAD_REQUEST',
+  'BODY_TOO_LARGE',
+  'NOT_FOUND',
+  'INTERNAL',
+] as const
+
+export type ErrorCode = (typeof ERROR_CODES)[number]
+
+export type ErrorOptions = { fix?: string; cause?: unknown }
+
+/** An error with a code from the closed union, and how to fix it. Thrown as one of the two classes below. */
+export class HostError extends Error {
+  readonly code: ErrorCode
+  readonly fix: string | undefined
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, { cause: options.cause })
+    this.code = code
+    this.fix = options.fix
+  }
+}
+
+/** Trying the same again later may work: a provider that is away, an enclave that restarts. */
+export class RetryableError extends HostError {
+  override readonly name = 'RetryableError'
+}
+
+/** Trying again gives the same result: a wrong configuration, another chain, a rejected answer. */
+export class FatalError extends HostError {
+  override readonly name = 'FatalError'
+}
+
+/** One line for a log or a person: code, message, how to fix it. */
+export function describeError(error: unknown): { code: ErrorCode; message: string; fix?: string } {
+  if (!(error instanceof HostError)) {
+    return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) }
+  }
+  return { code: error.code, message: error.message, ...(error.fix === undefined ? {} : { fix: error.fix }) }
+}

@@ -1,0 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RetryableError } from './errors.ts'
+
+export type RetryOptions = {
+  signal?: AbortSignal
+  /** First pause; doubles to `maxMs`, with jitter. */
+  minMs?: number
+  maxMs?: number
+  attempts?: number
+  onRetry?: (error: unknown, pauseMs: number) => void
+}
+
+/** Runs `work`, again after a growing pause while it throws RetryableError. Any other error ends it at once. */
+export async function retry<T>(work: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
+  const { signal, minMs = 100, maxMs = 5_000, attempts = Number.POSITIVE_INFINITY, onRetry } = options
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof RetryableError) || attempt >= attempts || signal?.aborted) throw error
+      const pauseMs = Math.min(maxMs, minMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2)
+      onRetry?.(error, pauseMs)
+      await sleep(pauseMs, undefined, signal ? { signal } : {}).catch(() => {
+        throw error
+      })
+    }
+  }
+}
