@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IEvidenceVerifier} from "./IEvidenceVerifier.sol";
+
 /// @notice Facts that the enclave signs about one answer: docs/protocol.md, Receipt. EIP-712 typed data.
 struct Receipt {
     uint16 version;
@@ -21,6 +23,8 @@ struct Receipt {
 }
 
 /// @title Attested enclave keys, and the verifying contract of every receipt
+/// @notice Immutable, and it holds no funds. Its owner, a timelock, can add verifiers of further TEE kinds and nothing
+/// else: none can be replaced or removed. A key is registered once; after KEY_LIFETIME the enclave makes another.
 interface IEnclaveRegistry {
     /// @notice The keys that the evidence's user data binds; zero for a key that the image does not have.
     struct Identity {
@@ -38,8 +42,10 @@ interface IEnclaveRegistry {
     }
 
     /// @param operator who is paid for this key's answers; bound by the evidence, never by the caller
-    /// @param evidenceTime the evidence's own time, seconds
-    /// @param expiresAt evidenceTime + KEY_LIFETIME
+    /// @param evidenceTime the evidence's own time, seconds; the block's time where the evidence is ahead of it
+    /// @param expiresAt evidenceTime + KEY_LIFETIME; from then on the key is refused
+    /// @param kind TEE kind, of the verifier that the evidence satisfied
+    /// @param assurance 1 simulated, 2 tee
     struct Key {
         address operator;
         uint40 evidenceTime;
@@ -58,8 +64,11 @@ interface IEnclaveRegistry {
     );
     event KeyRevoked(address indexed receiptKey, address by);
 
+    error NotOwner(address caller);
     error UnknownKind(uint8 kind);
     error VerifierExists(uint8 kind);
+    error WrongAssurance(uint8 kind, uint8 assurance);
+    error ZeroIdentity(address receiptKey, address operator);
     error UserDataMismatch(bytes32 expected, bytes32 actual);
     error NonceMismatch(bytes32 expected, bytes32 actual);
     error AnchorUnavailable(uint64 blockNumber);
@@ -76,8 +85,16 @@ interface IEnclaveRegistry {
     error UnsupportedReceipt(uint16 version, bytes32 parentsRoot, bytes32 extensionsRoot);
     error ReceiptReleaseRevoked(bytes32 releaseId);
 
+    /// @notice Adds the verifier of a TEE kind that has none; only the owner may. The simulated kind has simulated
+    /// assurance and every other kind tee: a verifier that says otherwise is refused.
+    function addVerifier(IEvidenceVerifier verifier) external;
+
+    /// @notice Zero when the kind has none.
+    function verifierOf(uint8 kind) external view returns (IEvidenceVerifier);
+
     /// @notice Registers an enclave's receipt key for KEY_LIFETIME from the evidence's time. Anyone may send it; the
     /// operator is the one that the evidence binds.
+    /// @param hints work-saving values for the kind's verifier (IEvidenceVerifier)
     /// @param anchorNumber a recent block, whose hash is the evidence's nonce
     function register(
         uint8 kind,
@@ -91,13 +108,15 @@ interface IEnclaveRegistry {
     /// @notice Revokes a key for ever; only its operator may.
     function revokeKey(address receiptKey) external;
 
+    /// @notice The key as registered, expired and revoked ones too; all zero when unknown. `publisher` is as listed.
     function keyOf(address receiptKey) external view returns (Key memory);
 
     /// @notice EIP-712 digest of a receipt: its id.
     function hashReceipt(Receipt calldata receipt) external view returns (bytes32);
 
     /// @notice Reverts unless the receipt is signed by a registered key that is neither expired nor revoked, of a
-    /// release that is not revoked, and agrees with what the key was attested with.
+    /// release that is not revoked, and agrees with what the key was attested with. Signatures are 65 bytes r|s|v with
+    /// a low s. Never use signature bytes against replay: use the receipt's id or its request id.
     function checkReceipt(Receipt calldata receipt, bytes calldata signature)
         external
         view

@@ -33,6 +33,7 @@ interface IReleases {
     /// @notice Revokes for ever. Takes effect at the next use of any key of this release.
     function revoke(bytes32 releaseId) external;
 
+    /// @notice Whether the measurement was ever added; it says nothing of revocation, which releaseOf does.
     function isMeasured(bytes32 releaseId, uint8 kind, bytes32 digest) external view returns (bool);
 
     /// @return publisher zero when not listed

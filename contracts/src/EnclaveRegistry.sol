@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {IEnclaveRegistry, Receipt} from "./interfaces/IEnclaveRegistry.sol";
+import {IEvidenceVerifier} from "./interfaces/IEvidenceVerifier.sol";
+import {IReleases} from "./interfaces/IReleases.sol";
+import {BlockHash} from "./libraries/BlockHash.sol";
+import {EnclaveIdentity} from "./libraries/EnclaveIdentity.sol";
+import {ReceiptHash} from "./libraries/ReceiptHash.sol";
+
+/// @title Attested enclave keys: see IEnclaveRegistry
+contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
+    /// @dev All that a check of a receipt loads, in one slot.
+    struct State {
+        address operator;
+        uint40 evidenceTime;
+        uint8 kind;
+        uint8 assurance;
+        bool revoked;
+    }
+
+    struct Binding {
+        bytes32 releaseId;
+        bytes32 configHash;
+    }
+
+    uint16 public constant RECEIPT_VERSION = 1;
+
+    /// @notice Oldest evidence that registers a key, seconds.
+    uint40 public constant MAX_EVIDENCE_AGE = 1 hours;
+
+    /// @notice How far the evidence's clock may be ahead of the block's, seconds.
+    uint40 public constant MAX_CLOCK_SKEW = 1 minutes;
+
+    uint8 private constant SIMULATED_KIND = 1;
+    uint8 private constant SIMULATED_ASSURANCE = 1;
+    uint8 private constant TEE_ASSURANCE = 2;
+
+    IReleases public immutable RELEASES;
+    address public immutable OWNER;
+    uint40 public immutable KEY_LIFETIME;
+
+    /// @inheritdoc IEnclaveRegistry
+    mapping(uint8 kind => IEvidenceVerifier) public verifierOf;
+
+    mapping(address receiptKey => Binding) private _bindings;
+
+    /// @dev Keyed by the receipt key and its binding together: a receipt of another release or configuration finds
+    /// nothing here, so that the two need not be loaded and compared.
+    mapping(bytes32 boundKey => State) private _states;
+
+    /// @param owner a timelock
+    /// @param keyLifetime seconds from the evidence's time; 24 hours unless there is a reason
+    /// @param verifiers those that exist at deployment
+    constructor(IReleases releases, address owner, uint40 keyLifetime, IEvidenceVerifier[] memory verifiers)
+        EIP712("Nacre", "1")
+    {
+        (RELEASES, OWNER, KEY_LIFETIME) = (releases, owner, keyLifetime);
+        for (uint256 i = 0; i < verifiers.length; ++i) {
+            _addVerifier(verifiers[i]);
+        }
+    }
+
+    /// @inheritdoc IEnclaveRegistry
+    function addVerifier(IEvidenceVerifier verifier) external {
+        if (msg.sender != OWNER) revert NotOwner(msg.sender);
+        _addVerifier(verifier);
+    }
+
+    /// @inheritdoc IEnclaveRegistry
+    function register(
+        uint8 kind,
+        bytes calldata evidence,
+        bytes calldata hints,
+        Identity calldata identity,
+        Config calldata config,
+        uint64 anchorNumber
+    ) external {
+        IEvidenceVerifier verifier = verifierOf[kind];
+        if (address(verifier) == address(0)) revert UnknownKind(kind);
+        if (identity.receiptKey == address(0) || config.operator == address(0)) {
+            revert ZeroIdentity(identity.receiptKey, config.operator);
+        }
+        if (_bindings[identity.receiptKey].configHash != 0) revert KeyAlreadyRegistered(identity.receiptKey);
+
+        IEvidenceVerifier.Attestation memory attestation = verifier.verify(evidence, hints);
+        bytes32 configHash = EnclaveIdentity.hashConfig(config);
+        _requireNonce(attestation.nonce, anchorNumber);
+        _requireUserData(attestation.userData, identity, configHash);
+        _requireMeasured(config.releaseId, kind, attestation.measurement);
+        uint40 time = _evidenceTime(attestation.timestamp);
+
+        _bindings[identity.receiptKey] = Binding(config.releaseId, configHash);
+        _states[_boundKey(identity.receiptKey, config.releaseId, configHash)] =
+            State(config.operator, time, kind, verifier.assurance(), false);
+        emit KeyRegistered(identity.receiptKey, config.operator, config.releaseId, kind, time + KEY_LIFETIME);
+    }
+
+    /// @inheritdoc IEnclaveRegistry
+    function revokeKey(address receiptKey) external {
+        Binding memory binding = _bindings[receiptKey];
+        State storage state = _states[_boundKey(receiptKey, binding.releaseId, binding.configHash)];
+        if (state.operator == address(0)) revert UnknownKey(receiptKey);
+        if (state.operator != msg.sender) revert NotKeyOperator(msg.sender, state.operator);
+        if (state.revoked) revert RevokedKey(receiptKey);
+        state.revoked = true;
+        emit KeyRevoked(receiptKey, msg.sender);
+    }
+
+    /// @inheritdoc IEnclaveRegistry
+    function keyOf(address receiptKey) external view returns (Key memory key) {
+        Binding memory binding = _bindings[receiptKey];
+        State memory state = _states[_boundKey(receiptKey, binding.releaseId, binding.configHash)];
+        if (state.operator == address(0)) return key;
+        (address publisher,) = RELEASES.releaseOf(binding.releaseId);
+        return _key(state, binding.releaseId, binding.configHash, publisher);
+    }
+
+    /// @inheritdoc IEnclaveRegistry
+    function checkReceipt(Receipt calldata receipt, bytes calldata signature)
+        external
+        view
+        returns (address receiptKey, Key memory key)
+    {
+        if (receipt.version != RECEIPT_VERSION || receipt.parentsRoot != 0 || receipt.extensionsRoot != 0) {
+            revert UnsupportedReceipt(receipt.version, receipt.parentsRoot, receipt.extensionsRoot);
+        }
+        receiptKey = ECDSA.recoverCalldata(hashReceipt(receipt), signature);
+        State memory state = _states[_boundKey(receiptKey, receipt.releaseId, receipt.configHash)];
+        if (state.operator == address(0)) _revertUnbound(receiptKey, receipt);
+        if (state.revoked) revert RevokedKey(receiptKey);
+        (address publisher, bool revoked) = RELEASES.releaseOf(receipt.releaseId);
+        if (revoked) revert ReceiptReleaseRevoked(receipt.releaseId);
+        key = _key(state, receipt.releaseId, receipt.configHash, publisher);
+        if (block.timestamp >= key.expiresAt) revert ExpiredKey(receiptKey, key.expiresAt);
+    }
+
+    /// @inheritdoc IEnclaveRegistry
+    function hashReceipt(Receipt calldata receipt) public view returns (bytes32) {
+        return _hashTypedDataV4(ReceiptHash.hashStruct(receipt));
+    }
+
+    function _addVerifier(IEvidenceVerifier verifier) private {
+        (uint8 kind, uint8 assurance) = (verifier.kind(), verifier.assurance());
+        if (kind == 0) revert UnknownKind(kind);
+        if (address(verifierOf[kind]) != address(0)) revert VerifierExists(kind);
+        if (assurance != (kind == SIMULATED_KIND ? SIMULATED_ASSURANCE : TEE_ASSURANCE)) {
+            revert WrongAssurance(kind, assurance);
+        }
+        verifierOf[kind] = verifier;
+        emit VerifierAdded(kind, address(verifier));
+    }
+
+    function _requireNonce(bytes32 nonce, uint64 anchorNumber) private view {
+        bytes32 anchorHash = BlockHash.blockHash(anchorNumber);
+        if (anchorHash == 0) revert AnchorUnavailable(anchorNumber);
+        if (nonce != anchorHash) revert NonceMismatch(anchorHash, nonce);
+    }
+
+    function _requireUserData(bytes32 actual, Identity calldata identity, bytes32 configHash) private pure {
+        bytes32 expected = EnclaveIdentity.userData(identity, configHash);
+        if (actual != expected) revert UserDataMismatch(expected, actual);
+    }
+
+    function _requireMeasured(bytes32 releaseId, uint8 kind, bytes32 digest) private view {
+        (, bool revoked) = RELEASES.releaseOf(releaseId);
+        if (revoked) revert ReceiptReleaseRevoked(releaseId);
+        if (!RELEASES.isMeasured(releaseId, kind, digest)) revert MeasurementNotListed(releaseId, kind, digest);
+    }
+
+    /// @return time never later than this block's, so that ages computed from it cannot underflow
+    function _evidenceTime(uint64 timestamp) private view returns (uint40 time) {
+        if (timestamp > block.timestamp + MAX_CLOCK_SKEW) revert EvidenceFromFuture(timestamp);
+        if (block.timestamp > uint256(timestamp) + MAX_EVIDENCE_AGE) revert EvidenceTooOld(timestamp);
+        return uint40(timestamp < block.timestamp ? timestamp : block.timestamp);
+    }
+
+    function _boundKey(address receiptKey, bytes32 releaseId, bytes32 configHash) private pure returns (bytes32) {
+        return keccak256(abi.encode(receiptKey, releaseId, configHash));
+    }
+
+    function _key(State memory state, bytes32 releaseId, bytes32 configHash, address publisher)
+        private
+        view
+        returns (Key memory)
+    {
+        return Key({
+            operator: state.operator,
+            evidenceTime: state.evidenceTime,
+            expiresAt: state.evidenceTime + KEY_LIFETIME,
+            kind: state.kind,
+            revoked: state.revoked,
+            assurance: state.assurance,
+            releaseId: releaseId,
+            configHash: configHash,
+            publisher: publisher
+        });
+    }
+
+    /// @dev Says why no state was found; only on the way to a revert.
+    function _revertUnbound(address receiptKey, Receipt calldata receipt) private view {
+        Binding memory binding = _bindings[receiptKey];
+        if (binding.configHash == 0) revert UnknownKey(receiptKey);
+        if (binding.releaseId != receipt.releaseId) {
+            revert ReceiptReleaseMismatch(binding.releaseId, receipt.releaseId);
+        }
+        revert ReceiptConfigMismatch(binding.configHash, receipt.configHash);
+    }
+}
