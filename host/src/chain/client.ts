@@ -1,0 +1,47 @@
+import { BaseError, createPublicClient, type Hex, http, type PublicClient } from 'viem'
+import { FatalError, HostError, RetryableError } from '../common/errors.ts'
+import { genesisMismatch, type Origin } from './cursor.ts'
+
+/** A viem client over HTTP. */
+export function createClient(rpcUrl: string): PublicClient {
+  return createPublicClient({ transport: http(rpcUrl, { retryCount: 1, timeout: 10_000 }), cacheTime: 0 })
+}
+
+/** Checks that the node is of the expected chain and knows the relay. Throws GENESIS_MISMATCH, DEPLOYMENT_MISMATCH. */
+export async function checkChain(client: PublicClient, origin: Origin): Promise<void> {
+  const [chainId, genesis, code] = await read(() =>
+    Promise.all([
+      client.getChainId(),
+      client.getBlock({ blockNumber: 0n }),
+      client.getCode({ address: origin.relay }),
+    ]),
+  )
+  const actual = { chainId, genesisHash: genesis.hash as Hex }
+  if (chainId !== origin.chainId || genesis.hash !== origin.genesisHash) throw genesisMismatch(origin, actual)
+  if (code !== undefined) return
+  throw new FatalError(
+    'DEPLOYMENT_MISMATCH',
+    `There is no contract at ${origin.relay}, the relay of the deployment.`,
+    {
+      fix: 'Deploy again, or point rpcUrl at the chain of the deployment.',
+    },
+  )
+}
+
+/** Runs a read of the chain; a failure of the provider becomes CHAIN_UNAVAILABLE (retryable). */
+export async function read<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw chainError(error)
+  }
+}
+
+/** viem's errors are failures of the provider here: reads that may revert are decoded where they are made. */
+export function chainError(error: unknown): unknown {
+  if (error instanceof HostError || !(error instanceof BaseError)) return error
+  return new RetryableError('CHAIN_UNAVAILABLE', `The chain cannot be read: ${error.shortMessage}`, {
+    fix: 'Check rpcUrl and the node; work continues when it is back.',
+    cause: error,
+  })
+}
