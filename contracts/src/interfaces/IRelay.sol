@@ -1,13 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Receipt} from "./IEnclaveRegistry.sol";
+import {IEnclaveRegistry, Receipt} from "./IEnclaveRegistry.sol";
+import {IOperators} from "./IOperators.sol";
+import {IReleases} from "./IReleases.sol";
 
 /// @title Relay: a contract asks, an enclave answers, the chain checks
 /// @notice `request` stores one commitment; its fields travel in the event and come back as calldata. `fulfil`
 /// checks a receipt against the commitment, pays the operator bound to the key, and calls back. Exactly once.
 /// @dev Inputs are public. What the chain checks is the receipt: what the assurance proves is in SECURITY.md.
+/// parametersHash is signed but not checked here: the relay serves engines that are deterministic for an input.
 interface IRelay {
+    /// @notice Fixed for ever at deployment. Lengths in bytes, times in seconds, amounts in wei.
+    /// @param insurance whose balance gets what a slash leaves after the compensation
+    /// @param minFee lowest fee in the chain's own coin; a token fee is only non-zero
+    /// @param window how long the assigned operator alone may answer, from the request's time
+    /// @param minEvidenceAge strictest maxEvidenceAge that a request may ask: evidence older than this is renewed
+    /// @param penalty taken from the assigned operator when a request that was its duty expires
+    /// @param compensationCap most of a penalty that the consumer gets; at most half, so that an operator who asks
+    /// itself loses the rest
+    struct Parameters {
+        IEnclaveRegistry registry;
+        IReleases releases;
+        IOperators operators;
+        address insurance;
+        uint128 minFee;
+        uint32 minCallbackGas;
+        uint32 maxCallbackGas;
+        uint32 minDeadline;
+        uint32 maxDeadline;
+        uint32 maxInput;
+        uint32 maxOutput;
+        uint32 window;
+        uint32 minEvidenceAge;
+        uint96 penalty;
+        uint96 compensationCap;
+    }
+
     /// @param artifact SHA-256 of the model
     /// @param feeToken zero for the chain's own coin
     /// @param fee paid for an ok answer, in feeToken
@@ -58,18 +87,21 @@ interface IRelay {
     event Declined(bytes32 indexed id, address indexed operator);
     event Withdrawn(address indexed account, address indexed token, address to, uint256 amount);
 
+    error InvalidParameter(string name);
     error EmptyPolicy();
     error PolicyTooLong(uint256 entries, uint256 max);
     error UnknownAssurance(uint8 assurance);
     error UnknownArtifact(bytes32 artifact, address token);
     error InputTooLarge(uint256 size, uint256 max);
     error OutputLimit(uint256 asked, uint256 max);
+    error EvidenceAgeTooStrict(uint256 asked, uint256 min);
     error FeeTooLow(uint256 fee, uint256 min);
     error CallbackGasOutOfRange(uint256 gas, uint256 min, uint256 max);
     error DeadlineOutOfRange(uint256 deadline, uint256 min, uint256 max);
     error GasPriceTooLow(uint256 cap, uint256 baseFee);
     error WrongPayment(uint256 sent, uint256 expected);
     error TokenShortfall(address token, uint256 received, uint256 expected);
+    error TokenReentered(address token);
     error StakeCoverExhausted(uint256 open, uint256 max);
     error UnknownRequest(bytes32 id);
     error DeadlinePassed(bytes32 id, uint64 deadline);
@@ -85,36 +117,61 @@ interface IRelay {
     error OperatorNotEligible(address operator);
     error CallbackGasShort(uint256 available, uint256 needed);
     error AnchorUnavailable(uint64 blockNumber);
+    error NotDeclinable(bytes32 id, uint256 baseFee, uint256 maxGasPrice);
+    error NotOperators(address sender);
     error NothingToWithdraw(address account, address token);
     error TransferFailed(address to, uint256 amount);
-    error NotDeclinable(bytes32 id);
 
     /// @notice Asks. msg.value is exactly quote(params): the gas deposit, and the fee when it is in the own coin.
     /// An ERC-20 fee is taken from the caller's allowance. Refunds are credited to the caller.
     function request(Params calldata params, bytes calldata input) external payable returns (bytes32 id);
 
-    /// @return value the exact msg.value for `request`
-    function quote(Params calldata params) external view returns (uint256 value);
-
-    /// @notice Answers. Anyone may send it; the operator bound to the receipt's key is paid fee and metered gas.
+    /// @notice Answers, from the block after the request's own until the deadline. Anyone may send it; the operator
+    /// bound to the receipt's key is paid: the fee, or errorFee for an answer that is an error, and metered gas.
+    /// Within the window only the assigned operator's key may answer, if the request is its duty.
     function fulfil(Request calldata request, Receipt calldata receipt, bytes calldata signature, bytes calldata output)
         external;
 
-    /// @notice After the deadline: refunds the consumer in full and slashes the assigned operator if it was liable.
+    /// @notice After the deadline: refunds the consumer in full and slashes the assigned operator if the request was
+    /// its duty. When the request's block hash is out of the chain's reach nobody is slashed any more: expire in time.
     function expire(Request calldata request) external;
 
-    /// @notice While the base fee is above the request's cap, the assigned operator declines without penalty.
+    /// @notice While the base fee is above the request's cap, the assigned operator declines without penalty. Others
+    /// may answer at once.
     function decline(Request calldata request) external;
 
     /// @notice Pays out the caller's balance to `to`; token zero is the chain's own coin.
     function withdraw(address token, address to) external;
 
+    /// @return value the exact msg.value for `request`
+    function quote(Params calldata params) external view returns (uint256 value);
+
+    /// @notice What an operator is paid for an answer that is an error (status other than 0): a tenth of the fee.
+    function errorFee(uint128 fee) external pure returns (uint128);
+
+    /// @notice Credit that `withdraw` pays out.
     function balanceOf(address account, address token) external view returns (uint256);
 
-    /// @notice The commitment of an open request; zero when answered, expired or unknown.
+    /// @notice keccak256(abi.encode(chain id, this relay, consumer, nonce)).
+    function requestIdOf(address consumer, uint64 nonce) external view returns (bytes32);
+
+    /// @notice The commitment of an open request, keccak256(abi.encode(request)), or its hash once declined; zero
+    /// when answered, expired or unknown.
     function commitmentOf(bytes32 id) external view returns (bytes32);
 
+    /// @notice Requests asked so far: the next nonce. One counter for all consumers.
+    function nextNonce() external view returns (uint64);
+
+    /// @notice Requests that are neither answered nor expired.
+    function openRequests() external view returns (uint256);
+
+    /// @return operator whose duty the open request is; zero when nobody's: no slot, no offer that fits, declined, the
+    /// block hash not there yet or no longer
+    /// @return until end of its window, seconds
     function assignedOf(Request calldata request) external view returns (address operator, uint256 until);
+
+    /// @notice Most requests open at once: SLOT_STAKE / penalty, less the slashes of the current epoch.
+    function MAX_OPEN() external view returns (uint256);
 }
 
 /// @notice What a consumer implements; RelayConsumer does it for you.
