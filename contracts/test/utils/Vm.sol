@@ -21,6 +21,8 @@ interface Vm {
     // Keys and addresses
     function addr(uint256 privateKey) external pure returns (address);
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function signP256(uint256 privateKey, bytes32 digest) external pure returns (bytes32 r, bytes32 s);
+    function publicKeyP256(uint256 privateKey) external view returns (uint256 x, uint256 y);
     function label(address account, string calldata newLabel) external;
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
 

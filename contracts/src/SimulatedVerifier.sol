@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IEvidenceVerifier} from "./interfaces/IEvidenceVerifier.sol";
+import {AttestationDocument} from "./libraries/AttestationDocument.sol";
+import {Der} from "./libraries/Der.sol";
+import {EcdsaP256} from "./libraries/EcdsaP256.sol";
+import {X509} from "./libraries/X509.sol";
+
+/// @title Verifier of the simulated TEE's evidence: docs/protocol.md, Evidence, simulated
+/// @notice For development chains only (chain id 31337), checked at deployment and at every call. It makes the checks
+/// that real evidence needs, on evidence that anyone who holds the development root's key can make.
+contract SimulatedVerifier is IEvidenceVerifier {
+    struct Certificate {
+        EcdsaP256.PublicKey key;
+        uint64 notBefore;
+        uint64 notAfter;
+    }
+
+    uint8 public constant override kind = 1;
+    uint8 public constant override assurance = 1;
+
+    uint256 public constant CHAIN_ID = 31_337;
+    uint256 public constant MAX_EVIDENCE = 8_192;
+    uint256 public constant MAX_CERTIFICATE = 1_024;
+
+    /// @dev {1: -7}, ES256: no verifier of Nitro's ES384 documents takes these, nor the other way round.
+    bytes private constant PROTECTED_HEADER = hex"a10126";
+    bytes10 private constant MODULE_PREFIX = "simulated-";
+
+    /// @dev Debug enclaves have zero in some registers, so that each is tested by itself.
+    bytes32 private constant ZERO_REGISTER = keccak256(new bytes(48));
+
+    /// @dev A name of one UTF-8 common name, SIMULATED-NOT-FOR-PRODUCTION.
+    bytes32 private constant ROOT_NAME =
+        keccak256(abi.encodePacked(hex"312530230603550403", hex"0c1c", "SIMULATED-NOT-FOR-PRODUCTION"));
+
+    /// @dev ecdsa-with-SHA256, and id-ecPublicKey on prime256v1.
+    bytes32 private constant ECDSA_SHA256 = keccak256(hex"300a06082a8648ce3d040302");
+    bytes32 private constant P256_KEY = keccak256(hex"301306072a8648ce3d020106082a8648ce3d030107");
+
+    /// @inheritdoc IEvidenceVerifier
+    bytes32 public immutable override rootId;
+
+    /// @dev The pinned root and the leaves under it, by the SHA-256 of their DER.
+    mapping(bytes32 id => Certificate) private _certificates;
+
+    error WrongChain(uint256 chainId);
+    error HintsNotUsed();
+    error CertificateTooLarge(uint256 size);
+    error EvidenceTooLarge(uint256 size);
+    error UnknownParent(bytes32 parent);
+    error UnsupportedAlgorithm();
+    error NotAuthority();
+    error IsAuthority();
+    error WrongKeyUsage(uint8 keyUsage);
+    error WrongIssuer(bytes32 issuer);
+    error WrongName(bytes32 name);
+    error InvalidCertificateSignature();
+    error OutsideValidity(bytes32 id, uint64 notBefore, uint64 notAfter, uint256 time);
+    error CertificateNotCached(bytes32 id);
+    error WrongRoot(bytes32 expected, bytes32 actual);
+    error NotSimulated(bytes moduleId);
+    error UserDataSize(uint256 size);
+    error NonceSize(uint256 size);
+    error ZeroRegister(uint256 index);
+    error InvalidDocumentSignature();
+
+    modifier onDevelopmentChain() {
+        _requireDevelopmentChain();
+        _;
+    }
+
+    /// @param root SHA-256 of the DER of the only certificate that is trusted. Cache it first: its parent is itself.
+    constructor(bytes32 root) onDevelopmentChain {
+        rootId = root;
+    }
+
+    /// @inheritdoc IEvidenceVerifier
+    function cacheCertificate(bytes calldata der, bytes32 parent, bytes calldata hints)
+        external
+        onDevelopmentChain
+        returns (bytes32 id)
+    {
+        if (hints.length != 0) revert HintsNotUsed();
+        if (der.length > MAX_CERTIFICATE) revert CertificateTooLarge(der.length);
+        id = sha256(der);
+        if (isCached(id)) return id;
+        if (parent != rootId) revert UnknownParent(parent);
+
+        X509.Certificate memory parsed = X509.parse(der);
+        if (id == rootId) _checkRoot(parsed);
+        else _checkLeaf(parsed);
+        Certificate memory certificate = _certificateOf(parsed);
+        _requireValid(id, certificate, block.timestamp);
+
+        EcdsaP256.PublicKey memory signer = id == rootId ? certificate.key : _valid(rootId).key;
+        if (!EcdsaP256.verify(parsed.signed, parsed.r, parsed.s, signer)) revert InvalidCertificateSignature();
+        _certificates[id] = certificate;
+        emit CertificateCached(id, parent, certificate.notAfter);
+    }
+
+    /// @inheritdoc IEvidenceVerifier
+    function verify(bytes calldata evidence, bytes calldata hints)
+        external
+        view
+        onDevelopmentChain
+        returns (Attestation memory)
+    {
+        if (hints.length != 0) revert HintsNotUsed();
+        if (evidence.length > MAX_EVIDENCE) revert EvidenceTooLarge(evidence.length);
+        AttestationDocument.Document memory document = AttestationDocument.parse(evidence, PROTECTED_HEADER);
+        _requireSimulated(document);
+        _requireSigned(document);
+        return _attestationOf(document);
+    }
+
+    /// @inheritdoc IEvidenceVerifier
+    function isCached(bytes32 id) public view returns (bool) {
+        return _certificates[id].notAfter != 0;
+    }
+
+    function _requireDevelopmentChain() private view {
+        if (block.chainid != CHAIN_ID) revert WrongChain(block.chainid);
+    }
+
+    function _checkRoot(X509.Certificate memory root) private pure {
+        if (root.subject != ROOT_NAME) revert WrongName(root.subject);
+        if (root.issuer != ROOT_NAME) revert WrongIssuer(root.issuer);
+        if (!root.ca) revert NotAuthority();
+        if (root.keyUsage & X509.KEY_CERT_SIGN == 0) revert WrongKeyUsage(root.keyUsage);
+    }
+
+    function _checkLeaf(X509.Certificate memory leaf) private pure {
+        if (leaf.issuer != ROOT_NAME) revert WrongIssuer(leaf.issuer);
+        if (leaf.ca) revert IsAuthority();
+        if (leaf.keyUsage & (X509.DIGITAL_SIGNATURE | X509.KEY_CERT_SIGN) != X509.DIGITAL_SIGNATURE) {
+            revert WrongKeyUsage(leaf.keyUsage);
+        }
+    }
+
+    function _certificateOf(X509.Certificate memory parsed) private pure returns (Certificate memory) {
+        if (parsed.signatureAlgorithm != ECDSA_SHA256 || parsed.keyAlgorithm != P256_KEY) {
+            revert UnsupportedAlgorithm();
+        }
+        return Certificate(EcdsaP256.toKey(parsed.publicKey), parsed.notBefore, parsed.notAfter);
+    }
+
+    /// @dev A cached certificate, valid now.
+    function _valid(bytes32 id) private view returns (Certificate memory certificate) {
+        if (!isCached(id)) revert CertificateNotCached(id);
+        certificate = _certificates[id];
+        _requireValid(id, certificate, block.timestamp);
+    }
+
+    function _requireValid(bytes32 id, Certificate memory certificate, uint256 time) private pure {
+        (uint64 notBefore, uint64 notAfter) = (certificate.notBefore, certificate.notAfter);
+        if (time < notBefore || time > notAfter) revert OutsideValidity(id, notBefore, notAfter, time);
+    }
+
+    /// @dev By the leaf certificate that the document carries, under the root that is pinned here.
+    function _requireSigned(AttestationDocument.Document memory document) private view {
+        bytes32 root = sha256(document.cabundle[0]);
+        if (document.cabundle.length != 1 || root != rootId) revert WrongRoot(rootId, root);
+        bytes32 id = sha256(document.certificate);
+        if (id == rootId) revert IsAuthority();
+        _valid(rootId);
+        Certificate memory leaf = _valid(id);
+        _requireValid(id, leaf, document.timestamp / 1000);
+        if (!EcdsaP256.verify(document.toBeSigned, document.signature, leaf.key)) revert InvalidDocumentSignature();
+    }
+
+    function _requireSimulated(AttestationDocument.Document memory document) private pure {
+        if (bytes10(document.moduleId) != MODULE_PREFIX) revert NotSimulated(document.moduleId);
+        for (uint256 i = 0; i < 3; ++i) {
+            if (keccak256(document.registers[i]) == ZERO_REGISTER) revert ZeroRegister(i);
+        }
+        if (document.userData.length != 32) revert UserDataSize(document.userData.length);
+        if (document.nonce.length != 32) revert NonceSize(document.nonce.length);
+    }
+
+    function _attestationOf(AttestationDocument.Document memory document) private pure returns (Attestation memory) {
+        bytes[3] memory pcrs = document.registers;
+        return Attestation({
+            measurement: sha256(abi.encodePacked(kind, pcrs[0], pcrs[1], pcrs[2])),
+            userData: bytes32(document.userData),
+            nonce: bytes32(document.nonce),
+            timestamp: document.timestamp / 1000
+        });
+    }
+}
