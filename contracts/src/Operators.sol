@@ -149,12 +149,12 @@ contract Operators is IOperators {
         view
         returns (Offer memory)
     {
-        return _unpack(_offers[_offerKey(operator, artifact, token)].upperLookupRecent(uint48(epoch)));
+        return _unpack(_offers[_offerKey(operator, artifact, token)].upperLookupRecent(uint256(epoch).toUint48()));
     }
 
     /// @inheritdoc IOperators
     function profileAt(address operator, uint64 epoch) external view returns (Profile memory profile) {
-        uint256 number = _profileAt[operator].upperLookupRecent(uint48(epoch));
+        uint256 number = _profileAt[operator].upperLookupRecent(uint256(epoch).toUint48());
         if (number != 0) profile = _profiles[operator][number - 1];
     }
 
@@ -165,7 +165,7 @@ contract Operators is IOperators {
 
     /// @inheritdoc IOperators
     function announcersAt(bytes32 artifact, address token, uint64 epoch) external view returns (uint256) {
-        return _announcers[_marketKey(artifact, token)].upperLookupRecent(uint48(epoch));
+        return _announcers[_marketKey(artifact, token)].upperLookupRecent(uint256(epoch).toUint48());
     }
 
     /// @inheritdoc IOperators
@@ -175,7 +175,7 @@ contract Operators is IOperators {
 
     /// @inheritdoc IOperators
     function slotCountAt(uint64 epoch) public view returns (uint256) {
-        return _slotCount.upperLookupRecent(uint48(epoch));
+        return _slotCount.upperLookupRecent(uint256(epoch).toUint48());
     }
 
     /// @inheritdoc IOperators
@@ -259,6 +259,8 @@ contract Operators is IOperators {
     }
 
     function _unpack(uint208 packed) private pure returns (Offer memory) {
+        // Each cast takes the bits of one field of _pack.
+        // forge-lint: disable-next-line(unsafe-typecast)
         return Offer(uint128(packed), uint32(packed >> 128), packed >> 160 != 0);
     }
 }

@@ -35,7 +35,7 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
     /// @notice Gas of a fulfilment that the deposit covers beside the callback, and for each byte of output.
     uint256 public constant FULFIL_OVERHEAD = 240_000;
     uint256 public constant GAS_PER_OUTPUT_BYTE = 48;
-    uint256 public constant ERROR_FEE_DIVISOR = 10;
+    uint128 public constant ERROR_FEE_DIVISOR = 10;
     /// @dev Kept for what follows the callback: two credits and the event, all cold.
     uint256 private constant CALLBACK_RESERVE = 70_000;
     /// @dev Calldata of a fulfilment without policy entries and output, as its fields need; padding is not paid.
@@ -178,7 +178,7 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
 
     /// @inheritdoc IRelay
     function errorFee(uint128 fee) public pure returns (uint128) {
-        return fee / uint128(ERROR_FEE_DIVISOR);
+        return fee / ERROR_FEE_DIVISOR;
     }
 
     /// @inheritdoc IRelay
