@@ -42,5 +42,7 @@ function reExecute(node) {
     console.error(`nacre: ${node} does not start: ${error.message}\nfix: run \`npm ci\` again`)
     process.exit(3)
   })
-  child.on('exit', (code, signal) => process.exit(signal === null ? code : 128 + (signal === 'SIGINT' ? 2 : 15)))
+  child.on('exit', (code, signal) =>
+    process.exit(signal === null ? code : 128 + (signal === 'SIGINT' ? 2 : 15)),
+  )
 }

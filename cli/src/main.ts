@@ -80,11 +80,15 @@ command(model, 'add', 'give a model to the development network: announced at its
   )
 command(model, 'list', 'models that a development network serves')
   .addOption(state)
-  .action(async (options, self) => run(self, async out => (await import('./commands/model.ts')).list(options, out)))
+  .action(async (options, self) =>
+    run(self, async out => (await import('./commands/model.ts')).list(options, out)),
+  )
 
 command(program, 'doctor', 'what is missing on this machine, and how to get it')
   .addOption(state)
-  .action(async (options, self) => run(self, async out => (await import('./commands/doctor.ts')).doctor(options, out)))
+  .action(async (options, self) =>
+    run(self, async out => (await import('./commands/doctor.ts')).doctor(options, out)),
+  )
 
 await main()
 

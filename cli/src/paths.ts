@@ -30,7 +30,10 @@ export function statePaths(dir: string) {
 
 /** An executable that npm installed, wherever npm put it; undefined when it is not there. */
 export function installedBinary(name: string): string | undefined {
-  for (const dir of [join(REPOSITORY, 'node_modules', '.bin'), join(REPOSITORY, 'host', 'node_modules', '.bin')]) {
+  for (const dir of [
+    join(REPOSITORY, 'node_modules', '.bin'),
+    join(REPOSITORY, 'host', 'node_modules', '.bin'),
+  ]) {
     if (existsSync(join(dir, name))) return join(dir, name)
   }
   return undefined

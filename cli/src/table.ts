@@ -4,7 +4,10 @@ export function table(header: readonly string[], rows: readonly (readonly (strin
   const widths = header.map((_, column) => Math.max(...cells.map(row => row[column]?.length ?? 0)))
   const right = header.map((_, column) => rows.every(row => isNumeric(row[column])))
   const format = (row: readonly string[]): string =>
-    widths.map((width, i) => (right[i] ? (row[i] ?? '').padStart(width) : (row[i] ?? '').padEnd(width))).join('  ').trimEnd()
+    widths
+      .map((width, i) => (right[i] ? (row[i] ?? '').padStart(width) : (row[i] ?? '').padEnd(width)))
+      .join('  ')
+      .trimEnd()
   return [format(header), widths.map(width => '─'.repeat(width)).join('  '), ...cells.slice(1).map(format)]
 }
 

@@ -49,13 +49,25 @@ export async function examine(stateDir: string): Promise<Finding[]> {
 async function nodeVersion(): Promise<Finding> {
   const major = Number(process.versions.node.split('.')[0])
   const fix = `${INSTALL}, then start nacre by \`npm start\` or cli/bin/nacre.js`
-  return { name: 'node', ok: major >= 24, required: true, detail: `${process.versions.node} at ${process.execPath}`, fix }
+  return {
+    name: 'node',
+    ok: major >= 24,
+    required: true,
+    detail: `${process.versions.node} at ${process.execPath}`,
+    fix,
+  }
 }
 
 async function platform(): Promise<Finding> {
   const detail = `${process.platform} ${process.arch}, ${availableParallelism()} cores`
   const ok = process.platform === 'linux' && process.arch === 'x64'
-  return { name: 'platform', ok, required: false, detail, fix: 'Linux on x64 is supported; elsewhere is best effort' }
+  return {
+    name: 'platform',
+    ok,
+    required: false,
+    detail,
+    fix: 'Linux on x64 is supported; elsewhere is best effort',
+  }
 }
 
 async function postgres(): Promise<Finding> {
@@ -70,7 +82,9 @@ async function postgres(): Promise<Finding> {
 async function bubblewrap(): Promise<Finding> {
   const args = ['--unshare-all', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', '/bin/true']
   const found = await program('bubblewrap', 'bwrap', args, false, 'apt-get install bubblewrap')
-  const detail = found.ok ? 'works with --unshare-all' : `${found.detail}: the enclave runs as a plain process`
+  const detail = found.ok
+    ? 'works with --unshare-all'
+    : `${found.detail}: the enclave runs as a plain process`
   return { ...found, detail }
 }
 
@@ -85,12 +99,24 @@ async function disk(stateDir: string): Promise<Finding> {
   while (!existsSync(dir)) dir = dirname(dir)
   const { bavail, bsize } = await statfs(dir)
   const free = Math.floor((bavail * bsize) / 1e6)
-  return { name: 'disk', ok: free >= 500, required: true, detail: `${free} MB free at ${dir}, 500 needed`, fix: 'free some space, or --state DIR' }
+  return {
+    name: 'disk',
+    ok: free >= 500,
+    required: true,
+    detail: `${free} MB free at ${dir}, 500 needed`,
+    fix: 'free some space, or --state DIR',
+  }
 }
 
 async function memory(): Promise<Finding> {
   const [free, total] = [Math.floor(freemem() / 1e6), Math.floor(totalmem() / 1e6)]
-  return { name: 'memory', ok: total >= 1500, required: true, detail: `${free} of ${total} MB free, about 700 used`, fix: 'a machine with 2 GB' }
+  return {
+    name: 'memory',
+    ok: total >= 1500,
+    required: true,
+    detail: `${free} of ${total} MB free, about 700 used`,
+    fix: 'a machine with 2 GB',
+  }
 }
 
 async function chromium(): Promise<Finding> {
@@ -98,7 +124,13 @@ async function chromium(): Promise<Finding> {
   return program('chromium', process.env.CHROMIUM ?? 'chromium', ['--version'], false, fix)
 }
 
-async function program(name: string, file: string | undefined, args: string[], required: boolean, fix: string): Promise<Finding> {
+async function program(
+  name: string,
+  file: string | undefined,
+  args: string[],
+  required: boolean,
+  fix: string,
+): Promise<Finding> {
   if (file === undefined) return { name, ok: false, required, detail: 'not installed', fix }
   try {
     const { stdout } = await execute(file, args, { timeout: 10_000 })

@@ -1,0 +1,102 @@
+import {
+  type Check,
+  type CryptoProvider,
+  decodeTensor,
+  encodeTensor,
+  fromHex,
+  type Hex,
+  keccak256,
+  type Policy,
+  type ReceiptBundle,
+  STATUS,
+  type Tensor,
+  toHex,
+  type Verification,
+  verifyReceipt,
+} from '@nacre/verify'
+import { type Attested, verifyAttestation } from './attest.ts'
+import { sdkError } from './errors.ts'
+import { getAttestation, type HttpOptions, postInfer } from './operator.ts'
+import { withDevelopmentRoot } from './policy.ts'
+
+export type ClientOptions = HttpOptions & {
+  /** Releases, publishers and assurance that you accept. */
+  policy: Policy
+  /** DER of a simulated security module's root: accepts SIMULATED evidence of this root. Development only. */
+  developmentRoot?: Uint8Array
+  /** Faster primitives; default: noble. */
+  crypto?: Partial<CryptoProvider>
+  /** Unix time in seconds; default: this machine's clock. */
+  now?: () => bigint
+}
+
+/** A verified answer. */
+export type Answer = { output: Tensor; bundle: ReceiptBundle; verification: Verification }
+
+export type Client = {
+  /**
+   * Checks what runs at the operator now, under a fresh nonce, before anything is sent to it.
+   * @throws NacreError unverified-answer with the checks that failed, unreachable, bad-answer
+   */
+  attest(): Promise<Attested>
+  /**
+   * Asks under a fresh nonce; the answer is returned only when verifyReceipt accepts it.
+   * @throws NacreError unverified-answer, error-answer (a signed refusal), unreachable, operator-error, bad-answer
+   */
+  infer(question: { artifact: Hex; input: Tensor }): Promise<Answer>
+}
+
+/**
+ * A client of one operator. Every answer carries its own evidence over a nonce made here; no verdict is kept from one
+ * answer to the next.
+ *
+ * @example
+ * const client = createClient({ url, policy: { ...DEFAULT_POLICY, releases: [releaseId] } })
+ * const { output, verification } = await client.infer({ artifact, input })
+ */
+export function createClient(options: ClientOptions): Client {
+  const { developmentRoot } = options
+  const policy = developmentRoot ? withDevelopmentRoot(options.policy, developmentRoot) : options.policy
+  const time = options.now ?? (() => BigInt(Math.floor(Date.now() / 1000)))
+  const crypto = options.crypto && { crypto: options.crypto }
+
+  async function attest(): Promise<Attested> {
+    const nonce = freshNonce()
+    const answer = await getAttestation({ ...options, nonce })
+    const attested = verifyAttestation(answer, { policy, nonce, time: time(), ...crypto })
+    if (!attested.ok) throw unverified(options.url, attested.checks)
+    return attested
+  }
+
+  async function infer({ artifact, input }: { artifact: Hex; input: Tensor }): Promise<Answer> {
+    const nonce = freshNonce()
+    const bytes = encodeTensor(input)
+    const bundle = await postInfer({ ...options, nonce, artifact, input: toHex(bytes) })
+    const expect = { clientNonce: nonce, artifact, input: keccak256(bytes) }
+    const verification = verifyReceipt(bundle, policy, { time: time(), expect, ...crypto })
+    if (!verification.ok) throw unverified(options.url, verification.checks)
+    return { output: outputOf(bundle), bundle, verification }
+  }
+
+  return { attest, infer }
+}
+
+/** 32 bytes from the platform's generator. */
+function freshNonce(): Hex {
+  return toHex(crypto.getRandomValues(new Uint8Array(32)))
+}
+
+/** The verified output of a bundle: a tensor, or the enclave's signed refusal as an error. */
+function outputOf(bundle: ReceiptBundle): Tensor {
+  const bytes = fromHex(bundle.output)
+  if (bundle.receipt.status === STATUS.ok) return decodeTensor(bytes)
+  throw sdkError(
+    'error-answer',
+    `The enclave refused (status ${bundle.receipt.status}): ${new TextDecoder().decode(bytes)}`,
+  )
+}
+
+function unverified(url: string, checks: Check[]): Error {
+  const failed = checks.filter(check => !check.ok).map(check => `${check.name}: ${check.detail}`)
+  return sdkError('unverified-answer', `What ${url} sent does not verify: ${failed.join('; ')}.`)
+}

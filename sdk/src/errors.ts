@@ -1,0 +1,31 @@
+import { type ErrorOptions, NacreError } from '@nacre/verify'
+
+/** What to do about each error of the SDK. The keys are the closed list of codes. */
+const FIXES = {
+  unreachable: 'Check the address, and that the operator or the node runs there.',
+  'operator-error': 'The operator’s own message says what it refused; correct that and ask again.',
+  'bad-answer': 'The operator’s answer is not a receipt bundle: do not use it; ask another operator.',
+  'unverified-answer': 'Do not use the answer. The checks that failed say why; ask another operator.',
+  'error-answer': 'The enclave answered with a signed error: correct the input that its text names.',
+  'relay-reverted': 'Correct the field that the error names; nothing was paid.',
+  'request-expired': 'The fee was credited back: withdraw it with Relay.withdraw, then ask again.',
+  'answer-timeout': 'Wait longer, or after the deadline call Relay.expire to be refunded.',
+  'not-requested': 'Check that the transaction called a consumer of this relay.',
+  'wrong-chain': 'Use an RPC address of the chain that the deployment names, or deploy on this one.',
+  'deployment-missing': 'Deploy again with an empty state folder, or restore the chain’s state.',
+  'deployment-invalid': 'Use the file as deploy() wrote it, from the same version of Nacre.',
+  'deploy-failed': 'See the transaction; the deploying account needs enough of the chain’s coin.',
+} as const
+
+/** Every code that the SDK throws beside those of @nacre/verify. */
+export type SdkErrorCode = keyof typeof FIXES
+
+export type SdkError = NacreError<SdkErrorCode>
+
+/** The codes as data. */
+export const SDK_ERROR_CODES: readonly SdkErrorCode[] = Object.keys(FIXES) as SdkErrorCode[]
+
+/** An error of the SDK: the message says what and why, `fix` what to do. */
+export function sdkError(code: SdkErrorCode, message: string, options: ErrorOptions = {}): SdkError {
+  return new NacreError<SdkErrorCode>(code, message, { fix: FIXES[code], ...options })
+}

@@ -1,0 +1,61 @@
+import { enclaveRegistryAbi, operatorsAbi, relayAbi } from '@nacre/contracts'
+import { type Abi, BaseError, ContractFunctionRevertedError } from 'viem'
+import { type SdkError, sdkError } from './errors.ts'
+
+/** How to fix what the contracts reject; a name that is missing here gets the general advice. */
+const FIXES: Record<string, string> = {
+  EmptyPolicy:
+    'Name at least one release or publisher that you accept in params.releases or params.publishers.',
+  PolicyTooLong: 'Name fewer releases and publishers.',
+  UnknownAssurance: 'Ask for assurance 2 (tee), or 1 (simulated) on a development chain.',
+  UnknownArtifact: 'Ask for an artifact that an operator announces in this token: `nacre model list`.',
+  InputTooLarge: 'Send a smaller input; relay inputs travel in the transaction.',
+  OutputLimit: 'Lower params.maxOutput to the bound that the error names.',
+  FeeTooLow: 'Raise params.fee to the minimum that the error names.',
+  CallbackGasOutOfRange: 'Choose params.callbackGas within the bounds that the error names.',
+  DeadlineOutOfRange: 'Choose params.deadline (seconds, absolute) within the bounds that the error names.',
+  GasPriceTooLow: 'Raise params.maxGasPrice above the chain’s base fee.',
+  WrongPayment: 'Send exactly the value that Relay.quote(params) returns.',
+  TokenShortfall: 'Use a token that takes no fee on transfer, and approve the relay for it.',
+  StakeCoverExhausted: 'Wait until open requests are answered, or until operators bond more stake.',
+  UnknownRequest: 'The request was answered, expired, or never made on this chain.',
+  DeadlinePassed: 'Call Relay.expire to be refunded, then ask again.',
+  DeadlineNotReached: 'Wait for the deadline that the error names.',
+  NothingToWithdraw: 'There is no balance of this account and token.',
+  TransferFailed: 'Withdraw to an account that accepts the transfer.',
+}
+
+/** ABI entries of every custom error that a call of the relay can end with. */
+export const RELAY_ERRORS: Abi = [...relayAbi, ...operatorsAbi, ...enclaveRegistryAbi]
+  .filter(entry => entry.type === 'error')
+  .filter((entry, i, all) => all.findIndex(other => signature(other) === signature(entry)) === i)
+
+/** A contract's custom error as a NacreError that names it, its arguments and how to fix it; other errors unchanged. */
+export function explainRevert(error: unknown): unknown {
+  const reverted =
+    error instanceof BaseError && error.walk(cause => cause instanceof ContractFunctionRevertedError)
+  if (!(reverted instanceof ContractFunctionRevertedError)) return error
+  return reverted.data ? named(reverted, error) : unnamed(reverted, error)
+}
+
+function named(reverted: ContractFunctionRevertedError, cause: unknown): SdkError {
+  const name = reverted.data?.errorName ?? ''
+  const inputs =
+    reverted.data?.abiItem && 'inputs' in reverted.data.abiItem ? (reverted.data.abiItem.inputs ?? []) : []
+  const args = (reverted.data?.args ?? []).map((value, i) => `${inputs[i]?.name ?? i} ${String(value)}`)
+  const message = `The contract refused the call: ${name}${args.length > 0 ? ` (${args.join(', ')})` : ''}.`
+  const fix = FIXES[name]
+  return sdkError('relay-reverted', message, fix ? { fix, cause } : { cause })
+}
+
+function unnamed(reverted: ContractFunctionRevertedError, cause: unknown): SdkError {
+  return sdkError(
+    'relay-reverted',
+    `The contract refused the call: ${reverted.reason ?? 'no reason given'}.`,
+    { cause },
+  )
+}
+
+function signature(entry: { name: string; inputs: readonly { type: string }[] }): string {
+  return `${entry.name}(${entry.inputs.map(input => input.type).join(',')})`
+}
