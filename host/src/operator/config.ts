@@ -1,0 +1,46 @@
+import { isAbsolute } from 'node:path'
+import { z } from 'zod'
+
+const hex = (bytes: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^0x[0-9a-fA-F]{${bytes * 2}}$`), `must be 0x and ${bytes} bytes in hex`)
+    .transform(text => text.toLowerCase() as `0x${string}`)
+const path = z.string().refine(isAbsolute, 'must be an absolute path')
+const loopback = z.object({
+  host: z.string().default('127.0.0.1'),
+  port: z.int().min(0).max(65_535).default(0),
+})
+const integer = z.union([z.int().nonnegative(), z.string().regex(/^\d+$/)]).transform(value => BigInt(value))
+
+/** Configuration of the operator agent; docs/operating.md explains every field. */
+export const operatorConfig = z.strictObject({
+  rpcUrl: z.url(),
+  wsUrl: z.url().optional(),
+  databaseUrl: z.string().min(1),
+  schema: z.string().default('operator'),
+  stateDir: path,
+  privateKeyFile: path,
+  deployment: z.object({
+    chainId: z.coerce.number().int().positive(),
+    genesisHash: hex(32),
+    enclaveRegistry: hex(20),
+    operators: hex(20),
+    relay: hex(20),
+    simulatedVerifier: hex(20),
+    block: integer,
+  }),
+  imageDir: path,
+  artifacts: z.array(path).min(1),
+  release: z.object({ publisher: hex(20), manifestHash: hex(32) }),
+  http: loopback.default({ host: '127.0.0.1', port: 0 }),
+  maxInput: z.int().positive().default(1_048_576),
+  maxOutput: z.int().positive().default(65_536),
+  /** Age of its evidence at which the enclave is replaced by a fresh one, seconds. */
+  refreshAfterS: z.int().min(60).default(43_200),
+  pollMs: z.int().min(10).default(1_000),
+  replaceAfterMs: z.int().min(100).default(30_000),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+})
+
+export type OperatorConfig = z.infer<typeof operatorConfig>

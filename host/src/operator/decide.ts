@@ -1,0 +1,87 @@
+import { operatorsAbi, relayAbi } from '@nacre/contracts'
+import { ASSURANCE } from '@nacre/verify'
+import { type Hex, isAddressEqual, type PublicClient, zeroAddress } from 'viem'
+import { callContract, RevertError } from '../chain/reverts.ts'
+import type { Head } from '../chain/watcher.ts'
+import type { ChainRequest } from './requests.ts'
+
+/** Who we are and what we serve. */
+export type Profile = {
+  operator: Hex
+  releaseId: Hex
+  publisher: Hex
+  assurance: 'simulated' | 'tee'
+  artifacts: ReadonlySet<Hex>
+  relay: Hex
+  operators: Hex
+}
+
+/** What to do with a request now. */
+export type Decision = { take: true } | { skip: string } | { waitS: number; reason: string }
+
+/** Below this many seconds to the deadline a request is not started. */
+const MIN_REMAINING_S = 2n
+
+/**
+ * Whether to answer a request: reasons of its own first, then what the chain says (our offer, whose turn it is).
+ * Throws CHAIN_UNAVAILABLE.
+ */
+export async function decide(
+  client: PublicClient,
+  profile: Profile,
+  request: ChainRequest,
+  head: Head,
+): Promise<Decision> {
+  const { params } = request
+  if (!profile.artifacts.has(params.artifact)) return { skip: 'unknown-artifact' }
+  if (params.assurance !== ASSURANCE[profile.assurance]) return { skip: 'assurance' }
+  if (!isAccepted(profile, params)) return { skip: 'release-not-accepted' }
+  if (params.deadline < head.timestamp + MIN_REMAINING_S) return { skip: 'too-late' }
+  const [offer, turn] = await Promise.all([
+    ownOffer(client, profile, params),
+    whoseTurn(client, profile, request),
+  ])
+  if (turn === undefined) return { skip: 'not-open' }
+  if (!offer.active) return { skip: 'not-offered' }
+  if (offer.price > params.fee) return { skip: 'fee-too-low' }
+  if (head.baseFee > params.maxGasPrice) return { waitS: 1, reason: 'base-fee-above-cap' }
+  const [assigned, until] = turn
+  const ours = isAddressEqual(assigned, zeroAddress) || isAddressEqual(assigned, profile.operator)
+  if (ours || head.timestamp > until) return { take: true }
+  return { waitS: Number(until - head.timestamp) + 1, reason: 'assigned-to-another' }
+}
+
+function isAccepted(
+  { releaseId, publisher }: Profile,
+  { releases, publishers }: ChainRequest['params'],
+): boolean {
+  return releases.includes(releaseId) || publishers.some(accepted => isAddressEqual(accepted, publisher))
+}
+
+function ownOffer(client: PublicClient, profile: Profile, { artifact, feeToken }: ChainRequest['params']) {
+  const args = [profile.operator, artifact, feeToken] as const
+  return callContract(() =>
+    client.readContract({ address: profile.operators, abi: operatorsAbi, functionName: 'offerOf', args }),
+  )
+}
+
+/** Read as of the next block, the first in which it can be answered. Undefined when the request is not open. */
+async function whoseTurn(
+  client: PublicClient,
+  { relay }: Profile,
+  request: ChainRequest,
+): Promise<readonly [Hex, bigint] | undefined> {
+  const call = {
+    address: relay,
+    abi: relayAbi,
+    functionName: 'assignedOf',
+    args: [request],
+    blockTag: 'pending',
+  } as const
+  try {
+    return await callContract(() => client.readContract(call))
+  } catch (error) {
+    if (error instanceof RevertError && error.reason === 'UnknownRequest') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,64 @@
+import { relayAbi } from '@nacre/contracts'
+import { parseBundle } from '@nacre/verify'
+import { encodeFunctionData, type Hex } from 'viem'
+import { RevertError } from '../chain/reverts.ts'
+import type { Queries } from '../database/connect.ts'
+import { chainRequest } from './requests.ts'
+import type { RequestRow } from './tables.ts'
+import type { Intent, Transactions } from './transactions.ts'
+
+/** What came of trying to submit an answer. */
+export type Submission =
+  | { sent: bigint }
+  | { skip: string }
+  | { again: string }
+  | { waitS: number; reason: string }
+
+/** Reasons that end a request for us: no later block makes this answer acceptable. */
+const FINAL = new Set([
+  'DeadlinePassed',
+  'AnchorUnavailable',
+  'ReleaseNotAccepted',
+  'ReceiptReleaseRevoked',
+  'OperatorNotEligible',
+  'AssuranceMismatch',
+  'OutputTooLong',
+])
+/** Reasons that another key of ours can mend: the request is answered anew. */
+const NEW_KEY = new Set(['ExpiredKey', 'RevokedKey', 'UnknownKey', 'EvidenceTooOld'])
+
+/**
+ * Submits the stored answer if the chain would accept it in the next block. `within` is stored together with nonce
+ * and signed transaction. Throws CHAIN_UNAVAILABLE, DATABASE_UNAVAILABLE.
+ */
+export async function submit(
+  transactions: Transactions,
+  relay: Hex,
+  row: RequestRow,
+  within: (queries: Queries, nonce: bigint) => Promise<void>,
+): Promise<Submission> {
+  const intent = fulfilment(relay, row)
+  try {
+    return { sent: await transactions.send(intent, await transactions.estimate(intent), within) }
+  } catch (error) {
+    if (!(error instanceof RevertError)) throw error
+    return judge(error.reason)
+  }
+}
+
+/** What a refusal by the contract means for the request. */
+export function judge(reason: string): Submission {
+  if (FINAL.has(reason)) return { skip: reason }
+  if (NEW_KEY.has(reason)) return { again: reason }
+  return { waitS: 1, reason }
+}
+
+function fulfilment(relay: Hex, row: RequestRow): Intent {
+  const { receipt, signature, output } = parseBundle(row.bundle)
+  const args = [chainRequest(row), receipt, signature, output] as const
+  return {
+    purpose: `fulfil:${row.id}`,
+    target: relay,
+    data: encodeFunctionData({ abi: relayAbi, functionName: 'fulfil', args }),
+  }
+}

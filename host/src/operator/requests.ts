@@ -1,0 +1,177 @@
+import { relayAbi } from '@nacre/contracts'
+import { and, count, eq, gt, inArray, sql } from 'drizzle-orm'
+import { decodeEventLog, type Hex, type Log } from 'viem'
+import type { Queries } from '../database/connect.ts'
+import { type RequestRow, type RequestState, requestsTable } from './tables.ts'
+
+/** A relay request as the chain has it (contracts: `Request`). */
+export type ChainRequest = {
+  consumer: Hex
+  nonce: bigint
+  blockNumber: bigint
+  timestamp: bigint
+  inputHash: Hex
+  params: {
+    artifact: Hex
+    feeToken: Hex
+    fee: bigint
+    maxOutput: number
+    callbackGas: number
+    maxGasPrice: bigint
+    deadline: bigint
+    assurance: number
+    maxEvidenceAge: number
+    releases: readonly Hex[]
+    publishers: readonly Hex[]
+  }
+}
+
+const OPEN: RequestState[] = ['seen', 'answered', 'submitted']
+
+/** Stores what the relay's events say: new requests, answers and refunds. Repeating it changes nothing. */
+export async function applyEvents(queries: Queries, logs: Log<bigint, number, false>[]): Promise<void> {
+  for (const log of logs) {
+    const event = decode(log)
+    if (event?.eventName === 'Requested') await insertRequest(queries, log, event.args)
+    if (event?.eventName === 'Fulfilled') {
+      const { id, operator, receiptId, status } = event.args
+      const outcome = {
+        event: 'Fulfilled' as const,
+        transaction: log.transactionHash,
+        operator,
+        receiptId,
+        status,
+      }
+      await end(queries, id, { state: 'fulfilled', outcome, outcomeBlock: log.blockNumber })
+    }
+    if (event?.eventName === 'Expired') {
+      const outcome = {
+        event: 'Expired' as const,
+        transaction: log.transactionHash,
+        operator: event.args.assigned,
+      }
+      await end(queries, event.args.id, { state: 'expired', outcome, outcomeBlock: log.blockNumber })
+    }
+  }
+}
+
+/** Undoes blocks after `ancestor`: their requests are orphaned, what they ended is open again. */
+export async function rewindRequests(queries: Queries, ancestor: bigint): Promise<void> {
+  const reopened = sql`case when bundle is null then 'seen' when nonce is null then 'answered' else 'submitted' end`
+  await queries
+    .update(requestsTable)
+    .set({ state: reopened as never, outcome: null, outcomeBlock: null, updatedAt: new Date() })
+    .where(gt(requestsTable.outcomeBlock, ancestor))
+  await queries
+    .update(requestsTable)
+    .set({ state: 'orphaned', reason: 'its block was dropped by the chain', updatedAt: new Date() })
+    .where(gt(requestsTable.blockNumber, ancestor))
+}
+
+/** Requests that still need work, oldest first. */
+export async function openRequests(queries: Queries): Promise<RequestRow[]> {
+  return queries
+    .select()
+    .from(requestsTable)
+    .where(inArray(requestsTable.state, OPEN))
+    .orderBy(requestsTable.blockNumber)
+}
+
+/** Moves a request on, if nobody (a reorganisation, an event) moved it since `row` was read. */
+export async function moveRequest(
+  queries: Queries,
+  row: RequestRow,
+  changes: Partial<RequestRow>,
+): Promise<boolean> {
+  const same = and(
+    eq(requestsTable.id, row.id),
+    eq(requestsTable.blockHash, row.blockHash),
+    eq(requestsTable.state, row.state),
+  )
+  const moved = await queries
+    .update(requestsTable)
+    .set({ ...changes, updatedAt: new Date() })
+    .where(same)
+  return moved.rowCount === 1
+}
+
+/** Every appearance of a request; the one that is not orphaned first. */
+export async function findRequest(queries: Queries, id: Hex): Promise<RequestRow[]> {
+  const rows = await queries.select().from(requestsTable).where(eq(requestsTable.id, id))
+  return rows.sort((one, other) => Number(one.state === 'orphaned') - Number(other.state === 'orphaned'))
+}
+
+/** How many requests are in each state. */
+export async function countStates(queries: Queries): Promise<Partial<Record<RequestState, number>>> {
+  const rows = await queries
+    .select({ state: requestsTable.state, n: count() })
+    .from(requestsTable)
+    .groupBy(requestsTable.state)
+  return Object.fromEntries(rows.map(({ state, n }) => [state, n]))
+}
+
+/** The request of a row, as the contracts take it. */
+export function chainRequest(row: RequestRow): ChainRequest {
+  const { params, ...rest } = row.request as Record<string, string> & { params: Record<string, string> }
+  return {
+    consumer: rest.consumer as Hex,
+    nonce: BigInt(rest.nonce!),
+    blockNumber: BigInt(rest.blockNumber!),
+    timestamp: BigInt(rest.timestamp!),
+    inputHash: rest.inputHash as Hex,
+    params: {
+      ...(params as unknown as ChainRequest['params']),
+      fee: BigInt(params.fee!),
+      maxGasPrice: BigInt(params.maxGasPrice!),
+      deadline: BigInt(params.deadline!),
+    },
+  }
+}
+
+type Requested = { id: Hex; artifact: Hex; consumer: Hex; request: ChainRequest; input: Hex }
+
+/** A block that comes back after a reorganisation brings its requests back with the answers that they had. */
+async function insertRequest(
+  queries: Queries,
+  log: Log<bigint, number, false>,
+  args: Requested,
+): Promise<void> {
+  const { id, artifact, consumer, request, input } = args
+  const restored = sql`case when requests.bundle is null then 'seen' when requests.nonce is null then 'answered' else 'submitted' end`
+  await queries
+    .insert(requestsTable)
+    .values({
+      id,
+      blockHash: log.blockHash,
+      blockNumber: log.blockNumber,
+      artifact,
+      consumer: consumer.toLowerCase() as Hex,
+      deadline: request.params.deadline,
+      request: JSON.parse(
+        JSON.stringify(request, (_, value) => (typeof value === 'bigint' ? value.toString() : value)),
+      ),
+      input,
+      state: 'seen',
+    })
+    .onConflictDoUpdate({
+      target: [requestsTable.id, requestsTable.blockHash],
+      set: { state: restored as never, reason: null },
+      setWhere: eq(requestsTable.state, 'orphaned'),
+    })
+}
+
+async function end(queries: Queries, id: Hex, changes: Partial<RequestRow>): Promise<void> {
+  const live = and(eq(requestsTable.id, id), sql`${requestsTable.state} <> 'orphaned'`)
+  await queries
+    .update(requestsTable)
+    .set({ ...changes, reason: null, updatedAt: new Date() })
+    .where(live)
+}
+
+function decode(log: Log) {
+  try {
+    return decodeEventLog({ abi: relayAbi, topics: log.topics as [Hex, ...Hex[]], data: log.data })
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,178 @@
+import { join } from 'node:path'
+import { relayAbi } from '@nacre/contracts'
+import { eq } from 'drizzle-orm'
+import { createTestClient, encodeErrorResult, type Hex, http, publicActions } from 'viem'
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createClient } from '../chain/client.ts'
+import { connect, type Database } from '../database/connect.ts'
+import { temporaryPostgres } from '../database/testing.ts'
+import { type Anvil, startAnvil } from '../processes/anvil.ts'
+import type { Postgres } from '../processes/postgres.ts'
+import { attemptsTable, type TransactionRow, transactionsTable } from './tables.ts'
+import { createTransactions, rewindTransactions, type TransactionsOptions } from './transactions.ts'
+
+/** Counts its calls in slot 0. */
+const COUNTER: Hex = '0x00000000000000000000000000000000000000cc'
+const COUNTER_CODE = '0x5f546001015f5500'
+/** Reverts with UnknownKey(address 0). */
+const REFUSER: Hex = '0x00000000000000000000000000000000000000ff'
+const migrations = join(import.meta.dirname, 'migrations')
+
+let server: Postgres
+let anvil: Anvil
+let database: Database
+let schemas = 0
+const account = privateKeyToAccount(generatePrivateKey())
+const count = { purpose: 'count', target: COUNTER, data: '0x' as Hex }
+
+beforeAll(async () => {
+  server = await temporaryPostgres()
+})
+
+beforeEach(async () => {
+  anvil = await startAnvil()
+  await chain().setBalance({ address: account.address, value: 10n ** 20n })
+  await chain().setCode({ address: COUNTER, bytecode: COUNTER_CODE })
+  database = await connect({
+    databaseUrl: server.databaseUrl,
+    schema: `transactions${schemas++}`,
+    migrations,
+  })
+})
+
+afterEach(async () => {
+  await database.close()
+  await anvil.stop()
+})
+
+afterAll(() => server.stop())
+
+const chain = () => createTestClient({ mode: 'anvil', transport: http(anvil.rpcUrl) }).extend(publicActions)
+
+function transactions(options: Partial<TransactionsOptions> = {}) {
+  return createTransactions({
+    client: createClient(anvil.rpcUrl),
+    account,
+    chainId: 31_337,
+    database,
+    ...options,
+  })
+}
+
+async function counted(): Promise<number> {
+  return Number(await chain().getStorageAt({ address: COUNTER, slot: '0x0' }))
+}
+
+const rows = () => database.queries.select().from(transactionsTable).orderBy(transactionsTable.nonce)
+const attempts = () => database.queries.select().from(attemptsTable)
+
+/** A client that never gets a transaction out, as if killed between storing and broadcasting. */
+function mute() {
+  const client = createClient(anvil.rpcUrl)
+  return { ...client, sendRawTransaction: () => Promise.reject(new Error('killed')) } as typeof client
+}
+
+test('many at the same time get one nonce each, are mined once each, and their cost is kept', async () => {
+  const mined: TransactionRow[] = []
+  const own = transactions({ onMined: row => mined.push(row) })
+  const nonces = await Promise.all([1, 2, 3, 4, 5].map(() => own.send(count, 60_000n)))
+  expect(nonces.sort()).toEqual([0n, 1n, 2n, 3n, 4n])
+  await chain().mine({ blocks: 1 })
+  await own.check()
+  expect(await counted()).toBe(5)
+  expect(mined.map(({ status }) => status)).toEqual(Array(5).fill('success'))
+  expect((await rows())[0]).toMatchObject({
+    state: 'mined',
+    gasUsed: expect.any(BigInt),
+    gasPrice: expect.any(BigInt),
+  })
+})
+
+test('killed after storing and before broadcasting: the next process sends the same transaction', async () => {
+  await transactions({ client: mute() }).send(count, 60_000n)
+  const [stored] = await attempts()
+  expect(await counted()).toBe(0)
+  const next = transactions()
+  await next.check()
+  await next.check()
+  expect(await counted()).toBe(1)
+  expect((await rows())[0]).toMatchObject({ state: 'mined', hash: stored!.hash })
+})
+
+test('killed after broadcasting: the next process sees it mined and sends nothing', async () => {
+  await transactions().send(count, 60_000n)
+  await transactions().check()
+  expect(await counted()).toBe(1)
+  expect(await transactions().send(count, 60_000n)).toBe(1n)
+})
+
+test('what is stored with a transaction is stored with it or not at all', async () => {
+  const failing = transactions().send(count, 60_000n, () => Promise.reject(new Error('stop')))
+  await expect(failing).rejects.toThrow('stop')
+  expect(await rows()).toEqual([])
+  expect(await counted()).toBe(0)
+})
+
+test('a stuck transaction is replaced with the same nonce and higher fees, and counts once', async () => {
+  await chain().setAutomine(false)
+  const own = transactions({ replaceAfterMs: 0 })
+  await own.send(count, 60_000n)
+  await own.check()
+  const [first, second] = (await attempts()).sort((one, other) => Number(one.maxFee - other.maxFee))
+  expect(second!.maxFee).toBeGreaterThan((first!.maxFee * 110n) / 100n)
+  expect(second!.nonce).toBe(first!.nonce)
+  await chain().mine({ blocks: 1 })
+  await own.check()
+  expect(await counted()).toBe(1)
+  expect((await rows())[0]).toMatchObject({ state: 'mined', status: 'success', hash: second!.hash })
+})
+
+test('mined in a block that the chain dropped: pending again, and mined again', async () => {
+  const snapshot = await chain().snapshot()
+  const own = transactions()
+  await own.send(count, 60_000n)
+  await own.check()
+  const ancestor = (await chain().getBlockNumber()) - 1n
+  await chain().revert({ id: snapshot })
+  await database.transaction(queries => rewindTransactions(queries, ancestor))
+  await own.check()
+  await own.check()
+  expect(await counted()).toBe(1)
+  expect((await rows())[0]).toMatchObject({ state: 'mined', status: 'success' })
+})
+
+test('a nonce that another program used is reported as lost', async () => {
+  await transactions({ client: mute() }).send(count, 60_000n)
+  const other = await account.signTransaction({
+    type: 'eip1559',
+    chainId: 31_337,
+    nonce: 0,
+    to: account.address,
+    gas: 21_000n,
+    maxFeePerGas: 10n ** 10n,
+    maxPriorityFeePerGas: 1n,
+  })
+  await chain().sendRawTransaction({ serializedTransaction: other })
+  const own = transactions()
+  await own.check()
+  const [row] = await database.queries.select().from(transactionsTable).where(eq(transactionsTable.nonce, 0n))
+  expect(row).toMatchObject({ state: 'mined', status: 'lost' })
+  expect(await own.explain(row!)).toContain('another program')
+})
+
+test('a refusal is named by the contracts’ own error, before sending and after', async () => {
+  const selector = encodeErrorResult({ abi: relayAbi, errorName: 'EmptyPolicy' }).slice(2)
+  await chain().setCode({ address: REFUSER, bytecode: `0x63${selector}5f526004601cfd` })
+  const own = transactions()
+  const refused = { purpose: 'refused', target: REFUSER, data: '0x' as Hex }
+  await expect(own.estimate(refused)).rejects.toMatchObject({
+    code: 'TRANSACTION_REVERTED',
+    reason: 'EmptyPolicy',
+  })
+  const nonce = await own.send(refused, 60_000n)
+  await own.check()
+  const row = await own.mined(nonce)
+  expect(row.status).toBe('reverted')
+  expect(await own.explain(row)).toBe('EmptyPolicy')
+})
