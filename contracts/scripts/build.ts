@@ -53,7 +53,7 @@ function compile(): Map<string, Artifact> {
     const names = [...deployableNames(), ...FROM_OPENZEPPELIN]
     const read = (name: string) =>
       JSON.parse(readFileSync(join(env.FOUNDRY_OUT, `${name}.sol`, `${name}.json`), 'utf8'))
-    return new Map(names.map(name => [name, read(name) as Artifact]).filter(hasCode))
+    return new Map(names.map((name): [string, Artifact] => [name, read(name)]).filter(hasCode))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
