@@ -11,7 +11,10 @@ export function createNetwork(layers: readonly Layer[]): Layer {
 }
 
 /** Probabilities of `logits`, written into `target`. */
-export function softmax(logits: Float64Array, target: Float64Array = new Float64Array(logits.length)): Float64Array {
+export function softmax(
+  logits: Float64Array,
+  target: Float64Array = new Float64Array(logits.length),
+): Float64Array {
   let largest = -Infinity
   for (const logit of logits) if (logit > largest) largest = logit
   let total = 0

@@ -19,12 +19,7 @@ export type ConvOptions = {
 export function createConv(name: string, options: ConvOptions, random: Random): Layer {
   const { inChannels, outChannels, side, needsInputGradient = true } = options
   const outSide = side - K + 1
-  const weight = heUniform(
-    `${name}.weight`,
-    [outChannels, inChannels, K, K],
-    inChannels * K * K,
-    random,
-  )
+  const weight = heUniform(`${name}.weight`, [outChannels, inChannels, K, K], inChannels * K * K, random)
   const bias = zeros(`${name}.bias`, [outChannels])
   const output = new Float64Array(outChannels * outSide * outSide)
   const inputGradient = new Float64Array(needsInputGradient ? inChannels * side * side : 0)
@@ -48,7 +43,9 @@ export function createConv(name: string, options: ConvOptions, random: Random): 
       lastInput = input
       for (let out = 0; out < outChannels; out++)
         output.fill(bias.value[out]!, out * outSide * outSide, (out + 1) * outSide * outSide)
-      eachKernelRow((taps, from, to) => addCorrelation(output, to, input, from, weight.value, taps, side, outSide))
+      eachKernelRow((taps, from, to) =>
+        addCorrelation(output, to, input, from, weight.value, taps, side, outSide),
+      )
       return output
     },
     backward(gradient) {

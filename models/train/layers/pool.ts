@@ -12,7 +12,8 @@ export function createAveragePool({ channels, side }: { channels: number; side: 
       for (let row = 0; row < channels * half; row++) {
         let from = row * 2 * side
         for (let x = 0; x < half; x++, from += 2)
-          output[to++] = 0.25 * (input[from]! + input[from + 1]! + input[from + side]! + input[from + side + 1]!)
+          output[to++] =
+            0.25 * (input[from]! + input[from + 1]! + input[from + side]! + input[from + side + 1]!)
       }
       return output
     },
