@@ -33,9 +33,8 @@ export const nobleCrypto: CryptoProvider = {
     }
   },
   recoverSecp256k1(digest, signature, recovery) {
-    const recovered = concat(Uint8Array.of(recovery), signature)
-    const key = secp256k1.recoverPublicKey(recovered, digest, { prehash: false })
-    return secp256k1.Point.fromBytes(key).toBytes(false)
+    const recovered = secp256k1.Signature.fromBytes(concat(Uint8Array.of(recovery), signature), 'recovered')
+    return recovered.recoverPublicKey(digest).toBytes(false)
   },
 }
 

@@ -1,13 +1,30 @@
 export * from './abi.ts'
 export * from './attest/cbor.ts'
+export * from './attest/cose.ts'
+export * from './attest/document.ts'
+export {
+  type Attestation,
+  CLOCK_SKEW,
+  MAX_EVIDENCE,
+  ROOT_NAME,
+  type SimulatedOptions,
+  type Verdict,
+  verifySimulated,
+} from './attest/simulated.ts'
+export { type Certificate, MAX_CERTIFICATE, parseCertificate } from './attest/x509.ts'
+export * from './bundle.ts'
 export * from './bytes.ts'
+export type { Check } from './checks.ts'
+export type { ChainFacts, Expectations, VerifyContext } from './context.ts'
 export * from './crypto.ts'
 export * from './errors.ts'
 export * from './hash.ts'
 export * from './identity.ts'
 export * from './parameters.ts'
+export * from './policy.ts'
 export * from './receipt.ts'
 export * from './release.ts'
 export * from './request.ts'
 export * from './tensor.ts'
 export * from './usage.ts'
+export * from './verify.ts'

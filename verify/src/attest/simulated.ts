@@ -1,0 +1,185 @@
+import { equalBytes, type Hex, toHex } from '../bytes.ts'
+import {
+  type Check,
+  type Checklist,
+  combine,
+  createChecklist,
+  ensure,
+  ensureEqual,
+  type Fact,
+  passed,
+} from '../checks.ts'
+import { type CryptoProvider, withDefaults } from '../crypto.ts'
+import type { Measurement, TeeKind } from '../release.ts'
+import { decodeSign1, sign1Message } from './cose.ts'
+import { type AttestationDocument, decodeDocument } from './document.ts'
+import { type Certificate, parseCertificate } from './x509.ts'
+
+/** What authentic evidence says; `timestamp` in seconds. */
+export type Attestation = {
+  kind: TeeKind
+  measurement: Measurement
+  userData: Hex
+  nonce: Hex
+  timestamp: bigint
+  assurance: 'simulated' | 'tee'
+}
+
+/** Every check made of some evidence; the attestation only when all hold. */
+export type Verdict = { ok: boolean; checks: Check[]; attestation?: Attestation }
+
+export type SimulatedOptions = {
+  /** DER of the development root that the caller trusts. Never taken from the evidence. */
+  root: Uint8Array
+  /** Seconds since 1970: certificates must be valid then, and the evidence not from later. */
+  time: bigint
+  /** The nonce that the caller sent; without it any nonce passes. */
+  nonce?: Uint8Array
+  /** Oldest evidence accepted, seconds. */
+  maxAge: number
+  crypto?: Partial<CryptoProvider>
+}
+
+export const ROOT_NAME = 'SIMULATED-NOT-FOR-PRODUCTION'
+export const MAX_EVIDENCE = 8192
+
+/** How far the evidence's clock may be ahead of the caller's, seconds. */
+export const CLOCK_SKEW = 5n
+
+/** Verifies evidence of the simulated security module. Never throws for bad evidence. */
+export function verifySimulated(evidence: Uint8Array, options: SimulatedOptions): Verdict {
+  const { root, time, nonce, maxAge } = options
+  const list = createChecklist()
+  const attested = checkSimulated(
+    list,
+    { check: 'evidence', ok: true, value: evidence },
+    {
+      roots: [root],
+      time,
+      nonces: nonce ? [toHex(nonce)] : [],
+      crypto: withDefaults(options.crypto),
+    },
+  )
+  checkAge(list, 'evidence-age', attested, time, maxAge)
+  const ok = list.checks.every(check => check.ok)
+  return ok && attested.ok
+    ? { ok, checks: list.checks, attestation: attested.value }
+    : { ok, checks: list.checks }
+}
+
+type Context = { roots: Uint8Array[]; time: bigint; nonces: Hex[]; crypto: CryptoProvider }
+
+/** The checks of authenticity, in order; whether the evidence is wanted is a matter of policy. */
+export function checkSimulated(
+  list: Checklist,
+  evidence: Fact<Uint8Array>,
+  context: Context,
+): Fact<Attestation> {
+  const document = list.check('evidence-format', [evidence], bytes => {
+    const { payload, signature } = decodeSign1(bytes, MAX_EVIDENCE)
+    const document = decodeDocument(payload)
+    return passed(`COSE_Sign1, ES256, ${document.moduleId}`, { ...document, payload, signature })
+  })
+  const root = list.check('evidence-root', [document], ({ cabundle }) => checkRoot(cabundle, context.roots))
+  const leaf = list.check('evidence-certificates', [document, root], ({ certificate }, root) =>
+    checkLeaf(parseCertificate(certificate), root, context),
+  )
+  const signed = list.check('evidence-signature', [document, leaf], ({ payload, signature }, leaf) => {
+    const valid = context.crypto.verifyEs256(sign1Message(payload), signature, leaf.publicKey)
+    ensure(valid, 'the leaf certificate did not sign this document')
+    return passed('signed by the leaf certificate')
+  })
+  const inTime = list.check('evidence-time', [document, leaf], (document, leaf) =>
+    checkTime(secondsOf(document), leaf, context.time),
+  )
+  const nonce = list.check('evidence-nonce', [document, signed], ({ nonce }) =>
+    checkNonce(toHex(nonce), context.nonces),
+  )
+  const measured = list.check('evidence-measurement', [document, signed], checkRegisters)
+  return combine([document, measured, nonce, inTime], (document, measurement) => ({
+    kind: 'simulated' as const,
+    measurement,
+    userData: toHex(document.userData),
+    nonce: toHex(document.nonce),
+    timestamp: secondsOf(document),
+    assurance: 'simulated' as const,
+  }))
+}
+
+/** Whether authentic evidence is recent enough; `maxAge` in seconds. */
+export function checkAge(
+  list: Checklist,
+  name: string,
+  attested: Fact<Attestation>,
+  time: bigint,
+  maxAge: number,
+): void {
+  list.check(name, [attested], ({ timestamp }) => {
+    const age = time > timestamp ? time - timestamp : 0n
+    ensure(age <= BigInt(maxAge), `the evidence is ${age} s old, at most ${maxAge} s are accepted`)
+    return passed(`${age} s old, at most ${maxAge} s are accepted`)
+  })
+}
+
+function checkRoot(cabundle: Uint8Array[], roots: Uint8Array[]): ReturnType<typeof passed<Certificate>> {
+  const [bundled] = cabundle
+  const pinned = roots.find(root => bundled !== undefined && equalBytes(bundled, root))
+  ensure(pinned !== undefined, 'the root certificate is none that the caller trusts')
+  const root = parseCertificate(pinned)
+  ensure(root.commonName === ROOT_NAME, `the root certificate is not named ${ROOT_NAME}`)
+  ensure(root.isAuthority && root.mayCertify, 'the root certificate may not issue certificates')
+  return passed(`trusted root ${ROOT_NAME}`, root)
+}
+
+function checkLeaf(
+  leaf: Certificate,
+  root: Certificate,
+  context: Context,
+): ReturnType<typeof passed<Certificate>> {
+  const { time, crypto } = context
+  for (const [name, { notBefore, notAfter }] of Object.entries({ root, leaf })) {
+    ensure(
+      time + CLOCK_SKEW >= notBefore,
+      `the ${name} certificate is not valid before ${notBefore}, it is ${time}`,
+    )
+    ensure(time <= notAfter, `the ${name} certificate expired at ${notAfter}, it is ${time}`)
+  }
+  ensure(equalBytes(leaf.issuer, root.subject), 'the leaf certificate names another issuer')
+  ensure(!leaf.isAuthority && !leaf.mayCertify, 'the leaf certificate is an authority')
+  ensure(leaf.maySign, 'the leaf certificate may not sign documents')
+  ensure(
+    crypto.verifyEs256(leaf.signed, leaf.signature, root.publicKey),
+    'the root did not sign the leaf certificate',
+  )
+  return passed(`leaf valid until ${leaf.notAfter}`, leaf)
+}
+
+function checkTime(timestamp: bigint, leaf: Certificate, time: bigint): ReturnType<typeof passed> {
+  ensure(timestamp <= time + CLOCK_SKEW, `the evidence is of ${timestamp}, after ${time}`)
+  const inside = leaf.notBefore <= timestamp && timestamp <= leaf.notAfter
+  ensure(inside, `the evidence is of ${timestamp}, outside its certificate's validity`)
+  return passed(`made at ${timestamp}`)
+}
+
+function checkNonce(nonce: Hex, expected: Hex[]): ReturnType<typeof passed> {
+  for (const wanted of expected) {
+    ensureEqual('the nonce', nonce, wanted)
+  }
+  return passed(expected.length > 0 ? 'the expected nonce' : 'any nonce accepted')
+}
+
+/** Debug enclaves have PCR 0, 1 and 2 zero while others are not: each is looked at by itself. */
+function checkRegisters(document: AttestationDocument): ReturnType<typeof passed<Measurement>> {
+  const registers = document.pcrs.slice(0, 3)
+  for (const [i, register] of registers.entries()) {
+    ensure(
+      register.some(byte => byte !== 0),
+      `PCR${i} is zero: a debug enclave`,
+    )
+  }
+  return passed('PCR0, PCR1 and PCR2 measured, not in debug mode', { kind: 'simulated' as const, registers })
+}
+
+function secondsOf(document: AttestationDocument): bigint {
+  return BigInt(Math.floor(document.timestamp / 1000))
+}
