@@ -32,7 +32,8 @@ contract Operators is IOperators {
     uint64 public immutable EPOCH;
     uint64 public immutable UNBONDING;
 
-    Slot[] private _slots;
+    mapping(uint256 index => Slot) private _slots;
+    uint32 private _slotTotal;
     uint32[] private _freed;
     uint256 private _reused;
     Checkpoints.Trace208 private _slotCount;
@@ -66,7 +67,7 @@ contract Operators is IOperators {
         for (uint256 i; i < added; ++i) {
             _held[msg.sender].push(_takeSlot(msg.sender, next));
         }
-        _slotCount.push(next, _slots.length.toUint208());
+        _slotCount.push(next, _slotTotal);
         emit Bonded(msg.sender, added, msg.value);
     }
 
@@ -145,11 +146,20 @@ contract Operators is IOperators {
 
     /// @inheritdoc IOperators
     function offerAt(address operator, bytes32 artifact, address token, uint64 epoch)
-        external
+        public
         view
         returns (Offer memory)
     {
         return _unpack(_offers[_offerKey(operator, artifact, token)].upperLookupRecent(uint256(epoch).toUint48()));
+    }
+
+    /// @inheritdoc IOperators
+    function standingAt(address operator, bytes32 artifact, address token, uint64 epoch)
+        external
+        view
+        returns (Offer memory offer, uint256 slashable)
+    {
+        return (offerAt(operator, artifact, token, epoch), slashableOf(operator));
     }
 
     /// @inheritdoc IOperators
@@ -192,7 +202,7 @@ contract Operators is IOperators {
     }
 
     /// @inheritdoc IOperators
-    function slashableOf(address operator) external view returns (uint256) {
+    function slashableOf(address operator) public view returns (uint256) {
         Stake storage stake = _stakes[operator];
         return uint256(stake.bonded) + stake.unbonding;
     }
@@ -215,8 +225,8 @@ contract Operators is IOperators {
                 return index;
             }
         }
-        index = _slots.length.toUint32();
-        _slots.push(slot);
+        index = _slotTotal++;
+        _slots[index] = slot;
     }
 
     function _freeNewestSlot(address operator) private {

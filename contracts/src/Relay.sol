@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {RelayLedger} from "./RelayLedger.sol";
 import {IEnclaveRegistry, Receipt} from "./interfaces/IEnclaveRegistry.sol";
 import {IOperators} from "./interfaces/IOperators.sol";
 import {IRelay, IRelayCallback} from "./interfaces/IRelay.sol";
 import {IReleases} from "./interfaces/IReleases.sol";
 import {BlockHash} from "./libraries/BlockHash.sol";
+import {ReceiptHash} from "./libraries/ReceiptHash.sol";
 
 /// @title Relay: see IRelay
 contract Relay is RelayLedger, ReentrancyGuardTransient {
@@ -15,7 +18,7 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
     struct State {
         uint64 nonce;
         uint32 open;
-        uint48 slashEpoch;
+        uint64 slashEpoch;
         uint32 slashes;
     }
 
@@ -61,6 +64,10 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
     uint256 public immutable PENALTY;
     uint256 public immutable COMPENSATION_CAP;
     uint256 public immutable MAX_OPEN;
+    /// @notice Length of an epoch, seconds: that of the operators contract.
+    uint64 public immutable EPOCH;
+    /// @notice EIP-712 domain separator of the receipts: the registry's.
+    bytes32 public immutable DOMAIN;
 
     mapping(bytes32 id => bytes32) private _commitments;
     State private _state;
@@ -73,6 +80,8 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
         (MIN_DEADLINE, MAX_DEADLINE, WINDOW) = (p.minDeadline, p.maxDeadline, p.window);
         (MAX_INPUT, MAX_OUTPUT, MIN_EVIDENCE_AGE) = (p.maxInput, p.maxOutput, p.minEvidenceAge);
         MAX_OPEN = p.operators.SLOT_STAKE() / p.penalty;
+        EPOCH = p.operators.EPOCH();
+        DOMAIN = _domainOf(address(p.registry));
     }
 
     /// @dev Only slashed stake arrives without a call.
@@ -85,7 +94,7 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
         _checkParams(params, input);
         uint256 value = quote(params);
         if (msg.value != value) revert WrongPayment(msg.value, value);
-        uint64 epoch = OPERATORS.epochAt(block.timestamp);
+        uint64 epoch = _epochAt(block.timestamp);
         if (OPERATORS.announcersAt(params.artifact, params.feeToken, epoch) == 0) {
             revert UnknownArtifact(params.artifact, params.feeToken);
         }
@@ -115,7 +124,7 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
             answer.id,
             answer.operator,
             answer.receiptKey,
-            REGISTRY.hashReceipt(receipt),
+            MessageHashUtils.toTypedDataHash(DOMAIN, ReceiptHash.hashStruct(receipt)),
             receipt.status,
             callbackOk,
             answer.price,
@@ -238,7 +247,7 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
 
     /// @dev Takes the penalty and shares it; the caller of `expire` gets nothing.
     function _slash(address operator, address consumer) private returns (uint256 taken) {
-        uint48 epoch = uint48(OPERATORS.epochAt(block.timestamp));
+        uint64 epoch = _epochAt(block.timestamp);
         State storage state = _state;
         state.slashes = state.slashEpoch == epoch ? state.slashes + 1 : 1;
         state.slashEpoch = epoch;
@@ -253,7 +262,7 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
     /// @dev Holder of the slot that the request's own block hash draws.
     function _slotHolder(bytes32 id, Request calldata asked, bytes32 anchor) private view returns (address) {
         uint256 seed = uint256(keccak256(abi.encode(anchor, id)));
-        return OPERATORS.assigned(seed, OPERATORS.epochAt(asked.timestamp));
+        return OPERATORS.assigned(seed, _epochAt(asked.timestamp));
     }
 
     /// @dev The slot's holder if the request is its duty: it could have answered for this fee in this time.
@@ -265,7 +274,7 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
 
     function _isDuty(Request calldata asked, address holder) private view returns (bool) {
         if (holder == address(0)) return false;
-        uint64 epoch = OPERATORS.epochAt(asked.timestamp);
+        uint64 epoch = _epochAt(asked.timestamp);
         Params calldata params = asked.params;
         IOperators.Offer memory offer = OPERATORS.offerAt(holder, params.artifact, params.feeToken, epoch);
         if (!offer.active || offer.price > params.fee) return false;
@@ -352,10 +361,10 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
     /// @dev Who answers must have stake and an offer that this fee meets, and wait out another operator's window.
     function _checkOperator(Request calldata asked, address operator, address holder) private view {
         Params calldata params = asked.params;
-        uint64 epoch = OPERATORS.epochAt(asked.timestamp);
-        IOperators.Offer memory offer = OPERATORS.offerAt(operator, params.artifact, params.feeToken, epoch);
-        if (!offer.active || offer.price > params.fee) revert OperatorNotEligible(operator);
-        if (OPERATORS.slashableOf(operator) < PENALTY) revert OperatorNotEligible(operator);
+        uint64 epoch = _epochAt(asked.timestamp);
+        (IOperators.Offer memory offer, uint256 stake) =
+            OPERATORS.standingAt(operator, params.artifact, params.feeToken, epoch);
+        if (!offer.active || offer.price > params.fee || stake < PENALTY) revert OperatorNotEligible(operator);
         uint256 until = asked.timestamp + WINDOW;
         if (holder == operator || block.timestamp > until || !_isDuty(asked, holder)) return;
         if (OPERATORS.slashableOf(holder) >= PENALTY) revert NotAssigned(operator, holder, until);
@@ -398,6 +407,12 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
         if (p.maxInput > 65_536 || p.maxOutput > 65_536) revert InvalidParameter("maxOutput");
     }
 
+    function _domainOf(address registry) private view returns (bytes32) {
+        bytes32 typeHash =
+            keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+        return keccak256(abi.encode(typeHash, keccak256("Nacre"), keccak256("1"), block.chainid, registry));
+    }
+
     // Sums
 
     function _gasDeposit(Params calldata params) private pure returns (uint256) {
@@ -421,6 +436,10 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
     /// @dev Cost of the coming write to an account's credit; reads it, so that the read is metered.
     function _writeGas(address account) private view returns (uint256) {
         return balanceOf(account, address(0)) == 0 ? 20_000 : 2_900;
+    }
+
+    function _epochAt(uint256 timestamp) private view returns (uint64) {
+        return SafeCast.toUint64(timestamp / EPOCH);
     }
 
     function _accepts(Params calldata params, bytes32 releaseId, address publisher) private pure returns (bool) {

@@ -73,6 +73,13 @@ interface IOperators {
         view
         returns (Offer memory);
 
+    /// @return offer as offerAt
+    /// @return slashable as slashableOf
+    function standingAt(address operator, bytes32 artifact, address token, uint64 epoch)
+        external
+        view
+        returns (Offer memory offer, uint256 slashable);
+
     /// @return what the operator had declared in that epoch; zeros when nothing
     function profileAt(address operator, uint64 epoch) external view returns (Profile memory);
 
