@@ -1,0 +1,176 @@
+import { createHash } from 'node:crypto'
+import {
+  chmod,
+  copyFile,
+  link,
+  mkdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { encodeManifest, type Manifest, manifestHash, toHex } from '@nacre/verify'
+import { build, type Metafile, type Plugin } from 'esbuild'
+import { ENGINE } from '../src/engineName.ts'
+
+/** A built image: a folder with exactly the manifest's files and manifest.json. */
+export type Image = { dir: string; manifest: Manifest }
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
+const IMAGE_DIR = join(REPOSITORY, 'enclave/dist/image')
+const NAME = 'nacre-onnx'
+const BUNDLE = 'app/enclave.mjs'
+
+/**
+ * Builds the enclave's image: the bundled program, the Node that runs this script, the engine's native library.
+ * The same sources and packages give the same bytes, wherever the repository lies. An image that is there already
+ * and is the same is left alone: enclaves may be starting from it.
+ */
+export async function buildImage(outDir: string = IMAGE_DIR): Promise<Image> {
+  const draft = `${outDir}.${process.pid}.new`
+  try {
+    const manifest = await stage(draft)
+    if (!(await isSame(outDir, manifest))) await replace(outDir, draft)
+    return { dir: outDir, manifest }
+  } finally {
+    await rm(draft, { recursive: true, force: true })
+  }
+}
+
+async function stage(dir: string): Promise<Manifest> {
+  const natives = Object.entries(await nativeFiles())
+  await rm(dir, { recursive: true, force: true })
+  await addFile(join(dir, BUNDLE), (await bundle()).code)
+  for (const [path, source] of natives) await addNative(join(dir, path), source)
+  const manifest = await describe(dir, [BUNDLE, ...natives.map(([path]) => path)])
+  await addFile(join(dir, 'manifest.json'), encodeManifest(manifest))
+  return manifest
+}
+
+async function isSame(dir: string, manifest: Manifest): Promise<boolean> {
+  try {
+    const there = await describe(
+      dir,
+      manifest.files.map(file => file.path),
+    )
+    const described = await readFile(join(dir, 'manifest.json'))
+    return manifestHash(there) === manifestHash(manifest) && described.equals(encodeManifest(manifest))
+  } catch {
+    return false
+  }
+}
+
+async function replace(dir: string, draft: string): Promise<void> {
+  const old = `${dir}.${process.pid}.old`
+  await rename(dir, old).catch(() => undefined)
+  await rename(draft, dir)
+  await rm(old, { recursive: true, force: true })
+}
+
+/** The program as one ES module, and what esbuild says went into it. */
+export async function bundle(): Promise<{ code: Uint8Array; metafile: Metafile }> {
+  const { outputFiles, metafile } = await build({
+    entryPoints: ['enclave/src/main.ts'],
+    absWorkingDir: REPOSITORY,
+    outfile: 'enclave.mjs',
+    write: false,
+    metafile: true,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    legalComments: 'none',
+    charset: 'utf8',
+    tsconfigRaw: {},
+    // The engine's JavaScript is CommonJS: its require() of Node's own modules needs a require.
+    banner: {
+      js: "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)",
+    },
+    plugins: [nativeBinding, sideEffectFree],
+  })
+  return { code: outputFiles[0]!.contents, metafile }
+}
+
+/** The engine looks for its binding by platform inside its package; in the image it lies in lib/. */
+const nativeBinding: Plugin = {
+  name: 'native-binding',
+  setup({ onLoad }) {
+    onLoad({ filter: /onnxruntime-node\/dist\/binding\.js$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8')
+      const contents = source.replace(
+        /require\(`\.\.\/bin\/[^`]*`\)/,
+        "require('../lib/onnxruntime_binding.node')",
+      )
+      if (contents === source) throw new Error(`${path}: the engine loads its binding in another way now`)
+      return { contents, loader: 'js' }
+    })
+    onLoad({ filter: /\.node$/ }, () => ({ errors: [{ text: 'a native file must not be bundled' }] }))
+  },
+}
+
+/** verify's modules only define things: what the enclave does not use stays out. */
+const sideEffectFree: Plugin = {
+  name: 'side-effect-free',
+  setup(builder) {
+    builder.onResolve({ filter: /^@nacre\/verify/ }, async ({ path, pluginData, ...rest }) => {
+      if (pluginData === 'resolved') return undefined
+      const found = await builder.resolve(path, { ...rest, pluginData: 'resolved' })
+      return { ...found, sideEffects: false }
+    })
+    builder.onResolve({ filter: /lib\/onnxruntime_binding\.node$/ }, ({ path }) => ({ path, external: true }))
+  },
+}
+
+async function nativeFiles(): Promise<Record<string, string>> {
+  const engine = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'))
+  await checkVersion(engine)
+  const libraries = join(engine, 'bin/napi-v6', process.platform, process.arch)
+  return {
+    'bin/node': await realpath(process.execPath),
+    'lib/libonnxruntime.so.1': join(libraries, 'libonnxruntime.so.1'),
+    'lib/onnxruntime_binding.node': join(libraries, 'onnxruntime_binding.node'),
+  }
+}
+
+/** The engine's name is in every receipt: it must be the one that is shipped. */
+async function checkVersion(engine: string): Promise<void> {
+  const { version } = JSON.parse(await readFile(join(engine, 'package.json'), 'utf8'))
+  if (ENGINE === `onnxruntime-node@${version}/cpu`) return
+  throw new Error(`enclave/src/engineName.ts names ${ENGINE}, installed is onnxruntime-node@${version}`)
+}
+
+async function addFile(path: string, content: Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, content)
+}
+
+/** A hard link where the file system allows it: Node alone has 120 MB. */
+async function addNative(path: string, source: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  await link(source, path).catch(async () => {
+    await copyFile(source, path)
+    await chmod(path, 0o755)
+  })
+}
+
+async function describe(dir: string, paths: string[]): Promise<Manifest> {
+  const files = await Promise.all(
+    paths.sort().map(async path => {
+      const digest = createHash('sha256')
+        .update(await readFile(join(dir, path)))
+        .digest()
+      return { path, sha256: toHex(digest), size: (await stat(join(dir, path))).size }
+    }),
+  )
+  return { version: 1, name: NAME, engine: ENGINE, files }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { dir, manifest } = await buildImage(process.argv[2])
+  console.log(`${manifestHash(manifest)}  ${dir}`)
+}

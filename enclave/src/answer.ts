@@ -1,0 +1,63 @@
+import {
+  configHash,
+  type EnclaveConfig,
+  type Hex,
+  keccak256,
+  type Parameters,
+  parametersHash,
+  type Receipt,
+  requestId,
+  signReceipt,
+  toHex,
+  type Usage,
+  usageHash,
+  ZERO_HASH,
+} from '@nacre/verify'
+import { ENGINE } from './engineName.ts'
+import type { Outcome } from './execute.ts'
+import type { Job } from './job.ts'
+import type { ReceiptKey } from './keys.ts'
+
+/** A signed answer, without the evidence that some calls add to it. */
+export type Answer = { receipt: Receipt; signature: Hex; output: Hex; parameters: Parameters; usage: Usage }
+
+export type Signer = (job: Job, outcome: Outcome) => Answer
+
+/** Signs answers with a key; the sequence of a key starts at 1 and grows by 1. */
+export function createSigner(key: ReceiptKey, config: EnclaveConfig): Signer {
+  const domain = { chainId: config.chainId, registry: config.registry }
+  const parameters = { engine: ENGINE, seed: 0n }
+  const fixed = {
+    version: 1,
+    releaseId: config.releaseId,
+    configHash: configHash(config),
+    parametersHash: parametersHash(parameters),
+    parentsRoot: ZERO_HASH,
+    extensionsRoot: ZERO_HASH,
+  }
+  let sequence = 0n
+  return (job, { status, output }) => {
+    const { units, price, errorPrice, token } = job.usage
+    const usage = { units, price: status === 0 ? price : errorPrice, token }
+    sequence += 1n
+    const receipt: Receipt = {
+      ...fixed,
+      requestId: requestId(config.chainId, job.origin),
+      artifact: job.artifact,
+      inputHash: keccak256(job.input),
+      outputHash: keccak256(output),
+      usageHash: usageHash(usage),
+      status,
+      sequence,
+      anchorNumber: job.anchor.number,
+      anchorHash: job.anchor.hash,
+    }
+    return {
+      receipt,
+      signature: signReceipt(domain, receipt, key.privateKey),
+      output: toHex(output),
+      parameters,
+      usage,
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { readFileSync, statSync } from 'node:fs'
+import { type EnclaveConfig, messageOf } from '@nacre/verify'
+import { parseConfig } from '@nacre/verify/bundle'
+import { integerOf, objectOf, parseJson, textOf, versionOf } from '@nacre/verify/shape'
+import { ChannelError } from './errors.ts'
+import { MAX_PAYLOAD } from './limits.ts'
+
+/** What the program is started with. `config` is attested; the rest is the host's own business. */
+export type StartOptions = {
+  version: 1
+  config: EnclaveConfig
+  /** Unix sockets: the channel that the enclave listens on, the security module that it connects to. */
+  sockets: { channel: string; securityModule: string }
+  engine: EngineLimits
+}
+
+/** Most artifacts loaded at a time, and their total size in bytes. */
+export type EngineLimits = { maxArtifacts: number; maxArtifactBytes: number }
+
+const MAX_CONFIG_BYTES = 16_384
+
+const parseStartOptions = objectOf<StartOptions>({
+  version: versionOf(1),
+  config: parseConfig,
+  sockets: objectOf<StartOptions['sockets']>({ channel: textOf(107), securityModule: textOf(107) }),
+  engine: objectOf<EngineLimits>({
+    maxArtifacts: integerOf(1, 1024),
+    maxArtifactBytes: integerOf(1, 16 * 2 ** 30),
+  }),
+})
+
+/** @throws ChannelError invalid-config */
+export function readStartOptions(file: string): StartOptions {
+  try {
+    if (statSync(file).size > MAX_CONFIG_BYTES) throw new Error(`longer than ${MAX_CONFIG_BYTES} bytes`)
+    const json = parseJson(readFileSync(file, 'utf8'), MAX_CONFIG_BYTES, 'configuration')
+    const options = parseStartOptions(json, 'configuration')
+    for (const limit of [options.config.maxInput, options.config.maxOutput]) {
+      if (limit < 1 || limit > MAX_PAYLOAD) throw new Error(`maxInput and maxOutput are 1 to ${MAX_PAYLOAD}`)
+    }
+    return options
+  } catch (cause) {
+    throw new ChannelError('invalid-config', `${file}: ${messageOf(cause)}`, cause)
+  }
+}

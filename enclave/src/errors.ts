@@ -1,0 +1,35 @@
+import { NacreError } from '@nacre/verify'
+
+/** HTTP status and remedy of each channel error: failures that get no receipt. The keys are the closed list. */
+const ERRORS = {
+  'unknown-route': [404, 'See docs/protocol.md, "Channel to the enclave".'],
+  'method-not-allowed': [405, 'See docs/protocol.md, "Channel to the enclave".'],
+  'length-required': [411, 'Send the body with a content-length header, not in chunks.'],
+  'body-too-large': [413, 'Send at most the size that the message names.'],
+  'malformed-json': [400, 'Send one JSON object in UTF-8.'],
+  'malformed-job': [400, 'Compare the field that the message names with docs/protocol.md.'],
+  'unknown-artifact': [404, 'Load the artifact first: POST /v1/artifacts.'],
+  'artifact-mismatch': [400, 'Fetch the file again: its SHA-256 is not the one announced.'],
+  'artifact-limit': [507, 'Start the enclave with larger engine limits, or load fewer artifacts.'],
+  'unsupported-model': [422, 'Export an ONNX model as docs/enclave-boundary.md describes.'],
+  'conflicting-job': [409, 'An answer for this request was signed already; repeat that job to get it again.'],
+  'security-module': [502, 'Check that the security module runs; then try again.'],
+  'invalid-config': [500, 'Correct the field that the message names and start again.'],
+  internal: [500, 'Restart the enclave and report this with its log.'],
+} as const
+
+export type ChannelCode = keyof typeof ERRORS
+
+/** A failure that gets no receipt. */
+export class ChannelError extends NacreError<ChannelCode> {
+  constructor(code: ChannelCode, message: string, cause?: unknown) {
+    super(code, message, { fix: ERRORS[code][1], cause })
+  }
+}
+
+/** HTTP status and body of anything thrown; what is not a ChannelError is told as `internal`, without details. */
+export function channelAnswer(error: unknown): { status: number; body: { error: Record<string, string> } } {
+  const known = error instanceof ChannelError ? error : new ChannelError('internal', 'the enclave failed')
+  const { code, message, fix = '' } = known
+  return { status: ERRORS[code][0], body: { error: { code, message, fix } } }
+}

@@ -1,0 +1,70 @@
+import { fromHex, type Hex, messageOf, type Origin } from '@nacre/verify'
+import { parseOrigin } from '@nacre/verify/bundle'
+import { amountOf, countOf, hexOf, integerOf, objectOf, type Parser } from '@nacre/verify/shape'
+import { ChannelError } from './errors.ts'
+import { MAX_PAYLOAD } from './limits.ts'
+
+/** What the host asks to be answered. Everything in it but the origin's form is the host's word. */
+export type Job = {
+  origin: Origin
+  artifact: Hex
+  input: Uint8Array
+  anchor: { number: bigint; hash: Hex }
+  /** Longest output the request accepts, bytes. */
+  maxOutput: number
+  usage: { units: bigint; price: bigint; errorPrice: bigint; token: Hex }
+  /** With it, the answer carries fresh evidence. */
+  nonce?: Hex
+}
+
+type WireJob = Omit<Job, 'input' | 'nonce'> & { input: Hex }
+
+/** Nonce of the evidence, 1 to 64 bytes. */
+const parseNonce: Parser<Hex> = (value, path) => {
+  const nonce = hexOf({ max: 64 })(value, path)
+  if (nonce === '0x') throw new ChannelError('malformed-job', `${path} is empty`)
+  return nonce
+}
+
+const parseJob = objectOf<WireJob, { nonce: Hex }>(
+  {
+    origin: parseOrigin,
+    artifact: hexOf(32),
+    input: hexOf({ max: MAX_PAYLOAD + 1 }),
+    anchor: objectOf<Job['anchor']>({ number: countOf(64), hash: hexOf(32) }),
+    maxOutput: integerOf(0, 2 ** 32 - 1),
+    usage: objectOf<Job['usage']>({
+      units: countOf(64),
+      price: amountOf(256),
+      errorPrice: amountOf(256),
+      token: hexOf(20),
+    }),
+  },
+  { nonce: parseNonce },
+)
+
+const parseAttest = objectOf<{ nonce: Hex }>({ nonce: parseNonce })
+
+/** @throws ChannelError malformed-job */
+export function readJob(json: unknown): Job {
+  const { input, ...rest } = read(parseJob, json, 'job')
+  return { ...rest, input: fromHex(input) }
+}
+
+/** @throws ChannelError malformed-job */
+export function readAttest(json: unknown): { nonce: Hex } {
+  return read(parseAttest, json, 'attest')
+}
+
+/** @throws ChannelError malformed-job */
+export function readArtifactHeader(header: unknown): Hex {
+  return read(hexOf(32), header, 'x-artifact')
+}
+
+function read<T>(parse: Parser<T>, value: unknown, name: string): T {
+  try {
+    return parse(value, name)
+  } catch (cause) {
+    throw new ChannelError('malformed-job', messageOf(cause), cause)
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * Limits in measured code. A limit that can end in a receipt is here or in the attested configuration, never in
+ * what the host passes beside it: a host could otherwise make enclaves sign errors, and be paid for them.
+ */
+
+/** Largest maxInput and maxOutput of a configuration, bytes: in hex and JSON they fit in one body. */
+export const MAX_PAYLOAD = 15 * 2 ** 20
+
+/** Largest body on the channel, bytes. */
+export const MAX_BODY = 32 * 2 ** 20
+
+/** Largest body of the calls that carry no tensor, bytes. */
+export const MAX_SMALL_BODY = 4096
+
+/** Most rows (first dimension, where the model leaves it free) of one input. */
+export const MAX_BATCH = 4096
+
+/** Longest text of an error answer, bytes. */
+export const MAX_ERROR_TEXT = 256
+
+/** Answers kept for repeats: how many, and their output in bytes. */
+export const MAX_ANSWERS = 8192
+export const MAX_ANSWER_BYTES = 64 * 2 ** 20
+
+/** Longest answer of the security module, bytes (AWS NSM). */
+export const MAX_MODULE_REQUEST = 4096
+export const MAX_MODULE_RESPONSE = 12_288
+export const MODULE_TIMEOUT_MS = 5000

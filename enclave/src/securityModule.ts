@@ -1,0 +1,73 @@
+import { connect } from 'node:net'
+import { decodeCbor, encodeCbor } from '@nacre/verify'
+import { ChannelError } from './errors.ts'
+import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE, MODULE_TIMEOUT_MS } from './limits.ts'
+
+/** AWS NSM's messages in frames `u32be length | CBOR` over a Unix socket; one connection a call. */
+export type SecurityModule = { attest(userData: Uint8Array, nonce: Uint8Array): Promise<Uint8Array> }
+
+export function securityModule(socketPath: string): SecurityModule {
+  return {
+    /** The signed attestation document. @throws ChannelError security-module */
+    async attest(userData, nonce) {
+      const request = new Map([
+        [
+          'Attestation',
+          new Map([
+            ['user_data', userData],
+            ['nonce', nonce],
+            ['public_key', null],
+          ]),
+        ],
+      ])
+      return documentOf(await call(socketPath, encodeCbor(request)))
+    },
+  }
+}
+
+function documentOf(response: Uint8Array): Uint8Array {
+  const answer = decode(response)
+  const attestation = answer instanceof Map ? answer.get('Attestation') : undefined
+  const document = attestation instanceof Map ? attestation.get('document') : undefined
+  if (document instanceof Uint8Array) return document
+  const reason = answer instanceof Map ? answer.get('Error') : undefined
+  throw failed(typeof reason === 'string' ? `it answered ${reason}` : 'its answer is not an attestation')
+}
+
+function decode(bytes: Uint8Array): unknown {
+  try {
+    return decodeCbor(bytes)
+  } catch (cause) {
+    throw failed('its answer is not CBOR', cause)
+  }
+}
+
+/** Sends one frame and returns the content of the one frame that comes back. */
+function call(socketPath: string, request: Uint8Array): Promise<Uint8Array> {
+  if (request.length > MAX_MODULE_REQUEST) throw failed(`a request of ${request.length} bytes`)
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+  const socket = connect(socketPath)
+  let received = Buffer.alloc(0)
+  socket.setTimeout(MODULE_TIMEOUT_MS, () => reject(failed('it does not answer')))
+  socket.on('error', cause => reject(failed('the connection broke', cause)))
+  socket.on('close', () => reject(failed('it closed the connection')))
+  socket.on('data', chunk => {
+    received = Buffer.concat([received, chunk])
+    const length = received.length < 4 ? 0 : received.readUInt32BE(0)
+    if (length > MAX_MODULE_RESPONSE) return reject(failed(`an answer of ${length} bytes`))
+    if (received.length > 4 + length && length > 0) return reject(failed('bytes after its answer'))
+    if (length > 0 && received.length === 4 + length) resolve(new Uint8Array(received.subarray(4)))
+  })
+  socket.write(frame(request))
+  return promise.finally(() => socket.destroy())
+}
+
+function frame(content: Uint8Array): Uint8Array {
+  const header = Buffer.alloc(4)
+  header.writeUInt32BE(content.length)
+  return Buffer.concat([header, content])
+}
+
+function failed(reason: string, cause?: unknown): ChannelError {
+  return new ChannelError('security-module', `security module: ${reason}`, cause)
+}

@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { DriverError, type Exit } from './driver.ts'
+import { INSIDE, type Mounts, sandboxArguments } from './sandbox.ts'
+
+/** The enclave's process, and how it is stopped. Its stdin is a pipe: it ends itself when the other end is gone. */
+export type EnclaveProcess = {
+  pid: number
+  sandboxed: boolean
+  exited: Promise<Exit>
+  /** Settles when the program says that it listens. @throws DriverError launch-failed, launch-timeout */
+  ready(deadlineMs: number): Promise<void>
+  /** SIGTERM, and SIGKILL after two seconds. */
+  stop(): Promise<void>
+}
+
+const STOP_MS = 2000
+const MAX_LINE = 1000
+const MAX_LINES = 10_000
+const QUOTED_LINES = 5
+const READY = 'enclave: ready'
+
+type Log = (line: string) => void
+
+export async function spawnSandboxed(mounts: Mounts, onLog: Log): Promise<EnclaveProcess> {
+  const command = [`${INSIDE.image}/bin/node`, `${INSIDE.image}/app/enclave.mjs`, INSIDE.config]
+  const args = ['--info-fd', '3', ...sandboxArguments(mounts), ...command]
+  const child = spawn('bwrap', args, {
+    env: { PATH: process.env.PATH },
+    stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+  })
+  const followed = follow(child, onLog)
+  const info = await text(child.stdio[3] as Readable)
+  const pid = Number(/"child-pid": *(\d+)/.exec(info)?.[1])
+  if (!Number.isSafeInteger(pid)) {
+    await followed.stop(child.pid)
+    throw new DriverError('launch-failed', `bubblewrap started nothing: ${followed.quote()}`)
+  }
+  return { ...followed, pid, sandboxed: true, stop: () => followed.stop(pid) }
+}
+
+export function spawnPlain({ imageDir, configFile }: Mounts, onLog: Log): EnclaveProcess {
+  const args = [join(imageDir, 'app/enclave.mjs'), configFile ?? '']
+  const child = spawn(join(imageDir, 'bin/node'), args, {
+    env: {},
+    cwd: '/',
+    stdio: ['pipe', 'ignore', 'pipe'],
+  })
+  const followed = follow(child, onLog)
+  return { ...followed, pid: child.pid ?? -1, sandboxed: false, stop: () => followed.stop(child.pid) }
+}
+
+type Followed = Pick<EnclaveProcess, 'exited' | 'ready'> & {
+  stop(pid?: number): Promise<void>
+  quote(): string
+}
+
+function follow(child: ChildProcess, onLog: Log): Followed {
+  const recent: string[] = []
+  const listening = Promise.withResolvers<void>()
+  let ended = false
+  const exited = exitOf(child).finally(() => {
+    ended = true
+  })
+  child.stdin?.on('error', () => {})
+  readLines(child.stderr!, line => {
+    if (line === READY) listening.resolve()
+    recent.push(line)
+    if (recent.length > QUOTED_LINES) recent.shift()
+    onLog(line)
+  })
+  const quote = () => recent.join(' | ').slice(0, MAX_LINE) || 'it said nothing'
+  return {
+    exited,
+    quote,
+    async ready(deadlineMs) {
+      const failed = exited.then(({ code, signal }) => {
+        throw new DriverError('launch-failed', `the enclave ended (${signal ?? code}): ${quote()}`)
+      })
+      await beforeDeadline(Promise.race([listening.promise, failed]), deadlineMs, quote)
+    },
+    async stop(pid) {
+      // A process id may belong to somebody else once its process has ended.
+      if (ended) return
+      kill(pid, 'SIGTERM')
+      const insist = setTimeout(() => {
+        if (ended) return
+        kill(pid, 'SIGKILL')
+        child.kill('SIGKILL')
+      }, STOP_MS)
+      await exited
+      clearTimeout(insist)
+    },
+  }
+}
+
+/** A sandboxed process that a signal ended is told by bubblewrap as 128 + signal. */
+async function exitOf(child: ChildProcess): Promise<Exit> {
+  const { promise, resolve } = Promise.withResolvers<Exit>()
+  child.once('error', () => resolve({ code: -1, signal: null }))
+  child.once('exit', (code, signal) => {
+    const names = Object.entries(constants.signals) as [NodeJS.Signals, number][]
+    const inner = names.find(([, number]) => code === 128 + number)?.[0]
+    resolve(inner ? { code: null, signal: inner } : { code, signal })
+  })
+  return await promise
+}
+
+/** Lines of a stream, cut at MAX_LINE; after MAX_LINES the rest is dropped. */
+function readLines(stream: Readable, onLine: Log): void {
+  let rest = ''
+  let lines = 0
+  const emit = (line: string) => {
+    lines++
+    if (lines <= MAX_LINES) onLine(line.slice(0, MAX_LINE))
+    if (lines === MAX_LINES) onLine('enclave: further lines are dropped')
+  }
+  stream.setEncoding('utf8')
+  stream.on('data', (chunk: string) => {
+    const parts = (rest + chunk).split('\n')
+    rest = (parts.pop() ?? '').slice(0, MAX_LINE)
+    for (const line of parts) emit(line)
+  })
+  stream.on('end', () => rest && emit(rest))
+}
+
+async function beforeDeadline(work: Promise<void>, deadlineMs: number, quote: () => string): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<void>()
+  const timer = setTimeout(
+    () =>
+      reject(
+        new DriverError('launch-timeout', `the enclave is not ready after ${deadlineMs} ms: ${quote()}`),
+      ),
+    deadlineMs,
+  )
+  await Promise.race([work, promise]).finally(() => clearTimeout(timer))
+}
+
+function kill(pid: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined && pid > 0) process.kill(pid, signal)
+  } catch {
+    // It has ended already.
+  }
+}

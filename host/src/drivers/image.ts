@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { lstat, readdir, readFile } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { type Manifest, messageOf, parseManifest } from '@nacre/verify'
+import { MAX_MANIFEST } from '@nacre/verify/release'
+import { DriverError } from './driver.ts'
+
+/** A built enclave image: a folder with exactly the manifest's files, and manifest.json. */
+export type Image = { dir: string; manifest: Manifest }
+
+const MANIFEST = 'manifest.json'
+
+/**
+ * Opens an image and checks every file against the manifest; a file too many is an error like one too few.
+ * @throws DriverError image-invalid
+ */
+export async function loadImage(dir: string): Promise<Image> {
+  const root = resolve(dir)
+  const manifest = await readManifest(root)
+  const wanted = [MANIFEST, ...manifest.files.map(file => file.path)].sort()
+  const found = (await listFiles(root)).sort()
+  const difference = [
+    ...found.filter(path => !wanted.includes(path)).map(path => `${path} is not in the manifest`),
+    ...wanted.filter(path => !found.includes(path)).map(path => `${path} is missing`),
+  ]
+  if (difference[0] !== undefined) throw invalid(root, difference[0])
+  await Promise.all(manifest.files.map(file => checkFile(root, file)))
+  return { dir: root, manifest }
+}
+
+async function readManifest(root: string): Promise<Manifest> {
+  try {
+    const path = join(root, MANIFEST)
+    if ((await lstat(path)).size > MAX_MANIFEST) throw new Error(`longer than ${MAX_MANIFEST} bytes`)
+    return parseManifest(new Uint8Array(await readFile(path)))
+  } catch (cause) {
+    throw invalid(root, `${MANIFEST}: ${messageOf(cause)}`, cause)
+  }
+}
+
+/** Paths of all regular files, relative; a link or anything else is an error. */
+async function listFiles(root: string): Promise<string[]> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true })
+  return entries.flatMap(entry => {
+    const path = relative(root, join(entry.parentPath, entry.name))
+    if (entry.isDirectory()) return []
+    if (!entry.isFile()) throw invalid(root, `${path} is no regular file`)
+    return [path]
+  })
+}
+
+async function checkFile(root: string, { path, sha256, size }: Manifest['files'][number]): Promise<void> {
+  const file = join(root, path)
+  const actual = (await lstat(file)).size
+  if (actual !== size) throw invalid(root, `${path} has ${actual} bytes, the manifest says ${size}`)
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file, { highWaterMark: 2 ** 20 }), hash)
+  const digest = `0x${hash.digest('hex')}`
+  if (digest !== sha256) throw invalid(root, `${path} has SHA-256 ${digest}, the manifest says ${sha256}`)
+}
+
+function invalid(root: string, reason: string, cause?: unknown): DriverError {
+  return new DriverError('image-invalid', `image ${root}: ${reason}`, cause)
+}

@@ -1,0 +1,196 @@
+import { Agent, type IncomingMessage, request } from 'node:http'
+import type { Dtype, EnclaveConfig, Hex, Identity, Origin, Parameters, Receipt, Usage } from '@nacre/verify'
+import { messageOf, toHex } from '@nacre/verify'
+import {
+  parseConfig,
+  parseIdentity,
+  parseParameters,
+  parseReceipt,
+  parseUsage,
+  toJson,
+} from '@nacre/verify/bundle'
+import { arrayOf, hexOf, integerOf, objectOf, oneOf, type Parser, textOf } from '@nacre/verify/shape'
+import { CHANNEL_ERRORS, EnclaveError, type EnclaveErrorCode } from './enclaveErrors.ts'
+
+export type Evidence = { kind: 'simulated'; bytes: Hex }
+
+/** -1 is a dimension that the model leaves free. */
+export type TensorType = { dtype: Dtype; dims: number[] }
+
+export type EnclaveIdentity = { identity: Identity; config: EnclaveConfig; engine: string }
+
+export type LoadedArtifact = { artifact: Hex; size: number; input: TensorType; output: TensorType }
+
+export type InferJob = {
+  origin: Origin
+  artifact: Hex
+  input: Uint8Array | Hex
+  anchor: { number: bigint; hash: Hex }
+  maxOutput: number
+  usage: { units: bigint; price: bigint; errorPrice: bigint; token: Hex }
+  /** 1 to 64 bytes; with it, the answer carries fresh evidence. */
+  nonce?: Hex
+}
+
+export type EnclaveAnswer = {
+  receipt: Receipt
+  signature: Hex
+  output: Hex
+  parameters: Parameters
+  usage: Usage
+  evidence?: Evidence
+}
+
+export type EnclaveClientOptions = {
+  socketPath: string
+  /** Deadline of a call, milliseconds; default 30,000. Loading an artifact gets four times as long. */
+  timeoutMs?: number
+}
+
+/** Every call throws EnclaveError. What comes back is checked in form only: receipts and evidence are verified elsewhere. */
+export type EnclaveClient = {
+  health(): Promise<void>
+  identity(): Promise<EnclaveIdentity>
+  attest(nonce: Hex): Promise<Evidence>
+  loadArtifact(artifact: Hex, bytes: Uint8Array): Promise<LoadedArtifact>
+  infer(job: InferJob): Promise<EnclaveAnswer>
+  /** Closes the connections; calls in flight fail. */
+  close(): void
+}
+
+type Call = {
+  method: 'GET' | 'POST'
+  path: string
+  headers?: Record<string, string>
+  body?: string | Uint8Array
+  timeoutMs: number
+}
+
+const MAX_OUTPUT = 16 * 2 ** 20
+const MAX_RESPONSE = 2 * MAX_OUTPUT + 65_536
+
+const parseHealth = objectOf<{ ok: true }>({ ok: (value, path) => (value === true ? true : wrong(path)) })
+const parseIdentityAnswer = objectOf<EnclaveIdentity>({
+  identity: parseIdentity,
+  config: parseConfig,
+  engine: textOf(128),
+})
+const parseEvidence = objectOf<Evidence>({ kind: oneOf('simulated'), bytes: hexOf({ max: 8192 }) })
+const parseTensorType = objectOf<TensorType>({
+  dtype: oneOf('float32', 'uint8', 'int8', 'int32', 'int64', 'float64'),
+  dims: arrayOf(integerOf(-1, 2 ** 24), 8),
+})
+const parseArtifact = objectOf<LoadedArtifact>({
+  artifact: hexOf(32),
+  size: integerOf(0, 2 ** 32),
+  input: parseTensorType,
+  output: parseTensorType,
+})
+const parseAnswer = objectOf<Omit<EnclaveAnswer, 'evidence'>, { evidence: Evidence }>(
+  {
+    receipt: parseReceipt,
+    signature: hexOf(65),
+    output: hexOf({ max: MAX_OUTPUT }),
+    parameters: parseParameters,
+    usage: parseUsage,
+  },
+  { evidence: parseEvidence },
+)
+const parseError = objectOf<{ error: Record<'code' | 'message' | 'fix', string> }>({
+  error: objectOf<Record<'code' | 'message' | 'fix', string>>({
+    code: textOf(64),
+    message: textOf(1000),
+    fix: textOf(1000),
+  }),
+})
+
+/** A client of the channel (docs/protocol.md) that keeps its connections open. */
+export function createEnclaveClient({ socketPath, timeoutMs = 30_000 }: EnclaveClientOptions): EnclaveClient {
+  // Idle connections end here before the enclave would end them, so that no call meets a dying one.
+  const agent = new Agent({ keepAlive: true, timeout: 45_000, maxSockets: 8 })
+  const call = async <T>(parse: Parser<T>, options: Omit<Call, 'timeoutMs'>, factor = 1): Promise<T> => {
+    const answer = await send(agent, socketPath, { ...options, timeoutMs: timeoutMs * factor })
+    return readAnswer(parse, answer)
+  }
+  const post = (path: string, json: unknown) => ({
+    method: 'POST' as const,
+    path,
+    body: JSON.stringify(toJson(json)),
+  })
+  return {
+    health: async () => void (await call(parseHealth, { method: 'GET', path: '/v1/health' })),
+    identity: () => call(parseIdentityAnswer, { method: 'GET', path: '/v1/identity' }),
+    attest: async nonce =>
+      (
+        await call(
+          objectOf<{ evidence: Evidence }>({ evidence: parseEvidence }),
+          post('/v1/attest', { nonce }),
+        )
+      ).evidence,
+    loadArtifact: (artifact, body) =>
+      call(
+        parseArtifact,
+        { method: 'POST', path: '/v1/artifacts', headers: { 'x-artifact': artifact }, body },
+        4,
+      ),
+    infer: ({ input, ...job }) =>
+      call(
+        parseAnswer,
+        post('/v1/infer', { ...job, input: typeof input === 'string' ? input : toHex(input) }),
+      ),
+    close: () => agent.destroy(),
+  }
+}
+
+type RawAnswer = { status: number; body: Buffer }
+
+async function send(agent: Agent, socketPath: string, call: Call): Promise<RawAnswer> {
+  const { method, path, headers, body = '', timeoutMs } = call
+  const deadline = AbortSignal.timeout(timeoutMs)
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  const length = method === 'POST' ? { 'content-length': Buffer.byteLength(body) } : {}
+  const options = { agent, socketPath, path, method, headers: { ...headers, ...length }, signal: deadline }
+  request(options, resolve).on('error', reject).end(body)
+  try {
+    const response = await promise
+    return { status: response.statusCode ?? 0, body: await readBody(response) }
+  } catch (cause) {
+    if (cause instanceof EnclaveError) throw cause
+    if (deadline.aborted)
+      throw new EnclaveError('timeout', `no answer to ${path} in ${timeoutMs} ms`, { cause })
+    throw new EnclaveError('unreachable', `${path} at ${socketPath}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+async function readBody(response: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > MAX_RESPONSE) {
+      response.destroy()
+      throw new EnclaveError('malformed-response', `an answer of more than ${MAX_RESPONSE} bytes`)
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, size)
+}
+
+function readAnswer<T>(parse: Parser<T>, { status, body }: RawAnswer): T {
+  let refusal: { code: string; message: string; fix: string }
+  try {
+    const json: unknown = JSON.parse(body.toString('utf8'))
+    if (status === 200) return parse(json, 'answer')
+    refusal = parseError(json, 'answer').error
+  } catch (cause) {
+    throw new EnclaveError('malformed-response', `status ${status}: ${messageOf(cause)}`, { cause })
+  }
+  if (!Object.hasOwn(CHANNEL_ERRORS, refusal.code)) {
+    throw new EnclaveError('malformed-response', `unknown error code ${refusal.code}`)
+  }
+  throw new EnclaveError(refusal.code as EnclaveErrorCode, refusal.message, { fix: refusal.fix })
+}
+
+function wrong(path: string): never {
+  throw new EnclaveError('malformed-response', `${path} is not what the protocol says`)
+}
