@@ -23,7 +23,7 @@ export type FitOptions = {
 }
 
 /** Trains a classifier whose output is logits, in place. */
-export function fit(network: Layer, samples: Samples, options: FitOptions): void {
+export function fitNetwork(network: Layer, samples: Samples, options: FitOptions): void {
   const { epochs, batch, rate, decay = 0, random, onEpoch } = options
   const step = createMomentum(network.parameters, { decay })
   const steps = epochs * Math.ceil(samples.count / batch)

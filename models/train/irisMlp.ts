@@ -1,5 +1,5 @@
 import { type Flower, loadIris, SPECIES } from './data/iris.ts'
-import { accuracy, fit, type Samples } from './fit.ts'
+import { accuracy, fitNetwork, type Samples } from './fit.ts'
 import { createDense } from './layers/dense.ts'
 import type { Layer } from './layers/layer.ts'
 import { createRelu } from './layers/relu.ts'
@@ -27,7 +27,7 @@ export const trainIrisMlp: Train = onEpoch => {
   const network = createIrisMlp(random)
   const scaling = measure(training)
   const options = { epochs: 100, batch: 8, rate: 0.05, decay: 1e-3, random, ...(onEpoch && { onEpoch }) }
-  fit(network, samplesOf(training, scaling), options)
+  fitNetwork(network, samplesOf(training, scaling), options)
   fold(network, scaling)
   roundToFloat32(network.parameters)
   return {

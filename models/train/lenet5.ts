@@ -1,5 +1,5 @@
 import { type Digit, loadDigits, SIDE } from './data/digits.ts'
-import { accuracy, type Epoch, fit, type Samples } from './fit.ts'
+import { accuracy, type Epoch, fitNetwork, type Samples } from './fit.ts'
 import { createConv } from './layers/conv.ts'
 import { createDense } from './layers/dense.ts'
 import type { Layer } from './layers/layer.ts'
@@ -57,7 +57,14 @@ export function fitLenet5(digits: readonly Digit[], { epochs = 15, onEpoch }: Le
   const random = createRandom(SEED)
   const network = createLenet5(random)
   const samples = digitSamples(digits, random)
-  fit(network, samples, { epochs, batch: 16, rate: 0.03, decay: 1e-4, random, ...(onEpoch && { onEpoch }) })
+  fitNetwork(network, samples, {
+    epochs,
+    batch: 16,
+    rate: 0.03,
+    decay: 1e-4,
+    random,
+    ...(onEpoch && { onEpoch }),
+  })
   roundToFloat32(network.parameters)
   return network
 }

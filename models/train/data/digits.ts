@@ -25,9 +25,11 @@ export function loadDigits(): DigitSplit {
 function readDigit(digit: number): Digit[] {
   const file = createRequire(import.meta.url).resolve(`mnist/src/digits/${digit}.json`)
   const { data } = JSON.parse(readFileSync(file, 'utf8')) as { data: number[] }
+  const bytes = new Uint8Array(data.length)
+  for (let i = 0; i < data.length; i++) bytes[i] = Math.round(data[i]! * 255)
   return Array.from({ length: data.length / PIXELS }, (_, position) => ({
     digit,
     position,
-    pixels: Uint8Array.from(data.slice(position * PIXELS, (position + 1) * PIXELS), v => Math.round(v * 255)),
+    pixels: bytes.slice(position * PIXELS, (position + 1) * PIXELS),
   }))
 }

@@ -7,7 +7,7 @@ export function createRelu(size: number): Layer {
   return {
     parameters: [],
     forward(input) {
-      for (let i = 0; i < size; i++) output[i] = input[i]! > 0 ? input[i]! : 0
+      for (let i = 0; i < size; i++) output[i] = Math.max(input[i]!, 0)
       return output
     },
     backward(gradient) {
