@@ -8,11 +8,10 @@ import type { RequestRow } from './tables.ts'
 import type { Intent, Transactions } from './transactions.ts'
 
 /** What came of trying to submit an answer. */
-export type Submission =
-  | { sent: bigint }
-  | { skip: string }
-  | { again: string }
-  | { waitS: number; reason: string }
+export type Submission = { sent: bigint } | Refusal
+
+/** skip: for good; again: with another key; otherwise later. */
+export type Refusal = { skip: string } | { again: string } | { waitS: number; reason: string }
 
 /** Reasons that end a request for us: no later block makes this answer acceptable. */
 const FINAL = new Set([
@@ -47,7 +46,7 @@ export async function submit(
 }
 
 /** What a refusal by the contract means for the request. */
-export function judge(reason: string): Submission {
+export function judge(reason: string): Refusal {
   if (FINAL.has(reason)) return { skip: reason }
   if (NEW_KEY.has(reason)) return { again: reason }
   return { waitS: 1, reason }

@@ -17,11 +17,13 @@ export type MetricsSources = {
   registry: Registry
   /** Read when metrics are collected. */
   states: () => Promise<Partial<Record<RequestState, number>>>
+  /** Seconds since 1970. */
   evidenceTime: () => number | undefined
+  headTime: () => number | undefined
 }
 
 /** The agent's Prometheus metrics; docs/operating.md explains each. */
-export function createMetrics({ registry, states, evidenceTime }: MetricsSources) {
+export function createMetrics({ registry, states, evidenceTime, headTime }: MetricsSources) {
   const registers = [registry]
   new Gauge({
     name: 'nacre_requests',
@@ -33,15 +35,12 @@ export function createMetrics({ registry, states, evidenceTime }: MetricsSources
       for (const state of STATES) this.set({ state }, counts[state] ?? 0)
     },
   })
-  new Gauge({
-    name: 'nacre_evidence_age_seconds',
-    help: 'Age of the registered evidence of the enclave that answers; -1 while there is none',
-    registers,
-    collect() {
-      const time = evidenceTime()
-      this.set(time === undefined ? -1 : Date.now() / 1000 - time)
-    },
-  })
+  ageGauge(
+    'nacre_evidence_age_seconds',
+    'Age of the evidence of the enclave that serves; -1 while there is none',
+    evidenceTime,
+  )
+  ageGauge('nacre_chain_head_age_seconds', 'Age of the newest block read; -1 before the first', headTime)
   return {
     fulfilSeconds: new Histogram({
       name: 'nacre_fulfil_seconds',
@@ -55,14 +54,9 @@ export function createMetrics({ registry, states, evidenceTime }: MetricsSources
       labelNames: ['purpose'],
       registers,
     }),
-    enclaveRestarts: new Counter({
+    enclaveStarts: new Counter({
       name: 'nacre_enclave_starts_total',
       help: 'Enclaves launched',
-      registers,
-    }),
-    headLag: new Gauge({
-      name: 'nacre_chain_head_age_seconds',
-      help: 'Age of the newest block read',
       registers,
     }),
     chainConnected: new Gauge({
@@ -70,5 +64,13 @@ export function createMetrics({ registry, states, evidenceTime }: MetricsSources
       help: '1 while block announcements arrive',
       registers,
     }),
+  }
+
+  function ageGauge(name: string, help: string, time: () => number | undefined): void {
+    const collect = function (this: Gauge) {
+      const at = time()
+      this.set(at === undefined ? -1 : Date.now() / 1000 - at)
+    }
+    new Gauge({ name, help, registers, collect })
   }
 }

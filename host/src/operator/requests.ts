@@ -28,8 +28,16 @@ export type ChainRequest = {
 
 const OPEN: RequestState[] = ['seen', 'answered', 'submitted']
 
-/** Stores what the relay's events say: new requests, answers and refunds. Repeating it changes nothing. */
-export async function applyEvents(queries: Queries, logs: Log<bigint, number, false>[]): Promise<void> {
+/**
+ * Stores what the relay's events say: new requests, answers and refunds. Repeating it changes nothing.
+ * Returns seconds from reading a request to its answer, for those that `own` answered.
+ */
+export async function applyEvents(
+  queries: Queries,
+  logs: Log<bigint, number, false>[],
+  own: Hex,
+): Promise<number[]> {
+  const latencies: number[] = []
   for (const log of logs) {
     const event = decode(log)
     if (event?.eventName === 'Requested') await insertRequest(queries, log, event.args)
@@ -42,7 +50,9 @@ export async function applyEvents(queries: Queries, logs: Log<bigint, number, fa
         receiptId,
         status,
       }
-      await end(queries, id, { state: 'fulfilled', outcome, outcomeBlock: log.blockNumber })
+      const ended = await end(queries, id, { state: 'fulfilled', outcome, outcomeBlock: log.blockNumber })
+      if (operator.toLowerCase() === own)
+        latencies.push(...ended.map(at => (Date.now() - at.getTime()) / 1000))
     }
     if (event?.eventName === 'Expired') {
       const outcome = {
@@ -53,6 +63,7 @@ export async function applyEvents(queries: Queries, logs: Log<bigint, number, fa
       await end(queries, event.args.id, { state: 'expired', outcome, outcomeBlock: log.blockNumber })
     }
   }
+  return latencies
 }
 
 /** Undoes blocks after `ancestor`: their requests are orphaned, what they ended is open again. */
@@ -160,12 +171,15 @@ async function insertRequest(
     })
 }
 
-async function end(queries: Queries, id: Hex, changes: Partial<RequestRow>): Promise<void> {
+/** When the requests that this ended were seen. */
+async function end(queries: Queries, id: Hex, changes: Partial<RequestRow>): Promise<Date[]> {
   const live = and(eq(requestsTable.id, id), sql`${requestsTable.state} <> 'orphaned'`)
-  await queries
+  const ended = await queries
     .update(requestsTable)
     .set({ ...changes, reason: null, updatedAt: new Date() })
     .where(live)
+    .returning({ seenAt: requestsTable.seenAt })
+  return ended.map(({ seenAt }) => seenAt)
 }
 
 function decode(log: Log) {

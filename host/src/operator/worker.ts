@@ -8,7 +8,7 @@ import type { Common } from '../common/index.ts'
 import type { Database } from '../database/connect.ts'
 import { type Bundler, relayJob } from './bundle.ts'
 import { decide, type Profile } from './decide.ts'
-import { judge, submit } from './fulfil.ts'
+import { judge, type Refusal, submit } from './fulfil.ts'
 import { chainRequest, moveRequest, openRequests } from './requests.ts'
 import type { RequestRow } from './tables.ts'
 import type { Transactions } from './transactions.ts'
@@ -163,11 +163,7 @@ async function afterSubmission(options: WorkerOptions, row: RequestRow): Promise
   return 'waitS' in verdict ? RETRY_S : handle(options, answered, verdict)
 }
 
-async function handle(
-  options: WorkerOptions,
-  row: RequestRow,
-  done: Exclude<ReturnType<typeof judge>, { sent: bigint }>,
-): Promise<number | undefined> {
+async function handle(options: WorkerOptions, row: RequestRow, done: Refusal): Promise<number | undefined> {
   if ('skip' in done) return skip(options, row, done.skip)
   if ('waitS' in done) return wait(options, row, done)
   await moveRequest(options.database.queries, row, {

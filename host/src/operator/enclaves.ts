@@ -1,0 +1,135 @@
+import type { EnclaveConfig, Hex, Identity, Manifest, ReceiptBundle } from '@nacre/verify'
+import { describeError, RetryableError } from '../common/errors.ts'
+import type { Common } from '../common/index.ts'
+import { retry } from '../common/wait.ts'
+import { type Answered, assemble, type Bundler, type Job } from './bundle.ts'
+import type { Registration } from './register.ts'
+
+export type ArtifactInfo = { artifact: Hex; size: number; input: unknown; output: unknown }
+
+/** An enclave that was launched and has its artifacts, but is not known to the chain. */
+export type Launched = {
+  identity: Identity
+  config: EnclaveConfig
+  artifacts: ArtifactInfo[]
+  attest(nonce: Hex): Promise<ReceiptBundle['evidence']>
+  infer(job: Job): Promise<Answered>
+  exited: Promise<unknown>
+  pid: number
+  terminate(): Promise<void>
+}
+
+/** The enclave that answers: its key is registered. */
+export type Serving = Bundler & Launched & { registration: Registration }
+
+export type EnclavesOptions = {
+  common: Pick<Common<unknown>, 'logger' | 'shutdown'>
+  launch: () => Promise<Launched>
+  register: (enclave: Launched) => Promise<Registration>
+  release: { publisher: Hex; manifest: Manifest }
+  /** Age of the evidence at which the enclave is replaced, seconds. */
+  refreshAfterS: number
+  onLaunch: () => void
+  onServing: () => void
+}
+
+export type Enclaves = {
+  current(): Serving | undefined
+  /** Keeps one enclave serving until the shutdown's signal; throws fatal errors. */
+  run(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Keeps one registered enclave serving: relaunched with a new key when it dies, replaced before its evidence is old. */
+export function createEnclaves(options: EnclavesOptions): Enclaves {
+  const { common, refreshAfterS } = options
+  const { signal } = common.shutdown
+  const alive = new Set<Launched>()
+  let serving: Serving | undefined
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      const previous = serving
+      const next = await retry(() => open(options, alive), {
+        signal,
+        onRetry: error => warn(options, error),
+      }).catch(error => {
+        if (signal.aborted) return undefined
+        throw error
+      })
+      if (!next) return
+      serving = next
+      options.onServing()
+      await previous?.terminate()
+      const end = await firstOf(next.exited, refreshAfterS * 1000, signal)
+      if (end === 'died') {
+        serving = undefined
+        alive.delete(next)
+        if (!signal.aborted)
+          common.logger.error({ key: next.identity.receiptKey }, 'the enclave died, launching another')
+      }
+    }
+  }
+
+  return {
+    current: () => serving,
+    run,
+    close: async () => {
+      await Promise.all([...alive].map(enclave => enclave.terminate()))
+    },
+  }
+}
+
+async function open(options: EnclavesOptions, alive: Set<Launched>): Promise<Serving> {
+  options.onLaunch()
+  const launched = await options.launch()
+  alive.add(launched)
+  const died = launched.exited.then(() => {
+    alive.delete(launched)
+    throw new RetryableError('ENCLAVE_UNAVAILABLE', 'The enclave died before it was registered.', {
+      fix: 'Its own output is in the log; it is launched again.',
+    })
+  })
+  try {
+    const registration = await Promise.race([options.register(launched), died])
+    options.common.logger.info({ key: launched.identity.receiptKey }, 'enclave registered')
+    return serve(options, launched, registration)
+  } catch (error) {
+    await launched.terminate()
+    throw error
+  } finally {
+    died.catch(() => {})
+  }
+}
+
+function serve({ release }: EnclavesOptions, launched: Launched, registration: Registration): Serving {
+  const { identity, config } = launched
+  const { evidence, evidenceNonce } = registration
+  const attested = { identity, config, evidence, evidenceNonce, release }
+  return {
+    ...launched,
+    registration,
+    answer: async job => assemble(attested, job, await launched.infer(job)),
+  }
+}
+
+async function firstOf(
+  exited: Promise<unknown>,
+  afterMs: number,
+  signal: AbortSignal,
+): Promise<'died' | 'old' | 'stop'> {
+  const { promise, resolve } = Promise.withResolvers<'died' | 'old' | 'stop'>()
+  const timer = setTimeout(() => resolve('old'), Math.min(afterMs, 2 ** 31 - 1))
+  const stop = () => resolve('stop')
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  void exited.then(() => resolve('died'))
+  return promise.finally(() => {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', stop)
+  })
+}
+
+function warn({ common }: EnclavesOptions, error: unknown): void {
+  common.logger.warn(describeError(error), 'no enclave is serving yet, trying again')
+}

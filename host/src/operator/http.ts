@@ -1,0 +1,156 @@
+import { type Hex, toJson } from '@nacre/verify'
+import { type Context, Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import type { Registry } from 'prom-client'
+import { z } from 'zod'
+import type { Head } from '../chain/watcher.ts'
+import { describeError, type ErrorCode, FatalError, RetryableError } from '../common/errors.ts'
+import type { Database } from '../database/connect.ts'
+import type { Serving } from './enclaves.ts'
+import { findRequest } from './requests.ts'
+
+export type HttpOptions = {
+  database: Database
+  metrics: Registry
+  enclave: () => Serving | undefined
+  head: () => Head | undefined
+  release: unknown
+  maxInput: number
+  onError?: (error: unknown) => void
+}
+
+const STATUS: Partial<Record<ErrorCode, 400 | 404 | 413 | 503>> = {
+  BAD_REQUEST: 400,
+  NOT_FOUND: 404,
+  BODY_TOO_LARGE: 413,
+  ENCLAVE_UNAVAILABLE: 503,
+  CHAIN_UNAVAILABLE: 503,
+  DATABASE_UNAVAILABLE: 503,
+}
+
+const hash = z
+  .string()
+  .regex(/^0x[0-9a-f]{64}$/, 'must be 0x and 32 bytes in lower-case hex')
+  .transform(text => text as Hex)
+const bytes = z
+  .string()
+  .regex(/^0x([0-9a-f]{2})*$/, 'must be 0x and bytes in lower-case hex')
+  .transform(text => text as Hex)
+const inferBody = z.strictObject({ nonce: hash, artifact: hash, input: bytes })
+const ZERO_ADDRESS: Hex = `0x${'00'.repeat(20)}`
+
+/** The agent's HTTP interface; docs/operating.md, HTTP. Errors are `{error: {code, message, fix}}`. */
+export function createHttp(options: HttpOptions): Hono {
+  const { database, metrics, maxInput } = options
+  const app = new Hono()
+  app.get('/health', context => {
+    const head = options.head()
+    const key = options.enclave()?.identity.receiptKey
+    const ok = head !== undefined && key !== undefined
+    return context.json(
+      { ok, block: head ? Number(head.number) : null, receiptKey: key ?? null },
+      ok ? 200 : 503,
+    )
+  })
+  app.get('/metrics', async context =>
+    context.body(await metrics.metrics(), 200, { 'content-type': metrics.contentType }),
+  )
+  app.get('/v1/artifacts', context => context.json(serving(options).artifacts))
+  app.get('/v1/attestation', async context => {
+    const nonce = check(hash, context.req.query('nonce'))
+    const enclave = serving(options)
+    const { identity, config } = enclave
+    return context.json(
+      toJson({ identity, config, evidence: await enclave.attest(nonce), release: options.release }),
+    )
+  })
+  app.get('/v1/requests/:id', async context => {
+    const id = check(hash, context.req.param('id'))
+    const [row, ...others] = await findRequest(database.queries, id)
+    if (!row)
+      throw new FatalError('NOT_FOUND', `Request ${id} is not known here.`, {
+        fix: 'Check the id, the chain and the operator.',
+      })
+    const { state, reason, bundle, outcome, blockHash } = row
+    const orphaned = others.map(other => other.blockHash)
+    return context.json({
+      id,
+      state,
+      reason,
+      blockNumber: Number(row.blockNumber),
+      blockHash,
+      bundle,
+      outcome,
+      orphaned,
+    })
+  })
+  const limit = bodyLimit({
+    maxSize: 2 * maxInput + 1_024,
+    onError: context => failed(options, context, tooLarge(maxInput)),
+  })
+  app.post('/v1/infer', limit, async context => {
+    const { nonce, artifact, input } = check(inferBody, await context.req.json().catch(() => undefined))
+    const enclave = serving(options)
+    const head = options.head()
+    if (!head)
+      throw new RetryableError('CHAIN_UNAVAILABLE', 'No block was read yet.', {
+        fix: 'Try again in a moment.',
+      })
+    const bundle = await enclave.answer({
+      origin: { type: 'client', nonce },
+      artifact,
+      input,
+      anchor: { number: head.number, hash: head.hash },
+      maxOutput: enclave.config.maxOutput,
+      usage: { units: 1n, price: 0n, errorPrice: 0n, token: ZERO_ADDRESS },
+      nonce,
+    })
+    return context.json(toJson(bundle))
+  })
+  app.notFound(context =>
+    failed(
+      options,
+      context,
+      new FatalError('NOT_FOUND', `There is no ${context.req.path}.`, {
+        fix: 'docs/operating.md, HTTP, lists every path.',
+      }),
+    ),
+  )
+  app.onError((error, context) => failed(options, context, error))
+  return app
+}
+
+function serving({ enclave }: HttpOptions): Serving {
+  const current = enclave()
+  if (current) return current
+  throw new RetryableError('ENCLAVE_UNAVAILABLE', 'No enclave is serving at the moment.', {
+    fix: 'Try again in a few seconds.',
+  })
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const issues = result.error.issues.map(issue => `${issue.path.join('.') || 'value'} ${issue.message}`)
+  throw new FatalError('BAD_REQUEST', `The request is malformed: ${issues.join('; ')}.`, {
+    fix: 'docs/operating.md, HTTP, shows every call.',
+  })
+}
+
+/** Internal errors are logged and not told. */
+function failed(options: HttpOptions, context: Context, error: unknown): Response {
+  const known = describeError(error)
+  const status = STATUS[known.code] ?? 500
+  if (status === 500) options.onError?.(error)
+  const told =
+    known.code === 'INTERNAL'
+      ? { code: known.code, message: 'The operator failed.', fix: 'Report this to the operator.' }
+      : known
+  return context.json({ error: told }, status)
+}
+
+function tooLarge(maxInput: number): FatalError {
+  return new FatalError('BODY_TOO_LARGE', `An input has at most ${maxInput} bytes.`, {
+    fix: 'Send a smaller input.',
+  })
+}
