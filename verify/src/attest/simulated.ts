@@ -46,6 +46,9 @@ export const MAX_EVIDENCE = 8192
 /** How far the evidence's clock may be ahead of the caller's, seconds. */
 export const CLOCK_SKEW = 5n
 
+/** Half the order of P-256 (FIPS 186-5, SP 800-186). */
+const HALF_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n >> 1n
+
 /** Verifies evidence of the simulated security module. Never throws for bad evidence. */
 export function verifySimulated(evidence: Uint8Array, options: SimulatedOptions): Verdict {
   const { root, time, nonce, maxAge } = options
@@ -85,7 +88,7 @@ export function checkSimulated(
     checkLeaf(parseCertificate(certificate), root, context),
   )
   const signed = list.check('evidence-signature', [document, leaf], ({ payload, signature }, leaf) => {
-    const valid = context.crypto.verifyEs256(sign1Message(payload), signature, leaf.publicKey)
+    const valid = isSigned(context.crypto, sign1Message(payload), signature, leaf.publicKey)
     ensure(valid, 'the leaf certificate did not sign this document')
     return passed('signed by the leaf certificate')
   })
@@ -148,7 +151,7 @@ function checkLeaf(
   ensure(!leaf.isAuthority && !leaf.mayCertify, 'the leaf certificate is an authority')
   ensure(leaf.maySign, 'the leaf certificate may not sign documents')
   ensure(
-    crypto.verifyEs256(leaf.signed, leaf.signature, root.publicKey),
+    isSigned(crypto, leaf.signed, leaf.signature, root.publicKey),
     'the root did not sign the leaf certificate',
   )
   return passed(`leaf valid until ${leaf.notAfter}`, leaf)
@@ -178,6 +181,17 @@ function checkRegisters(document: AttestationDocument): ReturnType<typeof passed
     )
   }
   return passed('PCR0, PCR1 and PCR2 measured, not in debug mode', { kind: 'simulated' as const, registers })
+}
+
+/** Low-s only, as the verifier on chain demands: each document then has one signature of a kind. */
+function isSigned(
+  crypto: CryptoProvider,
+  message: Uint8Array,
+  signature: Uint8Array,
+  key: Uint8Array,
+): boolean {
+  if (BigInt(toHex(signature.subarray(32))) > HALF_ORDER) return false
+  return crypto.verifyEs256(message, signature, key)
 }
 
 function secondsOf(document: AttestationDocument): bigint {

@@ -1,0 +1,34 @@
+import { p256, p384 } from '@noble/curves/nist.js'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
+import { sha256 } from '@noble/hashes/sha2.js'
+
+/** Deterministic signing for tests and vectors (RFC 6979); signatures r|s. Production code never signs with P-256. */
+export type SigningKey = { privateKey: Uint8Array; publicKey: Uint8Array }
+
+/** A P-256 key made of a text; the public key is uncompressed. */
+export function signingKey(seed: string): SigningKey {
+  const privateKey = sha256(new TextEncoder().encode(seed))
+  return { privateKey, publicKey: p256.getPublicKey(privateKey, false) }
+}
+
+export function signEs256(message: Uint8Array, key: SigningKey): Uint8Array {
+  return p256.sign(message, key.privateKey, { lowS: true })
+}
+
+/** The other signature of the same message: s replaced by n - s. */
+export function highS(signature: Uint8Array): Uint8Array {
+  const { r, s } = p256.Signature.fromBytes(signature)
+  return new p256.Signature(r, p256.Point.Fn.neg(s)).toBytes()
+}
+
+/** ES384, as AWS Nitro signs: P-384 over SHA-384, 96 bytes. */
+export function signEs384(message: Uint8Array, seed: string): Uint8Array {
+  const privateKey = new Uint8Array(48).fill(1)
+  privateKey.set(sha256(new TextEncoder().encode(seed)), 16)
+  return p384.sign(message, privateKey, { lowS: false })
+}
+
+/** Uncompressed public key of a secp256k1 private key. */
+export function secp256k1PublicKey(privateKey: Uint8Array): Uint8Array {
+  return secp256k1.getPublicKey(privateKey, false)
+}
