@@ -133,12 +133,19 @@ export function createEnclaveClient({ socketPath, timeoutMs = 30_000 }: EnclaveC
         { method: 'POST', path: '/v1/artifacts', headers: { 'x-artifact': artifact }, body },
         4,
       ),
-    infer: ({ input, ...job }) =>
-      call(
-        parseAnswer,
-        post('/v1/infer', { ...job, input: typeof input === 'string' ? input : toHex(input) }),
-      ),
+    infer: job => call(parseAnswer, post('/v1/infer', jobToJson(job))),
     close: () => agent.destroy(),
+  }
+}
+
+/** Prices are amounts: decimal strings, whatever their size. */
+function jobToJson({ input, usage, ...job }: InferJob): unknown {
+  const price = usage.price.toString()
+  const errorPrice = usage.errorPrice.toString()
+  return {
+    ...job,
+    input: typeof input === 'string' ? input : toHex(input),
+    usage: { ...usage, price, errorPrice },
   }
 }
 
