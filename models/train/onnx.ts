@@ -64,7 +64,10 @@ export function readWeights(onnx: Uint8Array): Map<string, Float32Array> {
     graph: { initializer: { name: string; raw_data: Uint8Array }[] }
   }
   return new Map(
-    model.graph.initializer.map(({ name, raw_data }) => [name, new Float32Array(raw_data.slice().buffer)]),
+    model.graph.initializer.map(({ name, raw_data }) => [
+      name,
+      new Float32Array(Uint8Array.from(raw_data).buffer),
+    ]),
   )
 }
 
