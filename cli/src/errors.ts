@@ -23,6 +23,7 @@ export type CliErrorCode =
   | 'child-failed'
   | 'timeout'
   | 'check-failed'
+  | 'interrupted'
   | 'internal'
 
 export const CLI_ERROR_EXIT: Record<CliErrorCode, number> = {
@@ -38,6 +39,7 @@ export const CLI_ERROR_EXIT: Record<CliErrorCode, number> = {
   'child-failed': EXIT.environment,
   timeout: EXIT.network,
   'check-failed': EXIT.checkFailed,
+  interrupted: EXIT.interrupted,
   internal: EXIT.internal,
 }
 

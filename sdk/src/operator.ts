@@ -77,14 +77,14 @@ async function call(
 }
 
 async function readText(response: Response, url: string): Promise<string> {
-  const parts: Uint8Array[] = []
-  let size = 0
+  const decoder = new TextDecoder()
+  let [text, size] = ['', 0]
   for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     size += part.length
     if (size > MAX_BODY) throw sdkError('bad-answer', `${url} sent more than ${MAX_BODY} bytes.`)
-    parts.push(part)
+    text += decoder.decode(part, { stream: true })
   }
-  return await new Blob(parts as BlobPart[]).text()
+  return text + decoder.decode()
 }
 
 function parse(text: string, url: string): unknown {

@@ -1,2 +1,18 @@
+import { mnemonicToAccount } from 'viem/accounts'
+
 /** The operator's HTTP port; the chain's is the next one. */
 export const DEFAULT_PORT = 8645
+
+/** anvil's own mnemonic: known to everybody, funded on development chains only. */
+const MNEMONIC = 'test test test test test test test test test test test junk'
+const account = (addressIndex: number) => mnemonicToAccount(MNEMONIC, { addressIndex })
+
+/** Who acts in a development network. */
+export const ACCOUNTS = { publisher: account(0), operator: account(1), user: account(2) }
+
+/** Price of an answer, wei, and what the demonstration's questions ask for. */
+export const PRICE = 10n ** 12n
+export const MIN_DEADLINE = 10
+export const QUESTION_DEADLINE = 300
+export const MAX_EVIDENCE_AGE = 86_400
+export const CALLBACK_GAS = 150_000

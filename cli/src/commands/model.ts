@@ -1,0 +1,30 @@
+import { addModel, readCatalog } from '../catalog.ts'
+import { EXIT } from '../errors.ts'
+import type { Output } from '../output.ts'
+import { statePaths } from '../paths.ts'
+import { table } from '../table.ts'
+
+/** `nacre model add FILE`. */
+export async function add(
+  file: string,
+  options: { state: string; name?: string },
+  output: Output,
+): Promise<number> {
+  const { name, artifact } = addModel(statePaths(options.state), file, options.name)
+  output.line(`${name}  ${artifact}`)
+  output.line('Announced at the next start of nacre dev; then: nacre request NAME --input JSON')
+  output.result({ name, artifact })
+  return EXIT.ok
+}
+
+/** `nacre model list`. */
+export async function list(options: { state: string }, output: Output): Promise<number> {
+  const models = readCatalog(statePaths(options.state))
+  for (const line of table(
+    ['name', 'title', 'artifact'],
+    models.map(one => [one.name, one.title, one.artifact]),
+  ))
+    output.line(line)
+  output.result({ models: models.map(({ name, title, artifact }) => ({ name, title, artifact })) })
+  return EXIT.ok
+}

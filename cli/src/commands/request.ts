@@ -1,0 +1,152 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { request as askRelay, parseDeployment } from '@nacre/sdk'
+import { decodeTensor, encodeTensor, fromHex, STATUS, type Tensor, toHex } from '@nacre/verify'
+import { findModel, type Model, readCatalog } from '../catalog.ts'
+import { chainClient, chainWallet } from '../dev/clients.ts'
+import { answerTo, bundleOf, textOf } from '../dev/job.ts'
+import type { Network } from '../dev/network.ts'
+import { paramsOf } from '../dev/questions.ts'
+import { saveReceipt, verifyFile } from '../dev/receipts.ts'
+import { printChecks } from '../dev/report.ts'
+import { ACCOUNTS, QUESTION_DEADLINE } from '../dev/settings.ts'
+import { CliError, EXIT } from '../errors.ts'
+import { bold, type Output, red, yellow } from '../output.ts'
+import { statePaths } from '../paths.ts'
+
+export type RequestOptions = { input?: string; sample?: number; timeout: number; state: string }
+
+type Question = { text: string; input: Tensor; describe: (output: Tensor) => string }
+
+/** `nacre request MODEL`: through the relay of a running development network, from its user's plain account. */
+export async function request(name: string, options: RequestOptions, output: Output): Promise<number> {
+  const network = findNetwork(options.state)
+  const model = findModel(network.catalog, name)
+  const question = await questionOf(model, options)
+  output.line(yellow('SIMULATED development network'))
+  output.line(question.text)
+
+  const started = performance.now()
+  const asked = await ask(network, model, question.input)
+  const answer = await answerTo(network, asked, options.timeout * 1000)
+  const latencyMs = Math.round(performance.now() - started)
+  const bundle = await bundleOf(network, answer)
+  const file = saveReceipt(network.paths.receipts, answer.receiptId, bundle)
+  const consumer = ACCOUNTS.user.address.toLowerCase() as `0x${string}`
+  const checks = await verifyFile(network, file, { requestId: asked.id, consumer, artifact: model.artifact })
+
+  const verified = checks.every(check => check.ok)
+  const ok = verified && answer.status === STATUS.ok
+  const text =
+    answer.status === STATUS.ok ? question.describe(decodeTensor(fromHex(bundle.output))) : textOf(bundle)
+  output.line(verified ? bold(text) : red('The receipt does not verify: do not use the answer.'))
+  output.line(`${latencyMs} ms; gas ${asked.gasUsed} + ${answer.gasUsed}; receipt ${file}`)
+  printChecks(output, checks)
+  output.result({
+    ok,
+    model: model.name,
+    artifact: model.artifact,
+    status: answer.status,
+    ...(verified && { answer: text }),
+    latency_ms: latencyMs,
+    gas_request: Number(asked.gasUsed),
+    gas_fulfil: Number(answer.gasUsed),
+    request: asked.id,
+    receipt: answer.receiptId,
+    file,
+    checks,
+  })
+  return ok ? EXIT.ok : EXIT.checkFailed
+}
+
+async function ask(network: Network, model: Model, input: Tensor) {
+  const { client, deployment, releaseId, rpcUrl } = network
+  const [{ timestamp }, gasPrice] = await Promise.all([client.getBlock(), client.getGasPrice()])
+  const now = BigInt(Math.max(Number(timestamp), Math.floor(Date.now() / 1000)))
+  const deadline = now + BigInt(QUESTION_DEADLINE)
+  const params = paramsOf({ artifact: model.artifact, releaseId, deadline, maxGasPrice: 2n * gasPrice })
+  const wallet = chainWallet(rpcUrl, ACCOUNTS.user)
+  return askRelay({ client, wallet, relay: deployment.relay, params, input: toHex(encodeTensor(input)) })
+}
+
+/** The network that runs on this state folder now. */
+function findNetwork(state: string): Network {
+  const paths = statePaths(state)
+  if (!existsSync(paths.network)) throw notRunning(paths.root)
+  const { pid, rpcUrl, operatorUrl, releaseId } = JSON.parse(readFileSync(paths.network, 'utf8'))
+  if (!existsSync(`/proc/${pid}`)) throw notRunning(paths.root)
+  const deployment = parseDeployment(readFileSync(paths.deployment, 'utf8'))
+  return {
+    paths,
+    client: chainClient(rpcUrl),
+    rpcUrl,
+    operatorUrl,
+    deployment,
+    releaseId,
+    catalog: readCatalog(paths),
+  }
+}
+
+async function questionOf(model: Model, options: RequestOptions): Promise<Question> {
+  if (options.input !== undefined && options.sample !== undefined)
+    throw badInput('both --input and --sample are given', 'a request has one input', 'pass one of them')
+  if (options.input !== undefined) {
+    const input = tensorOf(model, readRows(options.input))
+    return { text: `${model.name}, ${input.dims.join(' × ')} values`, input, describe: showTensor }
+  }
+  const { sampleOf } = await import('../../../models/samples.ts')
+  try {
+    const sample = sampleOf(model.name as Parameters<typeof sampleOf>[0], options.sample ?? 0)
+    return { text: sample.question, input: sample.input, describe: sample.describe }
+  } catch (error) {
+    throw badInput(`there is no such sample of ${model.name}`, String(error), 'pass --input JSON')
+  }
+}
+
+function readRows(text: string): number[][] {
+  try {
+    const value: unknown = JSON.parse(text.startsWith('@') ? readFileSync(text.slice(1), 'utf8') : text)
+    const rows = Array.isArray(value) && Array.isArray(value[0]) ? value : [value]
+    if (!rows.every(row => Array.isArray(row) && row.length > 0 && row.every(Number.isFinite)))
+      throw new Error('not rows of finite numbers')
+    if (rows.some(row => row.length !== rows[0].length)) throw new Error('rows of different lengths')
+    return rows
+  } catch (error) {
+    throw badInput(
+      'the input cannot be read',
+      String(error),
+      'pass rows of numbers: --input [[5.1,3.5,1.4,0.2]]',
+    )
+  }
+}
+
+/** Digits are bytes, everything else is float32; the enclave refuses what its model does not take. */
+function tensorOf(model: Model, rows: number[][]): Tensor {
+  const [count, width] = [rows.length, rows[0]!.length]
+  if (model.name !== 'lenet5')
+    return { dtype: 'float32', dims: [count, width], data: Float32Array.from(rows.flat()) }
+  if (width !== 784 || rows.flat().some(value => !Number.isInteger(value) || value < 0 || value > 255))
+    throw badInput(
+      'this is not a digit',
+      'lenet5 takes rows of 784 whole numbers from 0 to 255',
+      'try --sample 0',
+    )
+  return { dtype: 'uint8', dims: [count, 1, 28, 28], data: Uint8Array.from(rows.flat()) }
+}
+
+function showTensor(tensor: Tensor): string {
+  return `${tensor.dtype} [${tensor.dims.join(', ')}]: ${Array.from(tensor.data as Float32Array)
+    .slice(0, 20)
+    .join(', ')}`
+}
+
+function notRunning(dir: string): CliError {
+  return new CliError('not-running', {
+    what: `no development network runs on ${dir}`,
+    why: 'a request needs a chain and an operator',
+    fix: 'start one: nacre dev   (or name its folder with --state)',
+  })
+}
+
+function badInput(what: string, why: string, fix: string): CliError {
+  return new CliError('bad-input', { what, why, fix })
+}

@@ -1,0 +1,61 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { readChainFacts } from '@nacre/sdk'
+import {
+  type Check,
+  DEFAULT_POLICY,
+  type Hex,
+  type Policy,
+  parseBundle,
+  parsePolicy,
+  type ReceiptBundle,
+  serializeBundle,
+  toHex,
+  verifyReceipt,
+} from '@nacre/verify'
+import { nodeCrypto } from '../nodeCrypto.ts'
+import type { Network } from './network.ts'
+import { MAX_EVIDENCE_AGE } from './settings.ts'
+
+export type { Check } from '@nacre/verify'
+
+/** Writes a bundle to `<receipts>/<receipt id>.json`; returns its path. */
+export function saveReceipt(dir: string, receiptId: string, bundle: ReceiptBundle): string {
+  mkdirSync(dir, { recursive: true })
+  const file = join(dir, `${receiptId}.json`)
+  writeFileSync(`${file}.new`, serializeBundle(bundle))
+  renameSync(`${file}.new`, file)
+  return file
+}
+
+/** The policy of a development network: this release, SIMULATED evidence of this root. Also written as a file. */
+export function savePolicy(file: string, releaseId: Hex, root: Uint8Array): Policy {
+  const policy: Policy = {
+    ...DEFAULT_POLICY,
+    assurance: ['simulated'],
+    releases: [releaseId],
+    maxEvidenceAge: MAX_EVIDENCE_AGE,
+    developmentRoots: [toHex(root)],
+  }
+  writeFileSync(file, `${JSON.stringify(policy, undefined, 2)}\n`)
+  return policy
+}
+
+/** Verifies a saved receipt from its file, with what the chain says of its key, release and anchor. */
+export async function verifyFile(
+  network: Network,
+  file: string,
+  expect: { requestId: Hex; consumer: Hex; artifact: Hex },
+): Promise<Check[]> {
+  const bundle = parseBundle(readFileSync(file, 'utf8'))
+  const policy = parsePolicy(JSON.parse(readFileSync(network.paths.policy, 'utf8')))
+  const { relay, enclaveRegistry, releases, chainId } = network.deployment
+  const chain = await readChainFacts({ client: network.client, bundle, releases })
+  const { checks } = verifyReceipt(bundle, policy, {
+    time: BigInt(Math.floor(Date.now() / 1000)),
+    expect: { ...expect, relay, chainId: BigInt(chainId), registry: enclaveRegistry },
+    chain,
+    crypto: nodeCrypto,
+  })
+  return checks
+}
