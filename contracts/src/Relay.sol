@@ -44,8 +44,6 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
     /// @dev Calldata of a fulfilment without policy entries and output, as its fields need; padding is not paid.
     uint256 private constant CALLDATA_GAS = 9_500;
     uint256 private constant CALLDATA_GAS_PER_ENTRY = 400;
-    /// @dev What follows the metering, less the refund for the cleared commitment.
-    uint256 private constant TAIL_GAS = 800;
     uint16 private constant RECEIPT_VERSION = 1;
 
     IEnclaveRegistry public immutable REGISTRY;
@@ -234,15 +232,19 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
         returns (uint256 gasPaid)
     {
         Params calldata params = asked.params;
-        _credit(answer.operator, params.feeToken, answer.price);
-        _credit(asked.consumer, params.feeToken, params.fee - answer.price);
+        (uint256 price, uint256 change) = (answer.price, params.fee - answer.price);
+        if (params.feeToken != address(0)) {
+            _credit(answer.operator, params.feeToken, price);
+            _credit(asked.consumer, params.feeToken, change);
+            (price, change) = (0, 0);
+        }
         uint256 deposit = _gasDeposit(params);
         uint256 gasPrice = tx.gasprice < params.maxGasPrice ? tx.gasprice : params.maxGasPrice;
         uint256 tail = _writeGas(answer.operator) + _writeGas(asked.consumer);
         gasPaid = gasPrice * _meteredGas(params, outputLength, gasAtStart, tail);
         if (gasPaid > deposit) gasPaid = deposit;
-        _credit(answer.operator, address(0), gasPaid);
-        _credit(asked.consumer, address(0), deposit - gasPaid);
+        _credit(answer.operator, address(0), price + gasPaid);
+        _credit(asked.consumer, address(0), change + deposit - gasPaid);
     }
 
     /// @dev Takes the penalty and shares it; the caller of `expire` gets nothing.
@@ -421,6 +423,7 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
     }
 
     /// @dev Intrinsic gas, calldata as its fields need (not as it was padded) with its floor (EIP-7623), and execution.
+    /// The event, which follows, is set against the refunds for slots that relay and consumer clear.
     function _meteredGas(Params calldata params, uint256 outputLength, uint256 gasAtStart, uint256 tail)
         private
         view
@@ -429,7 +432,7 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
         uint256 entries = params.releases.length + params.publishers.length;
         uint256 data = CALLDATA_GAS + CALLDATA_GAS_PER_ENTRY * entries + 16 * outputLength;
         uint256 floor = 21_000 + data * 5 / 2;
-        uint256 standard = 21_000 + data + tail + TAIL_GAS + gasAtStart - gasleft();
+        uint256 standard = 21_000 + data + tail + gasAtStart - gasleft();
         return standard > floor ? standard : floor;
     }
 

@@ -100,27 +100,28 @@ library Tensor {
         if (wad == 0) return 0;
         uint256 sign = wad < 0 ? 1 : 0;
         uint256 size = wad == type(int256).min ? 1 << 255 : uint256(wad < 0 ? -wad : wad);
-        // The exponent is log2(size / 1e18), rounded down: at most log2(size) - 59, or one less.
+        // The exponent is log2(size / 1e18), rounded down: log2(size) - 59, or one less.
         int256 exponent = int256(_log2(size)) - 59;
-        uint256 mantissa = _mantissa(size, exponent);
+        (uint256 mantissa, uint256 up) = _mantissa(size, exponent);
         if (mantissa < 1 << 23) {
             exponent -= 1;
-            mantissa = _mantissa(size, exponent);
+            (mantissa, up) = _mantissa(size, exponent);
         }
+        mantissa += up;
         if (mantissa == 1 << 24) (mantissa, exponent) = (1 << 23, exponent + 1);
         if (exponent > 127) revert FloatOverflow(wad);
         bits = uint32(sign << 31 | uint256(exponent + 127) << 23 | (mantissa & 0x7fffff));
     }
 
-    /// @dev size / 1e18 * 2^(23 - exponent), to the nearest, ties to even. Every shift stays below 2^256: a wad's
-    /// exponent is between -60 and 196.
-    function _mantissa(uint256 size, int256 exponent) private pure returns (uint256 mantissa) {
+    /// @dev size / 1e18 * 2^(23 - exponent), cut, and 1 if the nearest (ties to even) is the next. Every shift stays
+    /// below 2^256: a wad's exponent is between -60 and 196.
+    function _mantissa(uint256 size, int256 exponent) private pure returns (uint256 mantissa, uint256 up) {
         uint256 divisor = uint256(WAD);
         if (exponent <= 23) size <<= uint256(23 - exponent);
         else divisor <<= uint256(exponent - 23);
         mantissa = size / divisor;
-        uint256 twice = 2 * (size % divisor);
-        if (twice > divisor || (twice == divisor && mantissa & 1 == 1)) ++mantissa;
+        uint256 rest = size % divisor;
+        if (rest > divisor - rest || (rest == divisor - rest && mantissa & 1 == 1)) up = 1;
     }
 
     function _header(uint8 dtype, uint32[] memory dims) private pure returns (bytes memory header) {
