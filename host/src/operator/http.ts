@@ -45,12 +45,11 @@ export function createHttp(options: HttpOptions): Hono {
   const app = new Hono()
   app.get('/health', context => {
     const head = options.head()
-    const key = options.enclave()?.identity.receiptKey
-    const ok = head !== undefined && key !== undefined
-    return context.json(
-      { ok, block: head ? Number(head.number) : null, receiptKey: key ?? null },
-      ok ? 200 : 503,
-    )
+    const enclave = options.enclave()
+    const ok = head !== undefined && enclave !== undefined
+    const block = head ? Number(head.number) : null
+    const receiptKey = enclave?.identity.receiptKey ?? null
+    return context.json({ ok, block, receiptKey, enclavePid: enclave?.pid ?? null }, ok ? 200 : 503)
   })
   app.get('/metrics', async context =>
     context.body(await metrics.metrics(), 200, { 'content-type': metrics.contentType }),
