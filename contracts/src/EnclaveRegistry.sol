@@ -34,10 +34,6 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
     /// @notice How far the evidence's clock may be ahead of the block's, seconds.
     uint40 public constant MAX_CLOCK_SKEW = 1 minutes;
 
-    uint8 private constant SIMULATED_KIND = 1;
-    uint8 private constant SIMULATED_ASSURANCE = 1;
-    uint8 private constant TEE_ASSURANCE = 2;
-
     IReleases public immutable RELEASES;
     address public immutable OWNER;
     uint40 public immutable KEY_LIFETIME;
@@ -94,7 +90,7 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
 
         _bindings[identity.receiptKey] = Binding(config.releaseId, configHash);
         _states[_boundKey(identity.receiptKey, config.releaseId, configHash)] =
-            State(config.operator, time, kind, verifier.assurance(), false);
+            State(config.operator, time, kind, _assuranceOf(kind), false);
         emit KeyRegistered(identity.receiptKey, config.operator, config.releaseId, kind, time + KEY_LIFETIME);
     }
 
@@ -146,11 +142,14 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
         (uint8 kind, uint8 assurance) = (verifier.kind(), verifier.assurance());
         if (kind == 0) revert UnknownKind(kind);
         if (address(verifierOf[kind]) != address(0)) revert VerifierExists(kind);
-        if (assurance != (kind == SIMULATED_KIND ? SIMULATED_ASSURANCE : TEE_ASSURANCE)) {
-            revert WrongAssurance(kind, assurance);
-        }
+        if (assurance != _assuranceOf(kind)) revert WrongAssurance(kind, assurance);
         verifierOf[kind] = verifier;
         emit VerifierAdded(kind, address(verifier));
+    }
+
+    /// @dev 1, simulated, for the simulated kind (1) alone; 2, tee, for all others.
+    function _assuranceOf(uint8 kind) private pure returns (uint8) {
+        return kind == 1 ? 1 : 2;
     }
 
     function _requireNonce(bytes32 nonce, uint64 anchorNumber) private view {

@@ -5,7 +5,7 @@ import {Receipt} from "../src/interfaces/IEnclaveRegistry.sol";
 import {SimulatedVerifier} from "../src/SimulatedVerifier.sol";
 import {RegistryFixture} from "./utils/RegistryFixture.sol";
 
-/// @notice Gas of attestation, each figure a whole transaction (scripts/gas.ts).
+/// @notice Gas of attestation: whole transactions (scripts/gas.ts), but for checkReceipt, which contracts call.
 contract GasAttestationTest is RegistryFixture {
     string internal constant GROUP = "Attestation";
 
