@@ -37,7 +37,7 @@ export function issueCertificate(fields: CertificateFields, issuerKey: KeyObject
     fields.publicKey.export({ type: 'spki', format: 'der' }),
     der.explicit(3, extensionsOf(fields.ca)),
   )
-  return der.sequence(tbs, algorithm, der.bitString(derSignature(signP256(tbs, issuerKey))))
+  return new Uint8Array(der.sequence(tbs, algorithm, der.bitString(derSignature(signP256(tbs, issuerKey)))))
 }
 
 /**

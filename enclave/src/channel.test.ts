@@ -1,0 +1,148 @@
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { ZERO_ADDRESS, ZERO_HASH } from '@nacre/verify'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createChannel } from './channel.ts'
+import { readStartOptions } from './config.ts'
+import { createService } from './service.ts'
+
+/** Bytes on the wire, as a broken or hostile host writes them; the security module is away. */
+let dir: string
+let channel: Server
+const errors: unknown[] = []
+const config = {
+  version: 1,
+  chainId: 31_337,
+  registry: ZERO_ADDRESS,
+  operator: ZERO_ADDRESS,
+  releaseId: ZERO_HASH,
+  maxInput: 1000,
+  maxOutput: 1000,
+}
+const startOptions = () => ({
+  version: 1,
+  config,
+  sockets: { channel: join(dir, 'channel'), securityModule: join(dir, 'nobody') },
+  engine: { maxArtifacts: 1, maxArtifactBytes: 1000 },
+})
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'nacre-'))
+  const options = await read(startOptions())
+  channel = createChannel(createService(options), error => errors.push(error))
+  channel.listen(options.sockets.channel)
+  await once(channel, 'listening')
+})
+
+afterAll(async () => {
+  channel.closeAllConnections()
+  channel.close()
+  await rm(dir, { recursive: true, force: true })
+})
+
+async function read(options: unknown) {
+  const file = join(dir, 'config.json')
+  await writeFile(file, typeof options === 'string' ? options : JSON.stringify(options))
+  return readStartOptions(file)
+}
+
+/** Sends these bytes and returns the status and the error code of what comes back. */
+async function exchange(bytes: string): Promise<{ status: number; code?: string }> {
+  const socket = connect(join(dir, 'channel'))
+  socket.write(bytes)
+  const answer = await text(socket)
+  return { status: Number(answer.split(' ')[1]), code: /"code":"([^"]+)"/.exec(answer)?.[1] ?? '' }
+}
+
+function post(path: string, body: string, headers: string[] = []): string {
+  const lines = [`POST ${path} HTTP/1.1`, 'host: x', 'connection: close', ...headers]
+  return `${[...lines, `content-length: ${Buffer.byteLength(body)}`].join('\r\n')}\r\n\r\n${body}`
+}
+
+const get = (path: string, method = 'GET') =>
+  `${method} ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`
+
+describe('bytes on the channel', () => {
+  const chunked =
+    'POST /v1/infer HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'
+  const announced = (length: number) =>
+    `POST /v1/infer HTTP/1.1\r\nhost: x\r\ncontent-length: ${length}\r\n\r\n`
+  const wrong: [string, () => string, number, string][] = [
+    ['an unknown path', () => get('/v2/health'), 404, 'unknown-route'],
+    ['a path with a query', () => get('/v1/health?x'), 404, 'unknown-route'],
+    ['a name of every object', () => get('/constructor'), 404, 'unknown-route'],
+    ['another method', () => get('/v1/infer'), 405, 'method-not-allowed'],
+    ['a method that removes', () => get('/v1/health', 'DELETE'), 405, 'method-not-allowed'],
+    ['no length', () => get('/v1/infer', 'POST'), 411, 'length-required'],
+    ['chunks', () => chunked, 411, 'length-required'],
+    ['a body over the limit, before it is sent', () => announced(32 * 2 ** 20 + 1), 413, 'body-too-large'],
+    [
+      'a body with a GET',
+      () => `${get('/v1/health').slice(0, -2)}content-length: 1\r\n\r\nx`,
+      413,
+      'body-too-large',
+    ],
+    ['a long nonce call', () => post('/v1/attest', ' '.repeat(4097)), 413, 'body-too-large'],
+    ['no JSON', () => post('/v1/infer', '{'), 400, 'malformed-json'],
+    [
+      'bytes that are no UTF-8',
+      () => post('/v1/infer', '\ud800').replace('\ufffd', '\xff'),
+      400,
+      'malformed-json',
+    ],
+    ['an array', () => post('/v1/infer', '[]'), 400, 'malformed-job'],
+    ['a prototype', () => post('/v1/attest', '{"__proto__":{},"nonce":"0x00"}'), 400, 'malformed-job'],
+    ['a nonce that is a number', () => post('/v1/attest', '{"nonce":1}'), 400, 'malformed-job'],
+    ['an artifact without its hash', () => post('/v1/artifacts', 'x'), 400, 'malformed-job'],
+    ['a hash that is none', () => post('/v1/artifacts', 'x', ['x-artifact: abc']), 400, 'malformed-job'],
+    ['no HTTP', () => 'hello\r\n\r\n', 400, ''],
+    ['long headers', () => post('/v1/infer', '{}', [`x: ${'x'.repeat(5000)}`]), 431, ''],
+  ]
+  test.each(wrong)('%s', async (_, bytes, status, code) => {
+    expect(await exchange(bytes())).toEqual({ status, code })
+  })
+
+  test('a security module that is away is an error of its own, and the rest still works', async () => {
+    expect(await exchange(post('/v1/attest', '{"nonce":"0x00"}'))).toEqual({
+      status: 502,
+      code: 'security-module',
+    })
+    expect(errors).toEqual([expect.objectContaining({ code: 'security-module' })])
+    expect(await exchange(get('/v1/health'))).toEqual({ status: 200, code: '' })
+  })
+
+  test('a body that breaks off leaves the channel working', async () => {
+    const socket = connect(join(dir, 'channel'))
+    socket.end(`${announced(100)}{`)
+    await text(socket)
+    expect(await exchange(get('/v1/identity'))).toEqual({ status: 200, code: '' })
+  })
+})
+
+describe('configuration', () => {
+  const defects: [string, () => unknown][] = [
+    ['another version', () => ({ ...startOptions(), version: 2 })],
+    ['another version of what is attested', () => ({ ...startOptions(), config: { ...config, version: 2 } })],
+    ['an unknown field', () => ({ ...startOptions(), debug: true })],
+    ['a missing field', () => ({ ...startOptions(), engine: undefined })],
+    ['an input limit of zero', () => ({ ...startOptions(), config: { ...config, maxInput: 0 } })],
+    [
+      'an output limit over what a body holds',
+      () => ({ ...startOptions(), config: { ...config, maxOutput: 2 ** 25 } }),
+    ],
+    [
+      'an address in capitals',
+      () => ({ ...startOptions(), config: { ...config, operator: `0x${'AA'.repeat(20)}` } }),
+    ],
+    ['no JSON', () => 'version: 1'],
+    ['a file without end', () => ' '.repeat(20_000)],
+  ]
+  test.each(defects)('%s is refused', async (_, options) => {
+    await expect(read(options())).rejects.toMatchObject({ code: 'invalid-config' })
+  })
+})

@@ -1,0 +1,85 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createEnclaveClient, type EnclaveClient } from './enclaveClient.ts'
+
+/** Whoever answers here is an enclave that misbehaves: what it says byte for byte is each test's. */
+let dir: string
+let server: Server
+let client: EnclaveClient
+let reply: (socket: Socket) => void
+const sockets = new Set<Socket>()
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'nacre-'))
+  const socketPath = join(dir, 'enclave.sock')
+  server = createServer(socket => {
+    sockets.add(socket)
+    socket.on('error', () => {}).once('data', () => reply(socket))
+  }).listen(socketPath)
+  await once(server, 'listening')
+  client = createEnclaveClient({ socketPath, timeoutMs: 300 })
+})
+
+afterEach(async () => {
+  client.close()
+  for (const socket of sockets) socket.destroy()
+  server.close()
+  await rm(dir, { recursive: true, force: true })
+})
+
+function answer(status: number, body: string, length = Buffer.byteLength(body)): void {
+  reply = socket => socket.write(`HTTP/1.1 ${status} X\r\ncontent-length: ${length}\r\n\r\n${body}`)
+}
+
+test('no answer is a timeout, and may be tried again', async () => {
+  reply = () => {}
+  await expect(client.health()).rejects.toMatchObject({ code: 'timeout', retryable: true })
+})
+
+test('half an answer is a timeout too', async () => {
+  answer(200, '{"ok"', 100)
+  await expect(client.health()).rejects.toMatchObject({ code: 'timeout' })
+})
+
+test('a connection that breaks is unreachable', async () => {
+  reply = socket => socket.destroy()
+  await expect(client.health()).rejects.toMatchObject({ code: 'unreachable', retryable: true })
+})
+
+test('an answer that never ends is cut off', async () => {
+  reply = socket => {
+    const block = Buffer.alloc(2 ** 20)
+    socket.write(`HTTP/1.1 200 X\r\ncontent-length: ${2 ** 40}\r\n\r\n`)
+    const pump = () => {
+      while (!socket.destroyed && socket.write(block));
+    }
+    socket.on('drain', pump)
+    pump()
+  }
+  const patient = createEnclaveClient({ socketPath: join(dir, 'enclave.sock'), timeoutMs: 30_000 })
+  await expect(patient.health()).rejects.toMatchObject({ code: 'malformed-response' })
+  patient.close()
+})
+
+const malformed: [string, number, string][] = [
+  ['no JSON', 200, 'ok'],
+  ['another value', 200, '{"ok":false}'],
+  ['a field too many', 200, '{"ok":true,"more":1}'],
+  ['an error without its form', 404, '{"error":"no"}'],
+  ['an unknown error code', 400, '{"error":{"code":"new-code","message":"m","fix":"f"}}'],
+  ['an unexpected status', 301, '{"ok":true}'],
+]
+test.each(malformed)('%s is malformed', async (_, status, body) => {
+  answer(status, body)
+  await expect(client.health()).rejects.toMatchObject({ code: 'malformed-response', retryable: false })
+})
+
+test('an error of the enclave keeps its code, message and fix', async () => {
+  answer(502, '{"error":{"code":"security-module","message":"it is away","fix":"start it"}}')
+  const error = { code: 'security-module', message: 'it is away', fix: 'start it', retryable: true }
+  await expect(client.health()).rejects.toMatchObject(error)
+})
