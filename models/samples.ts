@@ -51,7 +51,7 @@ export function modelPath(name: ModelName): string {
 
 /**
  * The held-out sample at `index` (0 to 29 for Iris, 0 to 99 for digits; larger ones start over).
- * @example sampleOf('lenet5', 3).question // 'Which digit is this? (mnist 0, number 412)'
+ * @example sampleOf('lenet5', 3).question // 'Which digit is this? (mnist 8, number 749)'
  */
 export function sampleOf(name: ModelName, index = 0): Sample {
   const entry = entryOf(name)

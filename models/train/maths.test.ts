@@ -22,9 +22,13 @@ test('softmax sums to one and does not overflow', () => {
 })
 
 test('the random source is fixed by its seed, in range, and shuffles without loss', () => {
-  const draws = (seed: number) => Array.from({ length: 5 }, () => 0).map(() => createRandom(seed).uniform())
+  const draws = (seed: number) => {
+    const random = createRandom(seed)
+    return Array.from({ length: 5 }, () => random.uniform())
+  }
   expect(draws(1)).toEqual(draws(1))
   expect(draws(1)).not.toEqual(draws(2))
+  expect(new Set(draws(1)).size).toBe(5)
   const random = createRandom(3)
   const values = Array.from({ length: 3000 }, () => random.below(3))
   for (const value of [0, 1, 2]) expect(values.filter(v => v === value).length).toBeGreaterThan(900)

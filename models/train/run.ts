@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadDigits } from './data/digits.ts'
 import { loadIris } from './data/iris.ts'
@@ -18,6 +19,7 @@ models/index.json and models/*.samples.json. The same sources give the same byte
 
   --model NAME   only this one: iris-ols, iris-mlp or lenet5 (about 3 minutes on one core)
   --check        write nothing; exit 1 unless the bytes equal the committed ones
+  --dir FOLDER   write to this folder, or compare with it, instead of models/
   --help         this text`
 
 const MODELS: Readonly<Record<string, Train>> = {
@@ -37,16 +39,15 @@ function main(argv: string[]): number {
   const options = readOptions(argv)
   if (typeof options === 'string') return fail(options)
   if (options.help) return say(USAGE)
-  const files = trainAll(options.model ? [options.model] : Object.keys(MODELS))
-  return options.check ? compare(files) : write(files)
+  const dir = options.dir ?? join(import.meta.dirname, '..')
+  const files = trainAll(dir, options.model ? [options.model] : Object.keys(MODELS))
+  return options.check ? compare(dir, files) : write(dir, files)
 }
 
 function readOptions(argv: string[]) {
-  const options = {
-    model: { type: 'string' },
-    check: { type: 'boolean' },
-    help: { type: 'boolean' },
-  } as const
+  const text = { type: 'string' } as const
+  const flag = { type: 'boolean' } as const
+  const options = { model: text, dir: text, check: flag, help: flag }
   try {
     const { values } = parseArgs({ args: argv, options })
     if (values.model === undefined || Object.hasOwn(MODELS, values.model)) return values
@@ -56,9 +57,9 @@ function readOptions(argv: string[]) {
   }
 }
 
-function trainAll(names: readonly string[]): Files {
+function trainAll(dir: string, names: readonly string[]): Files {
   const files: Files = new Map()
-  let entries = JSON.parse(readCommitted('index.json')?.toString() ?? '[]') as Entry[]
+  let entries = JSON.parse(readFile(dir, 'index.json')?.toString() ?? '[]') as Entry[]
   for (const name of names) {
     const trained = MODELS[name]!(progress(name))
     const onnx = encodeOnnx(trained.graph)
@@ -87,7 +88,7 @@ function describe(name: string, { graph, title, ...facts }: Trained, onnx: Uint8
   }
 }
 
-/** Shows each epoch; on a terminal one line that changes, else only every tenth of the way. */
+/** Shows each epoch; on a terminal one line that changes, else about twenty lines in all. */
 function progress(name: string): (epoch: Epoch) => void {
   const start = Date.now()
   return ({ epoch, epochs, loss, accuracy }) => {
@@ -98,32 +99,28 @@ function progress(name: string): (epoch: Epoch) => void {
   }
 }
 
-function write(files: Files): number {
-  for (const [file, bytes] of files) writeFileSync(pathOf(file), bytes)
+function write(dir: string, files: Files): number {
+  for (const [file, bytes] of files) writeFileSync(join(dir, file), bytes)
   return say(`wrote ${[...files.keys()].join(', ')}`)
 }
 
-function compare(files: Files): number {
+function compare(dir: string, files: Files): number {
   const different = [...files]
-    .filter(([file, bytes]) => !readCommitted(file)?.equals(bytes))
+    .filter(([file, bytes]) => !readFile(dir, file)?.equals(bytes))
     .map(([file]) => file)
   if (different.length === 0) return say(`same bytes: ${[...files.keys()].join(', ')}`)
-  process.stderr.write(`models/ differs from what training gives: ${different.join(', ')}\n`)
+  process.stderr.write(`${dir} differs from what training gives: ${different.join(', ')}\n`)
   process.stderr.write('If the training was changed on purpose, run `npm run train` and commit the result.\n')
   return 1
 }
 
-function readCommitted(file: string): Buffer | undefined {
+function readFile(dir: string, file: string): Buffer | undefined {
   try {
-    return readFileSync(pathOf(file))
+    return readFileSync(join(dir, file))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
-}
-
-function pathOf(file: string): URL {
-  return new URL(`../${file}`, import.meta.url)
 }
 
 function say(text: string): number {

@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 const script = new URL('run.ts', import.meta.url).pathname
 
 async function run(...args: string[]) {
-  const { stdout } = await promisify(execFile)(process.execPath, [script, ...args])
+  const { stdout } = await promisify(execFile)(process.execPath, [script, ...args], { timeout: LIMIT_MS })
   return stdout
 }
 
@@ -16,8 +18,26 @@ const status = (...args: string[]) =>
     (error: { code: number; stderr: string }) => ({ code: error.code, stderr: error.stderr }),
   )
 
-test.each(['iris-ols', 'iris-mlp'])('training %s again gives the committed bytes', async name => {
+/** LeNet-5 takes minutes: only in the long tests. */
+const retrained =
+  process.env.NACRE_LONG === '1' ? ['iris-ols', 'iris-mlp', 'lenet5'] : ['iris-ols', 'iris-mlp']
+const LIMIT_MS = 1_500_000
+
+test.each(retrained)('training %s again gives the committed bytes', { timeout: LIMIT_MS }, async name => {
   expect(await run('--model', name, '--check')).toContain(`same bytes: ${name}.onnx, index.json`)
+})
+
+test('--check exits 1 when a single bit differs and names the file', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'nacre-train-'))
+  onTestFinished(() => rmSync(dir, { recursive: true }))
+  await run('--model', 'iris-ols', '--dir', dir)
+  expect(await status('--model', 'iris-ols', '--dir', dir, '--check')).toMatchObject({ code: 0 })
+  const file = join(dir, 'iris-ols.onnx')
+  const bytes = readFileSync(file)
+  bytes[100]! ^= 1
+  writeFileSync(file, bytes)
+  const { code, stderr } = await status('--model', 'iris-ols', '--dir', dir, '--check')
+  expect([code, stderr.split('\n')[0]]).toEqual([1, `${dir} differs from what training gives: iris-ols.onnx`])
 })
 
 test('help says what the command does, wrong use exits 2 and says how', async () => {
