@@ -32,3 +32,10 @@ export function signEs384(message: Uint8Array, seed: string): Uint8Array {
 export function secp256k1PublicKey(privateKey: Uint8Array): Uint8Array {
   return secp256k1.getPublicKey(privateKey, false)
 }
+
+/** The other signature r|s|v of the same secp256k1 message: s replaced by n - s, v flipped. */
+export function highSReceipt(signature: string): `0x${string}` {
+  const s = secp256k1.Point.Fn.neg(BigInt(`0x${signature.slice(66, 130)}`))
+  const v = signature.endsWith('1b') ? '1c' : '1b'
+  return `${signature.slice(0, 66) as `0x${string}`}${s.toString(16).padStart(64, '0')}${v}`
+}

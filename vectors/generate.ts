@@ -1,0 +1,20 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { bundleVectors } from './bundles/generate.ts'
+import { evidenceVectors } from './evidence/generate.ts'
+import { receiptVectors } from './receipts/generate.ts'
+import { tensorVectors } from './tensors/generate.ts'
+
+/** Every golden file: path below vectors/ and its text. Deterministic: fixed keys, RFC 6979, no clock. */
+export function generateVectors(): Map<string, string> {
+  const files = { ...tensorVectors(), ...receiptVectors(), ...evidenceVectors(), ...bundleVectors() }
+  return new Map(Object.entries(files).map(([path, value]) => [path, `${JSON.stringify(value, null, 2)}\n`]))
+}
+
+if (import.meta.main) {
+  for (const [path, text] of generateVectors()) {
+    const file = join(import.meta.dirname, path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  }
+}

@@ -1,0 +1,140 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  configHash,
+  decodeTensor,
+  encodeTensor,
+  fromHex,
+  type Hex,
+  keccak256,
+  NacreError,
+  type Policy,
+  parametersHash,
+  parseBundle,
+  parseReceipt,
+  receiptId,
+  recoverSigner,
+  requestId,
+  toHex,
+  usageHash,
+  userData,
+  verifyReceipt,
+  verifySimulated,
+} from '@nacre/verify'
+import { describe, expect, test } from 'vitest'
+import { generateVectors } from './generate.ts'
+
+const load = (folder: string): [string, Record<string, never>][] =>
+  readdirSync(join(import.meta.dirname, folder))
+    .filter(name => name.endsWith('.json'))
+    .map(name => [name, JSON.parse(readFileSync(join(import.meta.dirname, folder, name), 'utf8'))])
+
+const FIELDS =
+  'version requestId releaseId configHash artifact inputHash outputHash parametersHash usageHash status sequence anchorNumber anchorHash parentsRoot extensionsRoot'.split(
+    ' ',
+  )
+
+test('the files are what the generator makes, no more and no less', () => {
+  const made = generateVectors()
+  const kept = ['tensors', 'receipts', 'evidence', 'bundles'].flatMap(folder =>
+    load(folder).map(([name]) => `${folder}/${name}`),
+  )
+  expect(kept.sort()).toEqual([...made.keys()].sort())
+  for (const [path, text] of made)
+    expect(readFileSync(join(import.meta.dirname, path), 'utf8'), path).toBe(text)
+})
+
+describe('tensors', () => {
+  test.each(load('tensors'))('%s', (_, vector) => {
+    const bytes = fromHex(vector.bytes ?? '')
+    if (vector.error) return expect(codeOf(() => decodeTensor(bytes))).toBe(vector.error)
+    const tensor = decodeTensor(bytes)
+    expect([tensor.dtype, tensor.dims]).toEqual([vector.dtype, vector.dims])
+    expect(Array.from(tensor.data as Float64Array, v => (Object.is(v, -0) ? '-0' : String(v)))).toEqual(
+      vector.values,
+    )
+    expect(toHex(encodeTensor(tensor))).toBe(vector.bytes)
+    expect(keccak256(bytes)).toBe(vector.hash)
+  })
+})
+
+describe('receipts', () => {
+  test.each(load('receipts'))('%s', (_, vector: Record<string, never>) => {
+    const receipt = parseReceipt(Object.fromEntries(FIELDS.map(field => [field, vector[field]])), 'receipt')
+    const domain = { chainId: BigInt(vector.chainId ?? 0), registry: vector.registry as unknown as Hex }
+    expect(receiptId(domain, receipt)).toBe(vector.digest)
+    const signed = codeOf(() => recoverSigner(domain, receipt, vector.signature as unknown as Hex))
+    expect(signed === vector.signer).toBe(vector.valid)
+    if (!vector.valid) return
+    expect(receipt).toMatchObject(hashesOf(vector))
+    const { signer, tlsKeyHash, hpkeKey } = vector as Record<string, never>
+    const identity = {
+      version: 1,
+      receiptKey: signer,
+      tlsKeyHash,
+      hpkeKey,
+      configHash: receipt.configHash,
+    } as never
+    expect(userData(identity)).toBe(vector.userData)
+  })
+})
+
+describe('evidence', () => {
+  test.each(load('evidence'))('%s', (_, vector) => {
+    const { evidence, root, nonce, time, maxAge } = vector
+    const verdict = verifySimulated(fromHex(evidence ?? ''), {
+      root: fromHex(root ?? ''),
+      nonce: fromHex(nonce ?? ''),
+      time: BigInt(time ?? 0),
+      maxAge: maxAge ?? 0,
+    })
+    expect(verdict.checks.find(check => !check.ok)?.name ?? '').toBe(vector.failing)
+    expect(verdict.ok).toBe(vector.valid)
+    expect(verdict.attestation !== undefined).toBe(vector.valid)
+    if (verdict.attestation) expect(verdict.attestation.userData).toBe(vector.userData)
+  })
+})
+
+describe('bundles', () => {
+  test.each(load('bundles'))('%s', (_, vector) => {
+    const bundle = parseBundle(vector.bundle)
+    const result = verifyReceipt(bundle, vector.policy as unknown as Policy, {
+      time: BigInt(vector.time ?? 0),
+    })
+    expect(result.checks.filter(check => !check.ok).map(check => check.name)).toEqual(vector.failing)
+  })
+})
+
+function hashesOf(vector: Record<string, never>): Record<string, Hex> {
+  const { chainId, registry, origin, relay, consumer, nonce, clientNonce, operator, releaseId } = vector
+  const chain = BigInt(chainId ?? 0)
+  const asked =
+    origin === 'relay'
+      ? { type: 'relay', relay, consumer, nonce: BigInt(nonce ?? 0) }
+      : { type: 'client', nonce: clientNonce }
+  const { maxInput, maxOutput, engine, seed, units, price, token } = vector
+  return {
+    requestId: requestId(chain, asked as never),
+    configHash: configHash({
+      version: 1,
+      chainId: chain,
+      registry,
+      operator,
+      releaseId,
+      maxInput,
+      maxOutput,
+    } as never),
+    parametersHash: parametersHash({ engine: engine as never, seed: BigInt(seed ?? 0) }),
+    usageHash: usageHash({ units: BigInt(units ?? 0), price: BigInt(price ?? 0), token: token as never }),
+    inputHash: keccak256(fromHex(vector.input as never)),
+    outputHash: keccak256(fromHex(vector.output as never)),
+  }
+}
+
+function codeOf(run: () => unknown): unknown {
+  try {
+    return run()
+  } catch (error) {
+    return error instanceof NacreError ? error.code : error
+  }
+}
