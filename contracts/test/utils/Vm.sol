@@ -18,6 +18,14 @@ interface Vm {
         uint64 gasRemaining;
     }
 
+    struct DirEntry {
+        string errorMessage;
+        string path;
+        uint64 depth;
+        bool isDir;
+        bool isSymlink;
+    }
+
     // Keys and addresses
     function addr(uint256 privateKey) external pure returns (address);
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
@@ -77,6 +85,7 @@ interface Vm {
 
     // Files and JSON
     function projectRoot() external view returns (string memory);
+    function readDir(string calldata path) external view returns (DirEntry[] memory);
     function exists(string calldata path) external view returns (bool);
     function readFile(string calldata path) external view returns (string memory);
     function readFileBinary(string calldata path) external view returns (bytes memory);
@@ -92,6 +101,7 @@ interface Vm {
     function parseJsonBool(string calldata json, string calldata key) external pure returns (bool);
 
     // Text
+    function indexOf(string calldata text, string calldata part) external pure returns (uint256);
     function toString(uint256 value) external pure returns (string memory);
     function toString(int256 value) external pure returns (string memory);
     function toString(bytes32 value) external pure returns (string memory);
