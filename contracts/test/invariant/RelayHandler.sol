@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IRelay} from "../../src/interfaces/IRelay.sol";
+import {Probe} from "../utils/relay/Probe.sol";
+import {RelayBase} from "../utils/relay/RelayBase.sol";
+
+/// @notice Random steps of consumers, operators, forgers and time, with a ledger of what must come out.
+contract RelayHandler is RelayBase {
+    address public bob;
+    uint256 public bobKey;
+
+    Job[] private _jobs;
+    mapping(bytes32 id => uint256) public closings;
+    uint256 public answered;
+    uint256 public expired;
+    uint256 public forged;
+    uint256 public slashedTotal;
+    uint256 public etherHeld;
+    uint256 public tokensHeld;
+    uint256 public stakeHeld;
+
+    constructor() {
+        setUp();
+        (bob, bobKey) = addBob(2);
+        vm.prank(bob);
+        operators.announce(ARTIFACT, address(token), 1, 60);
+        stakeHeld = 3 * SLOT;
+    }
+
+    // Steps
+
+    function stepAsk(uint256 seed) external {
+        IRelay.Params memory p = seed % 2 == 0 ? params() : tokenParams();
+        p.deadline = uint64(vm.getBlockTimestamp() + 60 + seed % 400);
+        uint256 covered = relay.openRequests();
+        if (covered >= relay.MAX_OPEN()) return;
+        uint256 value = relay.quote(p);
+        vm.deal(address(this), value);
+        IRelay.Request memory request = IRelay.Request(
+            address(probe),
+            relay.nextNonce(),
+            uint64(vm.getBlockNumber()),
+            uint64(vm.getBlockTimestamp()),
+            keccak256(INPUT),
+            p
+        );
+        if (p.feeToken != address(0)) token.mint(address(probe), p.fee);
+        try probe.ask{value: value}(p, INPUT) returns (bytes32 id) {
+            Job storage job = _jobs.push();
+            (job.id, job.request) = (id, request);
+            (etherHeld, tokensHeld) = (etherHeld + value, tokensHeld + (p.feeToken == address(0) ? 0 : p.fee));
+        } catch {
+            // Cover is exhausted by this epoch's slashes, or nobody announces now.
+        }
+        mine(12);
+    }
+
+    function stepFulfil(uint256 seed, uint256 mode) external {
+        if (_jobs.length == 0) return;
+        Job memory job = _prepared(seed);
+        probe.misbehave(Probe.Mode(mode % 4), "");
+        vm.txGasPrice(1 gwei + mode % 3 gwei);
+        if (mode % 5 == 0) job = fail(job, 1, "bad-input");
+        bytes memory signature = sign(job);
+        try relay.fulfil(job.request, job.receipt, signature, job.output) {
+            ++closings[job.id];
+            ++answered;
+        } catch {}
+    }
+
+    /// @notice An answer that no enclave signed, or that was signed for something else.
+    function stepForge(uint256 seed, uint256 field) external {
+        if (_jobs.length == 0) return;
+        Job memory job = _prepared(seed);
+        bytes memory signature = sign(job);
+        if (field % 6 == 0) job.output = bytes.concat(job.output, hex"00");
+        if (field % 6 == 1) job.receipt.outputHash = bytes32(field);
+        if (field % 6 == 2) job.receipt.requestId = bytes32(field);
+        if (field % 6 == 3) job.request.params.fee += 1;
+        if (field % 6 == 4) job.signer = 1 + field % 1000;
+        if (field % 6 == 5) job.receipt.status = 1;
+        if (field % 6 == 4) signature = sign(job);
+        try relay.fulfil(job.request, job.receipt, signature, job.output) {
+            ++forged;
+        } catch {}
+    }
+
+    function stepExpire(uint256 seed) external {
+        if (_jobs.length == 0) return;
+        Job memory job = _jobs[seed % _jobs.length];
+        uint256 before = operators.slashableOf(alice) + operators.slashableOf(bob);
+        try relay.expire(job.request) {
+            ++closings[job.id];
+            ++expired;
+            uint256 slashed = before - operators.slashableOf(alice) - operators.slashableOf(bob);
+            (slashedTotal, etherHeld, stakeHeld) =
+                (slashedTotal + slashed, etherHeld + slashed, stakeHeld - slashed);
+        } catch {}
+    }
+
+    function stepWithdraw(uint256 seed) external {
+        address account = seed % 3 == 0 ? alice : seed % 3 == 1 ? bob : insurance;
+        address asset = seed % 2 == 0 ? address(0) : address(token);
+        uint256 credit = relay.balanceOf(account, asset);
+        if (credit == 0) return;
+        vm.prank(account);
+        relay.withdraw(asset, account);
+        if (asset == address(0)) etherHeld -= credit;
+        else tokensHeld -= credit;
+    }
+
+    function stepStake(uint256 seed) external {
+        address operator = seed % 2 == 0 ? alice : bob;
+        (uint256 bonded,,) = operators.stakeOf(operator);
+        uint256 amount = (operators.slotsOf(operator) + 1) * SLOT - bonded;
+        if (operators.slotsOf(operator) > 4 || amount == 0) return;
+        hoax(operator, amount);
+        operators.bond{value: amount}();
+        stakeHeld += amount;
+    }
+
+    function stepUnbond(uint256 seed) external {
+        address operator = seed % 2 == 0 ? alice : bob;
+        vm.prank(operator);
+        try operators.unbond(seed % 3) {} catch {}
+    }
+
+    function stepWithdrawStake(uint256 seed) external {
+        address operator = seed % 2 == 0 ? alice : bob;
+        (, uint256 unbonding,) = operators.stakeOf(operator);
+        vm.prank(operator);
+        try operators.withdrawStake(operator) {
+            stakeHeld -= unbonding;
+        } catch {}
+    }
+
+    function stepOffer(uint256 seed) external {
+        vm.prank(seed % 2 == 0 ? alice : bob);
+        if (seed % 5 == 0) {
+            try operators.retract(ARTIFACT, address(0)) {} catch {}
+        } else {
+            try operators.announce(ARTIFACT, address(0), uint128(FEE - seed % 3), 60) {} catch {}
+        }
+    }
+
+    function stepTime(uint256 seed) external {
+        mine(seed % 300);
+    }
+
+    // What is checked
+
+    function jobs() external view returns (uint256) {
+        return _jobs.length;
+    }
+
+    function idAt(uint256 index) external view returns (bytes32) {
+        return _jobs[index].id;
+    }
+
+    /// @notice Deposits of the open requests.
+    function openDeposits() external view returns (uint256 inEther, uint256 inTokens) {
+        for (uint256 i; i < _jobs.length; ++i) {
+            if (relay.commitmentOf(_jobs[i].id) == 0) continue;
+            IRelay.Params memory p = _jobs[i].request.params;
+            inEther += relay.quote(p);
+            if (p.feeToken != address(0)) inTokens += p.fee;
+        }
+    }
+
+    function credits(address asset) external view returns (uint256) {
+        return relay.balanceOf(alice, asset) + relay.balanceOf(bob, asset) + relay.balanceOf(insurance, asset)
+            + relay.balanceOf(address(probe), asset);
+    }
+
+    /// @notice Penalties of the open requests that are this operator's duty, until an epoch after their deadline.
+    function liabilityOf(address operator) external view returns (uint256 sum) {
+        for (uint256 i; i < _jobs.length; ++i) {
+            IRelay.Request memory request = _jobs[i].request;
+            if (relay.commitmentOf(_jobs[i].id) == 0) continue;
+            if (vm.getBlockTimestamp() > request.params.deadline + EPOCH) continue;
+            (address holder,) = relay.assignedOf(request);
+            if (holder == operator) sum += PENALTY;
+        }
+    }
+
+    function addresses() external view returns (address relay_, address operators_, address token_, address alice_) {
+        return (address(relay), address(operators), address(token), alice);
+    }
+
+    function _prepared(uint256 seed) private view returns (Job memory job) {
+        job = _jobs[seed % _jobs.length];
+        job.signer = aliceKey;
+        job.output = hex"01010100000000" hex"0000803f";
+        job.receipt = receiptFor(job);
+        (address holder,) = relay.commitmentOf(job.id) == 0 ? (alice, 0) : relay.assignedOf(job.request);
+        if (holder == bob) job = by(job, bobKey, bob, releaseId);
+    }
+}
