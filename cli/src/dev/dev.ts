@@ -10,8 +10,9 @@ import { CliError, EXIT } from '../errors.ts'
 import { green, type Output, red } from '../output.ts'
 import { type StatePaths, statePaths } from '../paths.ts'
 import { deployOnce, listRelease, saveDeployment, stakeOperator, waitUntilServing } from './chain.ts'
+import { startSavedChain } from './chainProcess.ts'
 import { chainClient, chainWallet } from './clients.ts'
-import { buildImage, type Image } from './image.ts'
+import { ensureImage, type Image } from './image.ts'
 import { type Answered, mainJob } from './job.ts'
 import { createLifetime, type Lifetime } from './lifetime.ts'
 import type { Network } from './network.ts'
@@ -71,7 +72,7 @@ export async function dev(options: DevOptions, output: Output): Promise<number> 
 
 /** Everything that is needed is started in parallel where nothing depends on it. */
 async function start(run: Run): Promise<Network> {
-  const { paths, progress } = run
+  const { paths } = run
   await claimState(run)
   const ports = await choosePorts(run)
   const catalog = readCatalog(paths)
@@ -120,14 +121,14 @@ async function choosePorts({ options }: Run): Promise<{ operator: number; chain:
 }
 
 async function startImage({ progress }: Run): Promise<Image> {
-  const image = await buildImage()
+  const image = await ensureImage()
   progress.step(`enclave image measured: ${image.manifest.files.length} files, ${image.manifest.engine}`)
   return image
 }
 
 async function startChain(run: Run, port: number): Promise<{ rpcUrl: string; wsUrl: string }> {
-  const { host, paths, lifetime, progress } = run
-  const chain = await host.startAnvil({ dir: paths.chain, port })
+  const { paths, lifetime, progress } = run
+  const chain = await startSavedChain(paths.chain, port)
   await lifetime.keep('chain', () => chain.stop())
   recordProcess(paths.processes, 'chain', chain.pid)
   progress.step(`development chain 31337 on ${chain.rpcUrl}`)

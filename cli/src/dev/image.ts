@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Manifest, parseManifest } from '@nacre/verify'
@@ -9,6 +10,20 @@ import { REPOSITORY } from '../paths.ts'
 export type Image = { dir: string; manifest: Manifest }
 
 export const IMAGE_DIR: string = join(REPOSITORY, 'enclave', 'dist', 'image')
+
+/** What the image is made of; packages by their lock, Node by its version. */
+const INPUTS = ['enclave/src', 'enclave/scripts', 'verify/src']
+
+/** The image of these sources: built unless it is there. The operator hashes every file of it again before use. */
+export async function ensureImage(): Promise<Image> {
+  const record = `${IMAGE_DIR}.inputs`
+  const inputs = hashInputs()
+  if (readText(record) === inputs && readText(join(IMAGE_DIR, 'manifest.json')) !== '')
+    return readImage(IMAGE_DIR)
+  const image = await buildImage()
+  writeFileSync(record, inputs)
+  return image
+}
 
 /** Builds the enclave's image, in a process of its own: this one never loads the enclave's sources. */
 export async function buildImage(): Promise<Image> {
@@ -33,5 +48,31 @@ export function readImage(dir: string): Image {
       why: error instanceof Error ? error.message : String(error),
       fix: 'build it: nacre release measure',
     })
+  }
+}
+
+function hashInputs(): string {
+  const hash = createHash('sha256').update(`${process.version} ${process.arch}\0`)
+  for (const file of ['package-lock.json', ...INPUTS.flatMap(filesIn)])
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(REPOSITORY, file)))
+      .update('\0')
+  return hash.digest('hex')
+}
+
+function filesIn(dir: string): string[] {
+  const files = readdirSync(join(REPOSITORY, dir), { recursive: true, withFileTypes: true })
+  return files
+    .filter(entry => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))
+    .map(entry => join(entry.parentPath, entry.name).slice(REPOSITORY.length + 1))
+    .sort()
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
   }
 }

@@ -50,8 +50,8 @@ function listen(onFirst: () => void): void {
   const handle = (): void => {
     const now = performance.now()
     first ??= now
-    if (first === now) return onFirst()
-    if (now - first > SAME_PRESS) process.exit(130)
+    if (first === now) onFirst()
+    else if (now - first > SAME_PRESS) process.exit(130)
   }
   process.on('SIGINT', handle)
   process.on('SIGTERM', handle)

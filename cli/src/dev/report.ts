@@ -7,7 +7,9 @@ import type { Network } from './network.ts'
 export async function printAnswer(output: Output, answer: Answered, picture?: string): Promise<void> {
   if (picture) output.line(picture)
   output.line(`         ${answer.consumer} asks ${answer.model}: ${answer.question}`)
-  const truth = answer.answer.includes(answer.expected) ? green('right') : red(`it is ${answer.expected}`)
+  const truth = answer.answer.includes(answer.expected)
+    ? green('right')
+    : red(`the model errs, it is ${answer.expected}`)
   output.line(`         ${bold(answer.answer)} (${truth}), ${answer.latencyMs.toFixed(0)} ms`)
 }
 

@@ -1,0 +1,30 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Anvil } from '@nacre/host'
+import { chainClient } from './clients.ts'
+
+/**
+ * Starts the development chain on its saved state. anvil makes a new block 0 at every start and saves them all: with
+ * the same time they are one block, so that the chain's genesis hash stays the same. Its clock is then set right.
+ */
+export async function startSavedChain(dir: string, port: number): Promise<Anvil> {
+  const { startAnvil } = await import('@nacre/host')
+  const chain = await startAnvil({ dir, port, args: ['--timestamp', genesisTime(dir)] })
+  try {
+    await chainClient(chain.rpcUrl).request({ method: 'evm_setTime', params: [Date.now()] } as never)
+    return chain
+  } catch (error) {
+    await chain.stop()
+    throw error
+  }
+}
+
+/** Seconds; chosen when the chain is new. */
+function genesisTime(dir: string): string {
+  const file = join(dir, 'genesis-time')
+  if (existsSync(join(dir, 'chain.json')) && existsSync(file)) return readFileSync(file, 'utf8').trim()
+  mkdirSync(dir, { recursive: true })
+  const time = String(Math.floor(Date.now() / 1000))
+  writeFileSync(file, time)
+  return time
+}
