@@ -158,7 +158,7 @@ test.each(KILLS)(
 
 test('an enclave that is killed is launched again, registered with a new key, and answers', async () => {
   const agent = await startAgent()
-  const health = await (await fetch(`${agent.url}/health`)).json()
+  const health = await getJson(`${agent.url}/health`)
   expect(health).toMatchObject({ ok: true, receiptKey: agent.receiptKey })
   process.kill(health.enclavePid, 'SIGKILL')
   const fulfilled = await untilFulfilled(await askUntilOtherKey(agent))
@@ -259,7 +259,7 @@ async function untilState(id: Hex, state: string) {
 /** Asks until the answer comes from another key than the agent began with. */
 async function askUntilOtherKey(agent: Agent): Promise<Hex> {
   await eventually(async () => {
-    const { ok, receiptKey } = await (await fetch(`${agent.url}/health`)).json()
+    const { ok, receiptKey } = await getJson(`${agent.url}/health`)
     return ok && receiptKey !== agent.receiptKey ? true : undefined
   })
   return ask()
@@ -280,9 +280,16 @@ function idOf(bundle: ReturnType<typeof parseBundle>): Hex {
   return receiptId({ chainId: bundle.chainId, registry: bundle.registry }, bundle.receipt)
 }
 
+/** What the tests look at in the agent's JSON. */
+type Json = { ok: boolean; receiptKey: Hex; enclavePid: number; state: string; bundle: unknown }
+
+async function getJson(url: string): Promise<Json> {
+  return (await (await fetch(url)).json()) as Json
+}
+
 async function getRequest(agent: Agent, id: Hex) {
   return eventually(async () => {
-    const value = await (await fetch(`${agent.url}/v1/requests/${id}`)).json()
+    const value = await getJson(`${agent.url}/v1/requests/${id}`)
     return ['fulfilled', 'skipped'].includes(value.state) ? value : undefined
   })
 }
@@ -396,7 +403,7 @@ async function startProxy(target: number): Promise<RpcProxy> {
     const body = await textOf(incoming)
     const verdict = proxy.on(JSON.parse(body).method)
     if (verdict === 'before') await hold()
-    if (incoming.destroyed || response.destroyed) return
+    if (response.destroyed) return
     const answer = await forward(target, body)
     if (verdict === 'after') await hold()
     response.setHeader('content-type', 'application/json').end(answer)

@@ -85,6 +85,8 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
     database,
     replaceAfterMs: config.replaceAfterMs,
     onMined: row => countGas(row),
+    onRefused: error =>
+      logger.warn({ error: firstLine(error) }, 'the node refused a transaction, it is sent again'),
   })
   const enclaves = createEnclaves({
     common,
@@ -222,6 +224,11 @@ function readAccount(file: string): PrivateKeyAccount {
   throw new FatalError('CONFIG_INVALID', `${file} does not hold a private key.`, {
     fix: 'Write 0x and 32 bytes in hex into privateKeyFile, readable only by the operator (mode 0600).',
   })
+}
+
+/** viem's messages go on with the whole call. */
+function firstLine(error: unknown): string {
+  return String(error).split('\n')[0]!
 }
 
 type Fetch = (request: Request) => Response | Promise<Response>

@@ -21,6 +21,8 @@ export type TransactionsOptions = {
   /** A transaction that is not mined after this time is sent again with higher fees. */
   replaceAfterMs?: number
   onMined?: (row: TransactionRow) => void
+  /** A node refused a broadcast for another reason than that it knows the transaction. */
+  onRefused?: (error: unknown) => void
 }
 
 export type Intent = {
@@ -127,7 +129,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
           await within?.(queries, nonce)
         })
         waiting.set(nonce, Promise.withResolvers())
-        await broadcast(client, attempt.raw)
+        await broadcast(options, attempt.raw)
         return nonce
       }),
     check: () => serial(check),
@@ -205,19 +207,21 @@ async function push(
 ): Promise<void> {
   const last = attempts.at(-1)
   if (!last) throw new FatalError('INTERNAL', `Nonce ${row.nonce} has no signed transaction.`)
-  if (Date.now() - last.createdAt.getTime() < replaceAfterMs) return broadcast(options.client, last.raw)
+  if (Date.now() - last.createdAt.getTime() < replaceAfterMs) return broadcast(options, last.raw)
   const market = await marketFees(options.client)
   const next = await sign(options, row, {
     maxFee: larger(market.maxFee, (last.maxFee * BUMP_PERCENT) / 100n + 1n),
     priorityFee: larger(market.priorityFee, (last.priorityFee * BUMP_PERCENT) / 100n + 1n),
   })
   await options.database.queries.insert(attemptsTable).values(next)
-  await broadcast(options.client, next.raw)
+  await broadcast(options, next.raw)
 }
 
-/** What the node answers does not matter: it may know the transaction already, or be away; `check` sees the truth. */
-async function broadcast(client: PublicClient, raw: Hex): Promise<void> {
-  await client.sendRawTransaction({ serializedTransaction: raw }).catch(() => {})
+/** Never fails: the node may know the transaction already, or be away; `check` sees the truth and sends it again. */
+async function broadcast({ client, onRefused }: TransactionsOptions, raw: Hex): Promise<void> {
+  await client.sendRawTransaction({ serializedTransaction: raw }).catch((error: Error) => {
+    if (!/already (known|imported)|nonce too low/i.test(error.message)) onRefused?.(error)
+  })
 }
 
 async function attemptsOf(queries: Queries, rows: TransactionRow[]): Promise<AttemptRow[]> {

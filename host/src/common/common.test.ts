@@ -1,0 +1,77 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { loadConfig } from './config.ts'
+import { describeError, ERROR_CODES, FatalError, RetryableError } from './errors.ts'
+import { createShutdown } from './shutdown.ts'
+import { retry } from './wait.ts'
+
+const logger = pino({ level: 'silent' })
+const schema = z.strictObject({ port: z.int(), name: z.string() })
+
+function fileOf(text: string): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'nacre-config-')), 'config.json')
+  writeFileSync(file, text)
+  return file
+}
+
+test('every error code is documented', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/operating.md'), 'utf8')
+  expect(ERROR_CODES.filter(code => !page.includes(`| \`${code}\` |`))).toEqual([])
+})
+
+test('a configuration is read, and a wrong one names the file and every wrong field', () => {
+  expect(loadConfig(schema, fileOf('{"port":1,"name":"a"}'))).toEqual({ port: 1, name: 'a' })
+  const wrong = fileOf('{"port":"1","name":2,"more":3}')
+  for (const part of [wrong, 'port', 'name', 'more']) expect(() => loadConfig(schema, wrong)).toThrow(part)
+  for (const file of [wrong, fileOf('{'), '/no/such/file']) {
+    expect(() => loadConfig(schema, file)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', fix: expect.any(String) }),
+    )
+  }
+})
+
+test('what was opened last closes first, a failure stops nothing, and closing happens once', async () => {
+  const shutdown = createShutdown({ logger })
+  const closed: string[] = []
+  shutdown.onClose('first', () => closed.push('first'))
+  shutdown.onClose('broken', () => Promise.reject(new Error('stop')))
+  shutdown.onClose('last', () => closed.push('last'))
+  expect(await Promise.all([shutdown.close(), shutdown.close()])).toEqual([false, false])
+  expect(closed).toEqual(['last', 'first'])
+  expect(shutdown.signal.aborted).toBe(true)
+})
+
+test('closing that hangs ends at the deadline', async () => {
+  const shutdown = createShutdown({ logger, deadlineMs: 10 })
+  shutdown.onClose('hangs', () => new Promise(() => {}))
+  expect(await shutdown.close()).toBe(false)
+})
+
+test('only retryable errors are tried again', async () => {
+  let calls = 0
+  const failing = (error: Error, times: number) => async () => {
+    if (calls++ < times) throw error
+    return calls
+  }
+  const away = new RetryableError('CHAIN_UNAVAILABLE', 'away')
+  expect(await retry(failing(away, 2), { minMs: 1 })).toBe(3)
+  calls = 0
+  await expect(retry(failing(away, 9), { minMs: 1, attempts: 2 })).rejects.toBe(away)
+  calls = 0
+  const fatal = new FatalError('GENESIS_MISMATCH', 'another chain')
+  await expect(retry(failing(fatal, 1), { minMs: 1 })).rejects.toBe(fatal)
+  expect(calls).toBe(1)
+})
+
+test('an unknown error is told as INTERNAL, a known one with its fix', () => {
+  expect(describeError(new TypeError('x'))).toEqual({ code: 'INTERNAL', message: 'x' })
+  expect(describeError(new FatalError('NOT_FOUND', 'm', { fix: 'f' }))).toEqual({
+    code: 'NOT_FOUND',
+    message: 'm',
+    fix: 'f',
+  })
+})
