@@ -11,7 +11,7 @@ const FIXES = {
   'missing-field': 'Add the field that the message names.',
   'unknown-field': 'Remove the field, or use a build of Nacre that knows it.',
   'invalid-manifest': 'Write the manifest with encodeManifest.',
-  'invalid-signature': 'Ask for the receipt again; signatures are 65 bytes r|s|v, low-s, v 27 or 28.',
+  'invalid-signature': 'Ask for the receipt again; signatures are 65 bytes r, s, v, low-s, v 27 or 28.',
   'invalid-key': 'Pass a secp256k1 private key: 32 bytes, not zero, below the order of the curve.',
   'invalid-cbor': 'Encode with encodeCbor: definite lengths, shortest integers, no tags and no floats.',
   'invalid-cose': 'Send the COSE_Sign1 document as the security module returned it.',
