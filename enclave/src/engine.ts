@@ -1,3 +1,6 @@
+// First: the engine's library reads it when it is loaded.
+import './noTelemetry.ts'
+
 import { createHash } from 'node:crypto'
 import { type Dtype, type Hex, hasNonFinite, MAX_ELEMENTS, type Tensor, type TensorData } from '@nacre/verify'
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'

@@ -45,23 +45,3 @@ export type RunningEnclave = {
 }
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null }
-
-const FIXES = {
-  'image-invalid': 'Build the image again: node enclave/scripts/build.ts.',
-  'launch-failed': 'Read the lines of the enclave that the message quotes.',
-  'launch-timeout': 'Give it a longer deadline, or free the machine.',
-} as const
-
-export type DriverErrorCode = keyof typeof FIXES
-
-export class DriverError extends Error {
-  override readonly name = 'DriverError'
-  readonly code: DriverErrorCode
-  readonly fix: string
-
-  constructor(code: DriverErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? {} : { cause })
-    this.code = code
-    this.fix = FIXES[code]
-  }
-}

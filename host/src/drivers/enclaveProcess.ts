@@ -3,7 +3,8 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { DriverError, type Exit } from './driver.ts'
+import type { Exit } from './driver.ts'
+import { DriverError } from './errors.ts'
 import { INSIDE, type Mounts, sandboxArguments } from './sandbox.ts'
 
 /** The enclave's process, and how it is stopped. Its stdin is a pipe: it ends itself when the other end is gone. */

@@ -5,7 +5,7 @@ import { join, relative, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { type Manifest, messageOf, parseManifest } from '@nacre/verify'
 import { MAX_MANIFEST } from '@nacre/verify/release'
-import { DriverError } from './driver.ts'
+import { DriverError } from './errors.ts'
 
 /** A built enclave image: a folder with exactly the manifest's files, and manifest.json. */
 export type Image = { dir: string; manifest: Manifest }

@@ -36,10 +36,11 @@ let image: Image
 let enclave: RunningEnclave
 let client: EnclaveClient
 let nonces = 0
+const log: string[] = []
 
 beforeAll(async () => {
   image = await loadImage((await buildImage()).dir)
-  enclave = await simulatedDriver.launch(image, launchOptions())
+  enclave = await simulatedDriver.launch(image, launchOptions({ onLog: line => log.push(line) }))
   client = createEnclaveClient({ socketPath: enclave.socketPath })
   for (const model of [linear, gather, logarithm]) await client.loadArtifact(hashOf(model), model)
 })
@@ -143,6 +144,11 @@ describe('attested answers', () => {
       output: { dtype: 'float32', dims: [-1, 3] },
     })
   })
+})
+
+test('the engine starts no telemetry, and the enclave says nothing but that it is ready', async () => {
+  await client.infer(jobOf(floats([1, 4], 1)))
+  expect(log.filter(line => !line.startsWith('WARNING: '))).toEqual(['enclave: ready'])
 })
 
 describe('repeats', () => {

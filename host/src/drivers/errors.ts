@@ -1,0 +1,20 @@
+const FIXES = {
+  'image-invalid': 'Build the image again: node enclave/scripts/build.ts.',
+  'launch-failed': 'Read the lines of the enclave that the message quotes.',
+  'launch-timeout': 'Give it a longer deadline, or free the machine.',
+} as const
+
+export type DriverErrorCode = keyof typeof FIXES
+
+/** An enclave that did not start. */
+export class DriverError extends Error {
+  override readonly name = 'DriverError'
+  readonly code: DriverErrorCode
+  readonly fix: string
+
+  constructor(code: DriverErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? {} : { cause })
+    this.code = code
+    this.fix = FIXES[code]
+  }
+}
