@@ -15,14 +15,9 @@ export type CliErrorCode =
   | 'bad-file'
   | 'bad-input'
   | 'unknown-model'
-  | 'port-in-use'
-  | 'state-in-use'
-  | 'state-mismatch'
   | 'missing-part'
   | 'not-running'
   | 'child-failed'
-  | 'timeout'
-  | 'check-failed'
   | 'interrupted'
   | 'internal'
 
@@ -31,14 +26,9 @@ export const CLI_ERROR_EXIT: Record<CliErrorCode, number> = {
   'bad-file': EXIT.usage,
   'bad-input': EXIT.usage,
   'unknown-model': EXIT.usage,
-  'port-in-use': EXIT.environment,
-  'state-in-use': EXIT.environment,
-  'state-mismatch': EXIT.environment,
   'missing-part': EXIT.environment,
   'not-running': EXIT.network,
   'child-failed': EXIT.environment,
-  timeout: EXIT.network,
-  'check-failed': EXIT.checkFailed,
   interrupted: EXIT.interrupted,
   internal: EXIT.internal,
 }

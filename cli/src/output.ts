@@ -48,13 +48,41 @@ export function describeError(error: unknown): ErrorReport {
   return { code: 'internal', message: error instanceof Error ? error.message : String(error) }
 }
 
+/** Codes of Node, of the host and of the SDK that are not the caller's doing. */
+const ENVIRONMENT = new Set(
+  [
+    'EADDRINUSE',
+    'EACCES',
+    'ENOENT',
+    'ENOSPC',
+    'EPERM',
+    'ERR_MODULE_NOT_FOUND',
+    'STATE_IN_USE',
+    'PORT_IN_USE',
+  ].concat([
+    'BINARY_MISSING',
+    'PROCESS_FAILED',
+    'CONFIG_INVALID',
+    'DATABASE_UNAVAILABLE',
+    'deployment-invalid',
+    'deploy-failed',
+  ]),
+)
+const NETWORK = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'unreachable',
+  'answer-timeout',
+  'wrong-chain',
+])
+
 function exitCodeOf(error: unknown): number {
   if (error instanceof CliError) return CLI_ERROR_EXIT[error.code]
-  const code = describeError(error).code
+  const { code } = describeError(error)
   if (code === 'internal') return EXIT.internal
-  if (/^(EADDRINUSE|EACCES|ENOENT|ENOSPC|EPERM|ERR_MODULE_NOT_FOUND)$/.test(code)) return EXIT.environment
-  if (/^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|unreachable|timeout)$/.test(code)) return EXIT.network
-  return EXIT.checkFailed
+  if (ENVIRONMENT.has(code)) return EXIT.environment
+  return NETWORK.has(code) ? EXIT.network : EXIT.checkFailed
 }
 
 export const bold = (text: string): string => `\x1b[1m${text}\x1b[0m`

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readChainFacts } from '@nacre/sdk'
 import {
@@ -28,16 +28,19 @@ export function saveReceipt(dir: string, receiptId: string, bundle: ReceiptBundl
   return file
 }
 
-/** The policy of a development network: this release, SIMULATED evidence of this root. Also written as a file. */
+/** The policy of a development network: SIMULATED evidence of its root, and the releases that it has run, so that
+ * receipts stay valid when the enclave's image changes. */
 export function savePolicy(file: string, releaseId: Hex, root: Uint8Array): Policy {
+  const earlier = existsSync(file) ? parsePolicy(JSON.parse(readFileSync(file, 'utf8'))).releases : []
   const policy: Policy = {
     ...DEFAULT_POLICY,
     assurance: ['simulated'],
-    releases: [releaseId],
+    releases: [releaseId, ...earlier.filter(id => id !== releaseId)].slice(0, 256),
     maxEvidenceAge: MAX_EVIDENCE_AGE,
     developmentRoots: [toHex(root)],
   }
-  writeFileSync(file, `${JSON.stringify(policy, undefined, 2)}\n`)
+  writeFileSync(`${file}.new`, `${JSON.stringify(policy, undefined, 2)}\n`)
+  renameSync(`${file}.new`, file)
   return policy
 }
 
