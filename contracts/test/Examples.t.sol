@@ -89,8 +89,7 @@ contract ExamplesTest is RelayBase {
         pixels[100] = 0xff;
         reader.ask{value: price}(pixels, GAS_PRICE);
         mine(12);
-        bytes memory input =
-            bytes.concat(hex"010204" hex"01000000" hex"01000000" hex"1c000000" hex"1c000000", pixels);
+        bytes memory input = bytes.concat(hex"010204" hex"01000000" hex"01000000" hex"1c000000" hex"1c000000", pixels);
         uint32[] memory dims = new uint32[](2);
         (dims[0], dims[1]) = (1, 10);
         int256[] memory scores = new int256[](10);
@@ -117,9 +116,8 @@ contract ExamplesTest is RelayBase {
         vm.deal(address(this), price);
         reader.ask{value: price}(new bytes(784), GAS_PRICE);
         mine(12);
-        bytes memory input = bytes.concat(
-            hex"010204" hex"01000000" hex"01000000" hex"1c000000" hex"1c000000", new bytes(784)
-        );
+        bytes memory input =
+            bytes.concat(hex"010204" hex"01000000" hex"01000000" hex"1c000000" hex"1c000000", new bytes(784));
         Job memory job = jobOf(address(reader), 0, input, hex"01010100000000" hex"0000803f");
         fulfil(job);
         (bytes32 id,,) = reader.last();

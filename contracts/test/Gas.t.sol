@@ -22,13 +22,13 @@ contract GasTest is RelayBase {
     }
 
     function test_token() public {
-        measureToken("ERC-20 fee first use");
+        measureToken("");
         (uint256 request, uint256 fulfilment) = measureToken("ERC-20 fee");
         snapshot("relay.request+fulfil ERC-20 fee", request + fulfilment);
     }
 
     function test_digit() public {
-        measure("warm up", params(), INPUT_64);
+        measure("", params(), INPUT_64);
         bytes memory digit = new bytes(19 + 784);
         for (uint256 i; i < 803; ++i) {
             digit[i] = i % 5 == 0 ? bytes1(uint8(i % 255 + 1)) : bytes1(0); // ink on a fifth of the picture
@@ -91,6 +91,7 @@ contract GasTest is RelayBase {
         bytes memory signature = sign(job);
         relay.fulfil(job.request, job.receipt, signature, job.output);
         fulfilment = vm.lastCallGas().gasTotalUsed;
+        if (bytes(name).length == 0) return (request, fulfilment);
         snapshot(string.concat("relay.request ", name), request);
         snapshot(string.concat("relay.fulfil ", name), fulfilment);
     }
@@ -99,12 +100,7 @@ contract GasTest is RelayBase {
 
     function askAs(IRelay.Params memory p, bytes memory input) private returns (Job memory job) {
         job.request = IRelay.Request(
-            asker,
-            relay.nextNonce(),
-            uint64(vm.getBlockNumber()),
-            uint64(vm.getBlockTimestamp()),
-            keccak256(input),
-            p
+            asker, relay.nextNonce(), uint64(vm.getBlockNumber()), uint64(vm.getBlockTimestamp()), keccak256(input), p
         );
         uint256 value = relay.quote(p);
         hoax(asker, value + 1 ether);

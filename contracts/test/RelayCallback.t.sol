@@ -208,9 +208,7 @@ contract Greedy {
     {
         uint64 nonce = _relay.nextNonce();
         _relay.request{value: value}(p, input);
-        return IRelay.Request(
-            address(this), nonce, uint64(block.number), uint64(block.timestamp), keccak256(input), p
-        );
+        return IRelay.Request(address(this), nonce, uint64(block.number), uint64(block.timestamp), keccak256(input), p);
     }
 
     function take() external {

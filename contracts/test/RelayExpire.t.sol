@@ -218,9 +218,7 @@ contract RelayExpireTest is RelayBase {
 
         late(job);
         vm.prank(alice);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRelay.DeadlinePassed.selector, job.id, job.request.params.deadline)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRelay.DeadlinePassed.selector, job.id, job.request.params.deadline));
         relay.decline(job.request);
     }
 

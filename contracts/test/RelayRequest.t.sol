@@ -189,7 +189,13 @@ contract RelayRequestTest is RelayBase, ITokenHook {
 
     function test_constructorRefusesBadParameters() public {
         string[8] memory names = [
-            "operators", "insurance", "penalty", "compensationCap", "minDeadline", "maxDeadline", "maxCallbackGas",
+            "operators",
+            "insurance",
+            "penalty",
+            "compensationCap",
+            "minDeadline",
+            "maxDeadline",
+            "maxCallbackGas",
             "maxOutput"
         ];
         for (uint256 i; i < names.length; ++i) {

@@ -72,7 +72,9 @@ interface IRelay {
         Params params;
     }
 
-    event Requested(bytes32 indexed id, bytes32 indexed artifact, address indexed consumer, Request request, bytes input);
+    event Requested(
+        bytes32 indexed id, bytes32 indexed artifact, address indexed consumer, Request request, bytes input
+    );
     event Fulfilled(
         bytes32 indexed id,
         address indexed operator,

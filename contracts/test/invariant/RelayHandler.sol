@@ -94,8 +94,7 @@ contract RelayHandler is RelayBase {
             ++closings[job.id];
             ++expired;
             uint256 slashed = before - operators.slashableOf(alice) - operators.slashableOf(bob);
-            (slashedTotal, etherHeld, stakeHeld) =
-                (slashedTotal + slashed, etherHeld + slashed, stakeHeld - slashed);
+            (slashedTotal, etherHeld, stakeHeld) = (slashedTotal + slashed, etherHeld + slashed, stakeHeld - slashed);
         } catch {}
     }
 
