@@ -331,7 +331,7 @@ async function startAgent(changes: Record<string, unknown> = {}): Promise<Agent>
 }
 
 async function publish(): Promise<void> {
-  const image = await buildImage()
+  const image = await buildImage(join(dir, 'image'))
   imageDir = image.dir
   const wallet = walletOf(DEPLOYER)
   release = {

@@ -70,13 +70,8 @@ const UNMINED = {
 export function createTransactions(options: TransactionsOptions): Transactions {
   const { client, account, database, replaceAfterMs = 30_000 } = options
   const waiting = new Map<bigint, PromiseWithResolvers<TransactionRow>>()
-  let queue: Promise<unknown> = Promise.resolve()
-
-  function serial<T>(work: () => Promise<T>): Promise<T> {
-    const result = queue.then(work)
-    queue = result.catch(() => {})
-    return result
-  }
+  const inOrder = createQueue()
+  const oneCheck = createQueue()
 
   async function find(nonce: bigint): Promise<TransactionRow | undefined> {
     const [row] = await database.queries
@@ -119,10 +114,10 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       return (gas * 5n) / 4n
     },
     send: (intent, gas, within) =>
-      serial(async () => {
-        const nonce = await nextNonce(options)
+      inOrder(async () => {
+        const [nonce, fees] = await Promise.all([nextNonce(options), marketFees(client)])
         const row = { ...intent, nonce, gas, state: 'pending' as const }
-        const attempt = await sign(options, row, await marketFees(client))
+        const attempt = await sign(options, row, fees)
         await database.transaction(async queries => {
           await queries.insert(transactionsTable).values(row)
           await queries.insert(attemptsTable).values(attempt)
@@ -132,7 +127,7 @@ export function createTransactions(options: TransactionsOptions): Transactions {
         await broadcast(options, attempt.raw)
         return nonce
       }),
-    check: () => serial(check),
+    check: () => oneCheck(check),
     find,
     mined: async nonce => {
       const row = await find(nonce)
@@ -174,8 +169,8 @@ type Fees = { maxFee: bigint; priorityFee: bigint }
 
 /** Room for the base fee to double. */
 async function marketFees(client: PublicClient): Promise<Fees> {
-  const block = await read(() => client.getBlock())
-  const tip = await client.estimateMaxPriorityFeePerGas().catch(() => MIN_PRIORITY_FEE)
+  const suggested = client.estimateMaxPriorityFeePerGas().catch(() => MIN_PRIORITY_FEE)
+  const [block, tip] = await Promise.all([read(() => client.getBlock()), suggested])
   const priorityFee = larger(tip, MIN_PRIORITY_FEE)
   return { maxFee: (block.baseFeePerGas ?? 0n) * 2n + priorityFee, priorityFee }
 }
@@ -267,6 +262,16 @@ async function explain(client: PublicClient, account: Hex, row: TransactionRow):
     return 'reverted, and does not when repeated'
   } catch (error) {
     return decodeRevert(error)?.reason ?? 'unknown'
+  }
+}
+
+/** Runs works one after the other, in the order of the calls. */
+function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return work => {
+    const result = last.then(work)
+    last = result.catch(() => {})
+    return result
   }
 }
 
