@@ -90,7 +90,7 @@ function readHead(reader: Reader): [major: number, argument: number] {
   let argument = 0
   for (const byte of take(reader, 1 << (info - 24))) argument = argument * 256 + byte
   if (major === MAJOR.simple) throw invalid('floats and wide simple values are outside the subset')
-  if (!Number.isSafeInteger(argument + 1)) throw invalid('an integer is beyond 2^53 - 1')
+  if (!isWithin(major, argument)) throw invalid('an integer is beyond 2^53 - 1')
   if (headSize(argument) !== 1 + (1 << (info - 24)))
     throw invalid('a length or integer is not in its shortest form')
   return [major, argument]
@@ -115,7 +115,7 @@ function withHead(major: number, content: Uint8Array): Uint8Array {
 }
 
 function head(major: number, argument: number): Uint8Array {
-  if (!Number.isSafeInteger(argument + 1)) throw invalid(`${argument} is no integer within 2^53 - 1`)
+  if (!isWithin(major, argument)) throw invalid(`${argument} is no integer within 2^53 - 1`)
   const size = headSize(argument)
   if (size === 1) return Uint8Array.of((major << 5) | argument)
   const bytes = new Uint8Array(size)
@@ -123,6 +123,11 @@ function head(major: number, argument: number): Uint8Array {
   let rest = argument
   for (let i = size - 1; i > 0; i--, rest = Math.floor(rest / 256)) bytes[i] = rest % 256
   return bytes
+}
+
+/** Negative integers are -1 - argument, which must be exact too. */
+function isWithin(major: number, argument: number): boolean {
+  return Number.isSafeInteger(major === MAJOR.negative ? argument + 1 : argument)
 }
 
 function headSize(argument: number): number {

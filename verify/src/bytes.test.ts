@@ -1,0 +1,43 @@
+import fc from 'fast-check'
+import { encodeAbiParameters, type Hex as ViemHex } from 'viem'
+import { expect, test } from 'vitest'
+import { abiEncode, equalBytes, fromHex, fromUtf8, type Hex, toHex, utf8 } from './index.ts'
+
+const code = (code: string): unknown => expect.objectContaining({ code })
+
+test('hex and text round trips; text as TextEncoder has it', () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), bytes => {
+      expect(fromHex(toHex(bytes))).toEqual(bytes)
+    }),
+  )
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), text => {
+      expect(utf8(text)).toEqual(new TextEncoder().encode(text))
+      expect(fromUtf8(utf8(text))).toBe(text)
+    }),
+  )
+})
+
+test('what is not hex, and what is not text', () => {
+  for (const hex of ['', '0', '0x0', '0xA0', '0xg0', '00', '0x0 ', 5 as never]) {
+    expect(() => fromHex(hex)).toThrow(code('invalid-hex'))
+  }
+  expect(() => fromHex('0x00', 2)).toThrow(code('invalid-hex'))
+  expect(() => utf8('\ud800')).toThrow(code('invalid-text'))
+  for (const hex of ['0xff', '0xc080', '0xeda080', '0xf4908080', '0xc3']) {
+    expect(() => fromUtf8(fromHex(hex)), hex).toThrow(code('invalid-text'))
+  }
+  expect(equalBytes(Uint8Array.of(1), Uint8Array.of(1, 2))).toBe(false)
+})
+
+test('words are those of a library for Solidity', () => {
+  const word = (size: number) => fc.uint8Array({ minLength: size, maxLength: size }).map(toHex)
+  fc.assert(
+    fc.property(fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }), word(20), word(32), (amount, address, hash) => {
+      const ours = abiEncode(['uint256', amount], ['address', address], ['bytes32', hash as Hex])
+      const types = [{ type: 'uint256' }, { type: 'address' }, { type: 'bytes32' }] as const
+      expect(toHex(ours)).toBe(encodeAbiParameters(types, [amount, address as ViemHex, hash as ViemHex]))
+    }),
+  )
+})
