@@ -86,7 +86,7 @@ contract GasTest is RelayBase {
     {
         Job memory job = askAs(p, input);
         request = lastRequest;
-        job.output = hex"01010201000000010000009a99993f00000000000000000000000000000000";
+        job.output = hex"01010201000000010000009a99993f0000000000000000000000000000000001";
         job.receipt = receiptFor(job);
         bytes memory signature = sign(job);
         relay.fulfil(job.request, job.receipt, signature, job.output);
@@ -108,7 +108,7 @@ contract GasTest is RelayBase {
         lastRequest = vm.lastCallGas().gasTotalUsed;
         mine(12);
         job.signer = aliceKey;
-        job.output = hex"01010201000000010000009a99993f00000000000000000000000000000000";
+        job.output = hex"01010201000000010000009a99993f0000000000000000000000000000000001";
         job.receipt = receiptFor(job);
     }
 
