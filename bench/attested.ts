@@ -1,0 +1,47 @@
+import { createClient, withDevelopmentRoot } from '@nacre/sdk'
+import { type CryptoProvider, type ReceiptBundle, verifyReceipt } from '@nacre/verify'
+import { nodeCrypto } from '../cli/src/nodeCrypto.ts'
+import type { Case } from './cases.ts'
+import type { BenchNetwork } from './network.ts'
+import { measure, type Times } from './stats.ts'
+
+export type Attested = {
+  transport: string
+  attested: Times
+  /** An HTTP call that does nothing. */
+  http: Times
+  verify: { noble: Times; node: Times }
+  /** What signing, evidence, verification and encoding take of an attested answer. */
+  receiptShare: { percent: number; milliseconds: number }
+}
+
+/** Attested answers of the operator: fresh nonce and evidence each, verified before they count. */
+export async function benchAttested(network: BenchNetwork, one: Case, engine: Times): Promise<Attested> {
+  const { operatorUrl: url, policy, developmentRoot } = network
+  const client = createClient({ url, policy, developmentRoot, crypto: nodeCrypto })
+  const { artifact, input } = one
+  const { bundle } = await client.infer({ artifact, input })
+  const attested = await measure(100, 10, () => client.infer({ artifact, input }))
+  const http = await measure(100, 10, async () => (await fetch(`${url}/health`)).text())
+  const noble = await measure(50, 5, () => verifyAgain(network, bundle, {}))
+  const node = await measure(50, 5, () => verifyAgain(network, bundle, nodeCrypto))
+  const milliseconds = Math.max(0, attested.median - http.median - engine.median)
+  const percent = Math.round((100 * milliseconds) / attested.median)
+  return {
+    transport: 'HTTP on loopback to the operator, Unix socket to the enclave',
+    attested,
+    http,
+    verify: { noble, node },
+    receiptShare: { percent, milliseconds: Math.round(milliseconds * 1000) / 1000 },
+  }
+}
+
+function verifyAgain(network: BenchNetwork, bundle: ReceiptBundle, crypto: Partial<CryptoProvider>): void {
+  const policy = withDevelopmentRoot(network.policy, network.developmentRoot)
+  const { ok, checks } = verifyReceipt(bundle, policy, {
+    time: BigInt(Math.floor(Date.now() / 1000)),
+    crypto,
+  })
+  if (!ok)
+    throw new Error(`the receipt does not verify: ${JSON.stringify(checks.filter(check => !check.ok))}`)
+}
