@@ -36,7 +36,7 @@ test.each(['auto', 'none'] as const)(
       await closed
       const [error] = (await once(connect(socketPath), 'error')) as [NodeJS.ErrnoException]
       // A clean end removes the socket, a kill leaves it behind.
-    expect(['ENOENT', 'ECONNREFUSED']).toContain(error.code)
+      expect(['ENOENT', 'ECONNREFUSED']).toContain(error.code)
     } finally {
       parent.kill('SIGKILL')
       await rm(dirname(dirname(socketPath)), { recursive: true, force: true })
