@@ -272,6 +272,38 @@ contract CertificatesTest is EvidenceBuilder {
         _refuse(bytes.concat(der_, hex"00"), abi.encodeWithSelector(Der.DerTrailingBytes.selector, der_.length));
     }
 
+    /// @dev Signed as they are, so that only the form is wrong.
+    function test_refusesTrailingBytesInEachPart() public {
+        bytes memory more = hex"0500";
+        bytes memory times = bytes.concat(der(0x17, "261122003000Z"), der(0x17, "261122033000Z"));
+        parts.validity = der(0x30, bytes.concat(times, more));
+        _refuseTrailing(certificate(parts));
+
+        parts = leafParts();
+        bytes memory algorithm = hex"301306072a8648ce3d020106082a8648ce3d030107";
+        parts.publicKey = der(0x30, bytes.concat(algorithm, bitString(_point(LEAF_KEY)), more));
+        _refuseTrailing(certificate(parts));
+
+        parts = leafParts();
+        parts.extensions[0] = hex"300e0603551d130101ff04023000" hex"0500";
+        _refuseTrailing(certificate(parts));
+
+        parts = leafParts();
+        bytes memory signed = signedPart(parts);
+        uint256 header = signed[1] == 0x81 ? 3 : 4;
+        bytes memory longer = new bytes(signed.length - header);
+        for (uint256 i = 0; i < longer.length; ++i) {
+            longer[i] = signed[header + i];
+        }
+        longer = der(0x30, bytes.concat(longer, more));
+        bytes memory signature = bitString(derSignature(ROOT_KEY, longer));
+        _refuseTrailing(der(0x30, bytes.concat(longer, parts.outerAlgorithm, signature)));
+
+        signature = bitString(derSignature(ROOT_KEY, signed));
+        _refuseTrailing(der(0x30, bytes.concat(signed, parts.outerAlgorithm, signature, more)));
+        verifier.cacheCertificate(der(0x30, bytes.concat(signed, parts.outerAlgorithm, signature)), rootId, "");
+    }
+
     function test_refusesEveryTruncation() public {
         bytes memory der_ = leaf();
         for (uint256 size = der_.length - 1; size > 0; --size) {
@@ -302,6 +334,11 @@ contract CertificatesTest is EvidenceBuilder {
 
     function _refuse(bytes memory der_, bytes memory error_) private {
         vm.expectRevert(error_);
+        verifier.cacheCertificate(der_, rootId, "");
+    }
+
+    function _refuseTrailing(bytes memory der_) private {
+        vm.expectPartialRevert(Der.DerTrailingBytes.selector);
         verifier.cacheCertificate(der_, rootId, "");
     }
 
