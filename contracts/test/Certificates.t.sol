@@ -43,13 +43,13 @@ contract CertificatesTest is EvidenceBuilder {
         assertEq(vm.getRecordedLogs().length, 0, "events of the second time");
     }
 
-    function test_bothHalvesOfSAreValid() public {
-        (bytes32 r, bytes32 s) = vm.signP256(ROOT_KEY, sha256(signedPart(parts)));
-        bytes memory low = certificate(parts, derSignature(uint256(r), uint256(s)));
-        bytes memory high = certificate(parts, derSignature(uint256(r), P256_ORDER - uint256(s)));
-        assertNotEq(
-            verifier.cacheCertificate(low, rootId, ""), verifier.cacheCertificate(high, rootId, ""), "the two ids"
+    function test_refusesHighS() public {
+        (uint256 r, uint256 s) = lowSignature(ROOT_KEY, signedPart(parts));
+        _refuse(
+            certificate(parts, derSignature(r, P256_ORDER - s)),
+            abi.encodeWithSelector(SimulatedVerifier.InvalidCertificateSignature.selector)
         );
+        verifier.cacheCertificate(certificate(parts, derSignature(r, s)), rootId, "");
     }
 
     function test_ignoresUnknownExtensionsThatAreNotCritical() public {

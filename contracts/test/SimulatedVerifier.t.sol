@@ -34,11 +34,14 @@ contract SimulatedVerifierTest is EvidenceBuilder {
         assertEq(uint256(verifier.assurance()), 1, "assurance");
     }
 
-    function test_bothHalvesOfSAreValid() public view {
+    function test_refusesHighS() public {
         bytes memory payload = payloadOf(parts);
-        (bytes32 r, bytes32 s) = vm.signP256(LEAF_KEY, sha256(sigStructure(parts.protectedHeader, payload)));
+        (uint256 r, uint256 s) = lowSignature(LEAF_KEY, sigStructure(parts.protectedHeader, payload));
         verifier.verify(document(parts, payload, abi.encodePacked(r, s)), "");
-        verifier.verify(document(parts, payload, abi.encodePacked(r, P256_ORDER - uint256(s))), "");
+        _refuse(
+            document(parts, payload, abi.encodePacked(r, P256_ORDER - s)),
+            abi.encodeWithSelector(SimulatedVerifier.InvalidDocumentSignature.selector)
+        );
     }
 
     function test_fieldsInAnyOrder() public {

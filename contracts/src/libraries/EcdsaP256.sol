@@ -37,10 +37,8 @@ library EcdsaP256 {
         return r.length <= 32 && s.length <= 32 && _verify(message, _number(r), _number(s), key);
     }
 
-    /// @dev Both s and n - s are valid: the standard allows the two, OpenZeppelin's library only the lower one. So
-    /// signature bytes identify nothing.
+    /// @dev Low s only, as OpenZeppelin's library has it: each message has one signature of a given r.
     function _verify(bytes memory message, uint256 r, uint256 s, PublicKey memory key) private view returns (bool) {
-        if (s > P256.N / 2 && s < P256.N) s = P256.N - s;
         return P256.verify(sha256(message), bytes32(r), bytes32(s), key.x, key.y);
     }
 

@@ -225,13 +225,19 @@ abstract contract EvidenceBuilder is Test {
     }
 
     function rawSignature(uint256 privateKey, bytes memory message) internal pure returns (bytes memory) {
-        (bytes32 r, bytes32 s) = vm.signP256(privateKey, sha256(message));
+        (uint256 r, uint256 s) = lowSignature(privateKey, message);
         return abi.encodePacked(r, s);
     }
 
     function derSignature(uint256 privateKey, bytes memory message) internal pure returns (bytes memory) {
+        (uint256 r, uint256 s) = lowSignature(privateKey, message);
+        return derSignature(r, s);
+    }
+
+    /// @dev ECDSA with the lower of the two s.
+    function lowSignature(uint256 privateKey, bytes memory message) internal pure returns (uint256, uint256) {
         (bytes32 r, bytes32 s) = vm.signP256(privateKey, sha256(message));
-        return derSignature(uint256(r), uint256(s));
+        return (uint256(r), uint256(s) > P256_ORDER / 2 ? P256_ORDER - uint256(s) : uint256(s));
     }
 
     function derSignature(uint256 r, uint256 s) internal pure returns (bytes memory) {
