@@ -60,7 +60,7 @@ contract RelayCallbackTest is RelayBase {
         Job memory job = ask();
         bytes memory data = abi.encodeCall(relay.fulfil, (job.request, job.receipt, sign(job), job.output));
         (bool ok,) = address(relay).call{gas: bound(gas, 100_000, 900_000)}(data);
-        if (ok) assertEq(probe.answers(), 1, "answered");
+        if (ok) assertGe(probe.gasSeen(), 290_000, "its gas");
         else assertNotEq(relay.commitmentOf(job.id), bytes32(0), "open");
     }
 
