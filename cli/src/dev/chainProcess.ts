@@ -1,13 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Anvil } from '@nacre/host'
 import { chainClient } from './clients.ts'
 
 /**
  * Starts the development chain on its saved state. anvil makes a new block 0 at every start and saves them all: with
  * the same time they are one block, so that the chain's genesis hash stays the same. Its clock is then set right.
  */
-export async function startSavedChain(dir: string, port: number): Promise<Anvil> {
+export async function startSavedChain(dir: string, port: number) {
   const { startAnvil } = await import('@nacre/host')
   const chain = await startAnvil({ dir, port, args: ['--timestamp', genesisTime(dir)] })
   try {

@@ -26,7 +26,7 @@ import { ACCOUNTS, DEFAULT_PORT } from './settings.ts'
 
 export type DevOptions = { once?: boolean; reset?: boolean; port?: number; state: string }
 
-type Host = typeof import('@nacre/host')
+type Host = Awaited<ReturnType<typeof loadHost>>
 type Run = {
   options: DevOptions
   paths: StatePaths
@@ -245,7 +245,8 @@ async function doMainJob({ output, progress }: Run, network: Network): Promise<A
   return answers
 }
 
-async function loadHost(): Promise<Host> {
+/** Its type is inferred: naming it would import the host. */
+async function loadHost() {
   try {
     return await import('@nacre/host')
   } catch (error) {
