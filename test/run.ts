@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util'
 
 type Counts = { passed: number; failed: number; detail: string }
 type Outcome = { code: number; output: string }
-type Step = { name: string; command: string[]; count: (outcome: Outcome) => Counts }
+type Step = { name: string; command: string[]; cwd?: string; count: (outcome: Outcome) => Counts }
 
 const USAGE = 'usage: node test/run.ts [--long] [--only contracts|static|typescript]'
 const root = join(import.meta.dirname, '..')
@@ -24,7 +24,12 @@ const bin = (name: string): string => join(root, 'node_modules/.bin', name)
 const children = new Set<number>()
 
 const options = readOptions()
-const env = { ...process.env, ...(options.long ? { NACRE_LONG: '1', FOUNDRY_PROFILE: 'long' } : {}) }
+// onnxruntime reports loaded models to its vendor unless it is told not to.
+const env = {
+  ...process.env,
+  ORT_DISABLE_TELEMETRY: '1',
+  ...(options.long ? { NACRE_LONG: '1', FOUNDRY_PROFILE: 'long' } : {}),
+}
 
 const lanes: Record<string, Step[]> = {
   contracts: [
@@ -35,7 +40,8 @@ const lanes: Record<string, Step[]> = {
     ]),
     {
       name: 'contracts: forge test',
-      command: [bin('forge'), 'test', '--root', 'contracts', '--json'],
+      command: [bin('forge'), 'test', '--json'],
+      cwd: join(root, 'contracts'),
       count: countForge,
     },
     step('contracts: gas snapshots', [process.execPath, 'contracts/scripts/gas.ts', '--check']),
@@ -82,7 +88,7 @@ async function runLane(steps: Step[]): Promise<Counts[]> {
   const counts: Counts[] = []
   for (const s of steps) {
     const began = Date.now()
-    const outcome = await run(s.command)
+    const outcome = await run(s)
     const c = s.count(outcome)
     const seconds = ((Date.now() - began) / 1000).toFixed(1)
     process.stdout.write(
@@ -94,10 +100,10 @@ async function runLane(steps: Step[]): Promise<Counts[]> {
   return counts
 }
 
-function run(command: string[]): Promise<Outcome> {
+function run({ command, cwd = root }: Step): Promise<Outcome> {
   return new Promise(resolve => {
     const [file = '', ...args] = command
-    const child = spawn(file, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(file, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
     if (child.pid) children.add(child.pid)
     let output = ''
     child.stdout.on('data', chunk => {

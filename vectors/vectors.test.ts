@@ -112,7 +112,7 @@ function hashesOf(vector: Record<string, never>): Record<string, Hex> {
     origin === 'relay'
       ? { type: 'relay', relay, consumer, nonce: BigInt(nonce ?? 0) }
       : { type: 'client', nonce: clientNonce }
-  const { maxInput, maxOutput, engine, seed, units, price, token } = vector
+  const { maxInput, maxOutput, engine, seed, units, price, token, outputLimit } = vector
   return {
     requestId: requestId(chain, asked as never),
     configHash: configHash({
@@ -125,7 +125,12 @@ function hashesOf(vector: Record<string, never>): Record<string, Hex> {
       maxOutput,
     } as never),
     parametersHash: parametersHash({ engine: engine as never, seed: BigInt(seed ?? 0) }),
-    usageHash: usageHash({ units: BigInt(units ?? 0), price: BigInt(price ?? 0), token: token as never }),
+    usageHash: usageHash({
+      units: BigInt(units ?? 0),
+      price: BigInt(price ?? 0),
+      token: token as never,
+      maxOutput: Number(outputLimit),
+    }),
     inputHash: keccak256(fromHex(vector.input as never)),
     outputHash: keccak256(fromHex(vector.output as never)),
   }

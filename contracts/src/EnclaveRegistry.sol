@@ -34,6 +34,9 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
     /// @notice How far the evidence's clock may be ahead of the block's, seconds.
     uint40 public constant MAX_CLOCK_SKEW = 1 minutes;
 
+    /// @inheritdoc IEnclaveRegistry
+    uint32 public constant LEAST_LIMIT = 65_536;
+
     IReleases public immutable RELEASES;
     address public immutable OWNER;
     uint40 public immutable KEY_LIFETIME;
@@ -78,6 +81,9 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
         if (address(verifier) == address(0)) revert UnknownKind(kind);
         if (identity.receiptKey == address(0) || config.operator == address(0)) {
             revert ZeroIdentity(identity.receiptKey, config.operator);
+        }
+        if (config.maxInput < LEAST_LIMIT || config.maxOutput < LEAST_LIMIT) {
+            revert LimitsTooLow(config.maxInput, config.maxOutput, LEAST_LIMIT);
         }
         if (_bindings[identity.receiptKey].configHash != 0) revert KeyAlreadyRegistered(identity.receiptKey);
 

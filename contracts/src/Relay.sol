@@ -45,6 +45,10 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
     uint256 private constant CALLDATA_GAS = 9_500;
     uint256 private constant CALLDATA_GAS_PER_ENTRY = 400;
     uint16 private constant RECEIPT_VERSION = 1;
+    uint8 private constant STATUS_OK = 0;
+    uint8 private constant STATUS_BAD_INPUT = 1;
+    uint8 private constant STATUS_LIMIT_EXCEEDED = 2;
+    uint8 private constant STATUS_ENGINE_FAILED = 3;
 
     IEnclaveRegistry public immutable REGISTRY;
     IReleases public immutable RELEASES;
@@ -184,8 +188,11 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IRelay
-    function errorFee(uint128 fee) public pure returns (uint128) {
-        return fee / ERROR_FEE_DIVISOR;
+    function priceOf(uint8 status, uint128 fee) public pure returns (uint128) {
+        if (status == STATUS_OK) return fee;
+        if (status == STATUS_BAD_INPUT || status == STATUS_LIMIT_EXCEEDED) return fee / ERROR_FEE_DIVISOR;
+        if (status == STATUS_ENGINE_FAILED) return 0;
+        revert ReceiptMismatch("status");
     }
 
     /// @inheritdoc IRelay
@@ -328,14 +335,15 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
         (answer.id, declined) = _find(asked);
         if (block.timestamp > asked.params.deadline) revert DeadlinePassed(answer.id, asked.params.deadline);
         bytes32 anchor = _anchor(answer.id, asked);
-        answer.price = receipt.status == 0 ? asked.params.fee : errorFee(asked.params.fee);
+        answer.price = priceOf(receipt.status, asked.params.fee);
         if (receipt.version != RECEIPT_VERSION) revert ReceiptMismatch("version");
         if (receipt.requestId != answer.id) revert ReceiptMismatch("requestId");
         if (receipt.artifact != asked.params.artifact) revert ReceiptMismatch("artifact");
         if (receipt.inputHash != asked.inputHash) revert ReceiptMismatch("inputHash");
         if (receipt.anchorNumber != asked.blockNumber) revert ReceiptMismatch("anchorNumber");
         if (receipt.anchorHash != anchor) revert ReceiptMismatch("anchorHash");
-        bytes32 usage = keccak256(abi.encode(uint64(1), uint256(answer.price), asked.params.feeToken));
+        Params calldata params = asked.params;
+        bytes32 usage = keccak256(abi.encode(uint64(1), uint256(answer.price), params.feeToken, params.maxOutput));
         if (receipt.usageHash != usage) revert ReceiptMismatch("usageHash");
         uint256 max = receipt.status == 0 ? asked.params.maxOutput : MAX_ERROR_OUTPUT;
         if (output.length > max) revert OutputTooLong(output.length, max);
@@ -406,7 +414,8 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
         if (p.minCallbackGas > p.maxCallbackGas || p.maxCallbackGas > 12_000_000) {
             revert InvalidParameter("maxCallbackGas");
         }
-        if (p.maxInput > 65_536 || p.maxOutput > 65_536) revert InvalidParameter("maxOutput");
+        uint256 limit = p.registry.LEAST_LIMIT();
+        if (p.maxInput > limit || p.maxOutput > limit) revert InvalidParameter("maxOutput");
     }
 
     function _domainOf(address registry) private view returns (bytes32) {

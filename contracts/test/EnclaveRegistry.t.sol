@@ -77,6 +77,14 @@ contract EnclaveRegistryTest is RegistryFixture {
         _refuseUserData(bytes_);
     }
 
+    /// @dev An operator may not make its own enclave refuse what the relay lets others ask.
+    function test_refusesLowLimits() public {
+        config.maxInput = 65_535;
+        _refuse(abi.encodeWithSelector(IEnclaveRegistry.LimitsTooLow.selector, 65_535, 65_536, 65_536));
+        (config.maxInput, config.maxOutput) = (65_536, 0);
+        _refuse(abi.encodeWithSelector(IEnclaveRegistry.LimitsTooLow.selector, 65_536, 0, 65_536));
+    }
+
     function test_refusesEachOtherConfiguration() public {
         bytes memory bytes_ = evidence();
         config.maxInput += 1;

@@ -44,7 +44,31 @@ contract RelayFulfilTest is RelayBase {
 
     function test_errorChargedInFullIsRefused() public {
         Job memory job = fail(ask(), 1, "bad-input: NaN");
-        job.receipt.usageHash = usage(FEE, address(0));
+        job.receipt.usageHash = usage(FEE, job.request.params);
+        refuse(job, abi.encodeWithSelector(IRelay.ReceiptMismatch.selector, bytes32("usageHash")));
+    }
+
+    function test_engineFailureIsNotCharged() public {
+        Job memory job = fail(ask(tokenParams()), 3, "engine-failed: out of memory");
+        fulfil(job);
+        assertEq(relay.balanceOf(alice, address(token)), 0, "no fee");
+        assertEq(relay.balanceOf(address(probe), address(token)), 5e6, "all of it comes back");
+    }
+
+    function test_unknownStatusIsRefused() public {
+        Job memory job = fail(ask(), 3, "engine-failed");
+        job.receipt.status = 4;
+        refuse(job, abi.encodeWithSelector(IRelay.ReceiptMismatch.selector, bytes32("status")));
+    }
+
+    /// @dev A host may tell its enclave a smaller limit than was asked for, to be paid for the failure.
+    function test_failureUnderAnotherLimitIsRefused() public {
+        Job memory job = fail(ask(), 2, "output-limit: 51 bytes, at most 0");
+        IRelay.Params memory narrowed = job.request.params;
+        uint32 asked = narrowed.maxOutput;
+        narrowed.maxOutput = 0;
+        job.receipt.usageHash = usage(relay.priceOf(2, narrowed.fee), narrowed);
+        narrowed.maxOutput = asked;
         refuse(job, abi.encodeWithSelector(IRelay.ReceiptMismatch.selector, bytes32("usageHash")));
     }
 
@@ -145,7 +169,7 @@ contract RelayFulfilTest is RelayBase {
             if (i == 3) job.receipt.inputHash = 0;
             if (i == 4) job.receipt.anchorNumber += 1;
             if (i == 5) job.receipt.anchorHash = bytes32(uint256(1));
-            if (i == 6) job.receipt.usageHash = usage(FEE + 1, address(0));
+            if (i == 6) job.receipt.usageHash = usage(FEE + 1, job.request.params);
             refuse(job, abi.encodeWithSelector(IRelay.ReceiptMismatch.selector, names[i]));
         }
         job.receipt = receiptFor(job);

@@ -7,6 +7,7 @@ import {
   parametersHash,
   type Receipt,
   requestId,
+  STATUS,
   signReceipt,
   toHex,
   type Usage,
@@ -37,8 +38,8 @@ export function createSigner(key: ReceiptKey, config: EnclaveConfig): Signer {
   }
   let sequence = 0n
   return (job, { status, output }) => {
-    const { units, price, errorPrice, token } = job.usage
-    const usage = { units, price: status === 0 ? price : errorPrice, token }
+    const { units, token } = job.usage
+    const usage = { units, price: priceOf(job, status), token, maxOutput: job.maxOutput }
     sequence += 1n
     const receipt: Receipt = {
       ...fixed,
@@ -60,4 +61,10 @@ export function createSigner(key: ReceiptKey, config: EnclaveConfig): Signer {
       usage,
     }
   }
+}
+
+/** The requester pays for an answer, less for its own mistake, and nothing for a failure of the engine. */
+function priceOf({ usage }: Job, status: number): bigint {
+  if (status === STATUS.ok) return usage.price
+  return status === STATUS.engineFailed ? 0n : usage.errorPrice
 }

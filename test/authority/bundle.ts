@@ -106,7 +106,7 @@ export function createBundle(options: BundleOptions = {}): ReceiptBundle {
   const answer = encodeTensor({ dtype: 'float32', dims: [1, 1], data: Float32Array.of(0.25) })
   const output = failure ? utf8(failure.text) : answer
   const parameters = { engine: manifest.engine, seed: 0n }
-  const usage = { units: 1n, price: 1_000_000_000_000n, token: ZERO_ADDRESS }
+  const usage = { units: 1n, price: 1_000_000_000_000n, token: ZERO_ADDRESS, maxOutput: 256 }
   const receipt: Receipt = {
     version: 1,
     requestId: requestId(config.chainId, origin),

@@ -69,6 +69,7 @@ function vectorOf(bundle: ReceiptBundle): Record<string, unknown> {
     units: usage.units,
     price: usage.price,
     token: usage.token,
+    outputLimit: usage.maxOutput,
     operator: config.operator,
     maxInput: config.maxInput,
     maxOutput: config.maxOutput,

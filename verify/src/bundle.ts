@@ -90,6 +90,7 @@ export const parseUsage: Parser<Usage> = objectOf<Usage>({
   units: countOf(64),
   price: amountOf(256),
   token: hexOf(20),
+  maxOutput: integerOf(0, 2 ** 32 - 1),
 })
 
 const parseRelayOrigin = objectOf<Extract<Origin, { type: 'relay' }>>({

@@ -101,6 +101,7 @@ describe('each other part of the bundle, changed', () => {
     ['units', { usage: { ...bundle.usage, units: 2n } }, 'usage'],
     ['price', { usage: { ...bundle.usage, price: 2n } }, 'usage'],
     ['token', { usage: { ...bundle.usage, token: OTHER } }, 'usage'],
+    ['output limit', { usage: { ...bundle.usage, maxOutput: 0 } }, 'usage'],
     ['receiptKey', { identity: { ...bundle.identity, receiptKey: OTHER } }, 'identity'],
     ['tlsKeyHash', { identity: { ...bundle.identity, tlsKeyHash: ONES } }, 'identity'],
     ['hpkeKey', { identity: { ...bundle.identity, hpkeKey: ONES } }, 'identity'],

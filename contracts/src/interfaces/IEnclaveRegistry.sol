@@ -66,6 +66,7 @@ interface IEnclaveRegistry {
 
     error NotOwner(address caller);
     error UnknownKind(uint8 kind);
+    error LimitsTooLow(uint32 maxInput, uint32 maxOutput, uint32 least);
     error VerifierExists(uint8 kind);
     error WrongAssurance(uint8 kind, uint8 assurance);
     error ZeroIdentity(address receiptKey, address operator);
@@ -91,6 +92,10 @@ interface IEnclaveRegistry {
 
     /// @notice Zero when the kind has none.
     function verifierOf(uint8 kind) external view returns (IEvidenceVerifier);
+
+    /// @notice Least input and output limit that an enclave may be configured with, bytes. A relay asks for no more, so
+    /// that no operator can be paid for failures that its own low limits provoke.
+    function LEAST_LIMIT() external view returns (uint32);
 
     /// @notice Registers an enclave's receipt key for KEY_LIFETIME from the evidence's time. Anyone may send it; the
     /// operator is the one that the evidence binds.

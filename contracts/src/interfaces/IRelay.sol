@@ -129,7 +129,7 @@ interface IRelay {
     function request(Params calldata params, bytes calldata input) external payable returns (bytes32 id);
 
     /// @notice Answers, from the block after the request's own until the deadline. Anyone may send it; the operator
-    /// bound to the receipt's key is paid: the fee, or errorFee for an answer that is an error, and metered gas.
+    /// bound to the receipt's key is paid: priceOf(status, fee), and metered gas.
     /// Within the window only the assigned operator's key may answer, if the request is its duty.
     function fulfil(Request calldata request, Receipt calldata receipt, bytes calldata signature, bytes calldata output)
         external;
@@ -148,8 +148,9 @@ interface IRelay {
     /// @return value the exact msg.value for `request`
     function quote(Params calldata params) external view returns (uint256 value);
 
-    /// @notice What an operator is paid for an answer that is an error (status other than 0): a tenth of the fee.
-    function errorFee(uint128 fee) external pure returns (uint128);
+    /// @notice What an operator is paid for an answer of this status: the fee when it is ok, a tenth of it when the
+    /// requester erred (bad input, limit exceeded), nothing when the engine failed.
+    function priceOf(uint8 status, uint128 fee) external pure returns (uint128);
 
     /// @notice Credit that `withdraw` pays out.
     function balanceOf(address account, address token) external view returns (uint256);

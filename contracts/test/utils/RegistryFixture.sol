@@ -41,7 +41,7 @@ abstract contract RegistryFixture is EvidenceBuilder {
         registry = newRegistry();
         releaseId = list(measurementOf(defaultRegisters()));
         identity = IEnclaveRegistry.Identity(receiptKey, keccak256("tls"), keccak256("hpke"));
-        config = IEnclaveRegistry.Config(operator, releaseId, 65_536, 4096);
+        config = IEnclaveRegistry.Config(operator, releaseId, 65_536, 65_536);
     }
 
     function newRegistry() internal returns (EnclaveRegistry) {

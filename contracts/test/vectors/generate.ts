@@ -51,7 +51,7 @@ function main(): void {
     operator: OPERATOR,
     releaseId: releaseId(release.publisher, release.manifestHash),
     maxInput: 65_536,
-    maxOutput: 4096,
+    maxOutput: 65_536,
   }
   const key = bytes(word('receipt key'))
   const identity: Identity = {

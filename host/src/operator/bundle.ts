@@ -35,7 +35,7 @@ export type Attested = {
   release: { publisher: Hex; manifest: Manifest }
 }
 
-/** The contracts' divisor: an error receipt is paid this part of the fee (Relay.errorFee). */
+/** The contracts' divisor: a receipt of a requester's error is paid this part of the fee (Relay.priceOf). */
 const ERROR_FEE_DIVISOR = 10n
 
 /** The job of a relay request: its anchor is the request's own block. */

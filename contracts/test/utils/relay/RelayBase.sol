@@ -119,7 +119,7 @@ abstract contract RelayBase is Test {
     }
 
     function config(address operator, bytes32 release) internal pure returns (IEnclaveRegistry.Config memory) {
-        return IEnclaveRegistry.Config(operator, release, 4096, 4096);
+        return IEnclaveRegistry.Config(operator, release, 65_536, 65_536);
     }
 
     function configHash(address operator, bytes32 release) internal view returns (bytes32) {
@@ -192,14 +192,14 @@ abstract contract RelayBase is Test {
         r.inputHash = job.request.inputHash;
         r.outputHash = keccak256(job.output);
         r.parametersHash = keccak256("parameters");
-        r.usageHash = usage(job.request.params.fee, job.request.params.feeToken);
+        r.usageHash = usage(job.request.params.fee, job.request.params);
         r.sequence = 1;
         r.anchorNumber = job.request.blockNumber;
         r.anchorHash = blockhash(job.request.blockNumber);
     }
 
-    function usage(uint128 price, address feeToken) internal pure returns (bytes32) {
-        return keccak256(abi.encode(uint64(1), uint256(price), feeToken));
+    function usage(uint128 price, IRelay.Params memory p) internal pure returns (bytes32) {
+        return keccak256(abi.encode(uint64(1), uint256(price), p.feeToken, p.maxOutput));
     }
 
     /// @notice Signs for another operator's key.
@@ -215,7 +215,7 @@ abstract contract RelayBase is Test {
         job.output = text;
         job.receipt.status = status;
         job.receipt.outputHash = keccak256(text);
-        job.receipt.usageHash = usage(relay.errorFee(job.request.params.fee), job.request.params.feeToken);
+        job.receipt.usageHash = usage(relay.priceOf(status, job.request.params.fee), job.request.params);
         return job;
     }
 
