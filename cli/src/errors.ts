@@ -10,16 +10,20 @@ export const EXIT = {
 } as const
 
 /** Codes of the errors that the command line itself raises: docs/cli.md, Errors. */
-export type CliErrorCode =
-  | 'usage'
-  | 'bad-file'
-  | 'bad-input'
-  | 'unknown-model'
-  | 'missing-part'
-  | 'not-running'
-  | 'child-failed'
-  | 'interrupted'
-  | 'internal'
+export const CLI_ERROR_CODES = [
+  'usage',
+  'bad-file',
+  'bad-input',
+  'unknown-model',
+  'missing-part',
+  'state-unusable',
+  'not-running',
+  'child-failed',
+  'interrupted',
+  'internal',
+] as const
+
+export type CliErrorCode = (typeof CLI_ERROR_CODES)[number]
 
 export const CLI_ERROR_EXIT: Record<CliErrorCode, number> = {
   usage: EXIT.usage,
@@ -27,6 +31,7 @@ export const CLI_ERROR_EXIT: Record<CliErrorCode, number> = {
   'bad-input': EXIT.usage,
   'unknown-model': EXIT.usage,
   'missing-part': EXIT.environment,
+  'state-unusable': EXIT.environment,
   'not-running': EXIT.network,
   'child-failed': EXIT.environment,
   interrupted: EXIT.interrupted,

@@ -2,10 +2,16 @@
  * `nacre <object> <verb>`: the command line. Commands are loaded when they run, so that `nacre receipt verify` needs
  * neither the host nor a chain.
  */
+import { enableCompileCache } from 'node:module'
 import { Command, CommanderError, Option } from 'commander'
 import { EXIT } from './errors.ts'
 import { createOutput, type Output, reportError } from './output.ts'
-import { DEFAULT_STATE } from './paths.ts'
+import { COMPILE_CACHE, DEFAULT_STATE } from './paths.ts'
+
+// Compiled modules are kept beside the packages, for the processes that are started from here too: starts are a second
+// faster from the second one on.
+process.env.NODE_COMPILE_CACHE ??= COMPILE_CACHE
+enableCompileCache(process.env.NODE_COMPILE_CACHE)
 
 const EXIT_CODES = `
 Exit codes:

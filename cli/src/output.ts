@@ -18,9 +18,9 @@ export function createOutput(options: { json?: boolean | undefined; color?: bool
   return {
     json,
     color,
-    line: (text = '') => void stream.write(`${color ? text : withoutColor(text)}\n`),
+    line: (text = '') => void stream.write(`${harmless(color ? text : withoutColor(text))}\n`),
     result: value => {
-      if (json) process.stdout.write(`${JSON.stringify(value, jsonValue)}\n`)
+      if (json) process.stdout.write(`${escaped(JSON.stringify(value, jsonValue))}\n`)
     },
   }
 }
@@ -28,10 +28,12 @@ export function createOutput(options: { json?: boolean | undefined; color?: bool
 /** Prints an error as what, why and fix (standard error), and as `{error}` with --json. Returns the exit code. */
 export function reportError(error: unknown, output: Output): number {
   const report = describeError(error)
-  process.stderr.write(`nacre: ${report.message}\n`)
-  if (report.why) process.stderr.write(`  why: ${report.why}\n`)
-  if (report.fix) process.stderr.write(`  fix: ${report.fix}\n`)
-  if (report.code === 'internal' && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+  const say = (label: string, text: string): void =>
+    void process.stderr.write(`${label}${indented(text, label.length)}\n`)
+  say('nacre: ', report.message)
+  if (report.why) say('  why: ', report.why)
+  if (report.fix) say('  fix: ', report.fix)
+  if (report.code === 'internal' && error instanceof Error) say('', error.stack ?? '')
   output.result({ error: report })
   return exitCodeOf(error)
 }
@@ -44,6 +46,11 @@ export function describeError(error: unknown): ErrorReport {
     const fix = 'fix' in error && typeof error.fix === 'string' ? error.fix : undefined
     const why = 'why' in error && typeof error.why === 'string' ? error.why : undefined
     return { code: error.code, message: error.message, ...(why && { why }), ...(fix && { fix }) }
+  }
+  // viem's errors: what a node answered, or that it did not. Their messages go on with the whole call.
+  if (error instanceof Error && 'shortMessage' in error) {
+    const fix = 'check that the node runs and is the one you mean; docs/operating.md helps to recover'
+    return { code: 'not-running', message: `the chain cannot be used: ${error.shortMessage}`, fix }
   }
   return { code: 'internal', message: error instanceof Error ? error.message : String(error) }
 }
@@ -69,6 +76,7 @@ const ENVIRONMENT = new Set(
   ]),
 )
 const NETWORK = new Set([
+  'not-running',
   'ECONNREFUSED',
   'ECONNRESET',
   'ETIMEDOUT',
@@ -91,9 +99,41 @@ export const green = (text: string): string => `\x1b[32m${text}\x1b[0m`
 export const red = (text: string): string => `\x1b[31m${text}\x1b[0m`
 export const yellow = (text: string): string => `\x1b[33m${text}\x1b[0m`
 
+/**
+ * Text that others wrote, fit for a line of a terminal: control characters and those that turn the direction of writing
+ * become U+FFFD, so that nothing but this program moves the cursor, colours a word or begins a line.
+ */
+export function plain(text: string): string {
+  return text.replace(UNSAFE, '\ufffd')
+}
+
+const UNSAFE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
+
+/** The last guard: lines and our own colours pass, every other control character does not. */
+function harmless(text: string): string {
+  const parts = text.split(COLOR)
+  const colors = text.match(COLOR) ?? []
+  return parts.map((part, i) => part.split('\n').map(plain).join('\n') + (colors[i] ?? '')).join('')
+}
+
+function indented(text: string, width: number): string {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map(plain)
+    .join(`\n${' '.repeat(width)}`)
+}
+
+/** JSON escapes the first 32 characters itself. */
+function escaped(json: string): string {
+  return json.replace(UNSAFE, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character begins every colour code
+const COLOR = /\x1b\[\d{1,2}m/g
+
 function withoutColor(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character begins every colour code
-  return text.replace(/\x1b\[\d+m/g, '')
+  return text.replace(COLOR, '')
 }
 
 function jsonValue(_key: string, value: unknown): unknown {

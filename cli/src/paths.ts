@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url'
 /** The repository's root: its node_modules, models and enclave image are found from here, never from the cwd. */
 export const REPOSITORY: string = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
+/** Never in the shared temporary folder: what is read there is run. */
+export const COMPILE_CACHE: string = join(REPOSITORY, 'node_modules', '.cache', 'nacre')
+
 /** Where a development network keeps its state when --state does not say. */
 export const DEFAULT_STATE = '.nacre'
 

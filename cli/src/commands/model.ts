@@ -2,6 +2,7 @@ import { addModel, readCatalog } from '../catalog.ts'
 import { EXIT } from '../errors.ts'
 import type { Output } from '../output.ts'
 import { statePaths } from '../paths.ts'
+import { openState } from '../state.ts'
 import { table } from '../table.ts'
 
 /** `nacre model add FILE`. */
@@ -10,7 +11,7 @@ export async function add(
   options: { state: string; name?: string },
   output: Output,
 ): Promise<number> {
-  const { name, artifact } = addModel(statePaths(options.state), file, options.name)
+  const { name, artifact } = addModel(openState(options.state), file, options.name)
   output.line(`${name}  ${artifact}`)
   output.line('Announced at the next start of nacre dev; then: nacre request NAME --input JSON')
   output.result({ name, artifact })

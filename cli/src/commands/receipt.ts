@@ -17,7 +17,7 @@ import { chainClient } from '../dev/clients.ts'
 import { printChecks } from '../dev/report.ts'
 import { CliError, EXIT } from '../errors.ts'
 import { nodeCrypto } from '../nodeCrypto.ts'
-import { green, type Output, red, yellow } from '../output.ts'
+import { green, type Output, plain, red, yellow } from '../output.ts'
 
 export type VerifyOptions = {
   policy?: string
@@ -45,7 +45,7 @@ export async function verify(file: string, options: VerifyOptions, output: Outpu
   const { ok, status, failure, assurance } = verification
   if (assurance === 'simulated')
     output.line(yellow('  SIMULATED evidence: no hardware vouches for this answer.'))
-  if (status !== 0) output.line(yellow(`  The answer is an error, status ${status}: ${failure ?? ''}`))
+  if (status !== 0) output.line(yellow(`  The answer is an error, status ${status}: ${plain(failure ?? '')}`))
   output.line(ok ? green('All checks hold.') : red('This receipt does NOT verify under this policy.'))
   if (!ok) for (const line of hints(file, options)) output.line(line)
   output.result({

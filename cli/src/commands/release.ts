@@ -14,7 +14,7 @@ import {
 import { buildImage, IMAGE_DIR, type Image, readImage } from '../dev/image.ts'
 import { ACCOUNTS } from '../dev/settings.ts'
 import { CliError, EXIT } from '../errors.ts'
-import { green, type Output, red } from '../output.ts'
+import { green, type Output, plain, red } from '../output.ts'
 import { table } from '../table.ts'
 
 type Options = { publisher?: string }
@@ -33,7 +33,7 @@ export async function measure(dir: string | undefined, options: Options, output:
   const description = describe(image, publisher, output)
   const checks = image.manifest.files.map(file => checkFile(image.dir, file))
   for (const { name, ok, detail } of checks)
-    output.line(`${ok ? green('ok  ') : red('FAIL')}  ${name}: ${detail}`)
+    output.line(`${ok ? green('ok  ') : red('FAIL')}  ${plain(name)}: ${plain(detail)}`)
   const ok = checks.every(check => check.ok)
   output.result({ ...description, ok, checks })
   return ok ? EXIT.ok : EXIT.checkFailed
@@ -51,8 +51,8 @@ function describe({ dir, manifest }: Image, publisher: Hex, output: Output): obj
     pcr0: toHex(simulatedMeasurement(manifest).registers[0]!),
     measurementDigest: measurementDigest(simulatedMeasurement(manifest)),
   }
-  for (const [name, value] of Object.entries(facts)) output.line(`${name.padEnd(18)} ${value}`)
-  const rows = manifest.files.map(file => [file.path, file.size, file.sha256])
+  for (const [name, value] of Object.entries(facts)) output.line(`${name.padEnd(18)} ${plain(value)}`)
+  const rows = manifest.files.map(file => [plain(file.path), file.size, file.sha256])
   for (const line of table(['file', 'bytes', 'sha256'], rows)) output.line(line)
   return { ...facts, files: manifest.files }
 }

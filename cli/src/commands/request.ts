@@ -10,7 +10,7 @@ import { saveReceipt, verifyFile } from '../dev/receipts.ts'
 import { printChecks } from '../dev/report.ts'
 import { ACCOUNTS, QUESTION_DEADLINE } from '../dev/settings.ts'
 import { CliError, EXIT } from '../errors.ts'
-import { bold, type Output, red, yellow } from '../output.ts'
+import { bold, type Output, plain, red, yellow } from '../output.ts'
 import { statePaths } from '../paths.ts'
 
 export type RequestOptions = { input?: string; sample?: number; timeout: number; state: string }
@@ -38,7 +38,7 @@ export async function request(name: string, options: RequestOptions, output: Out
   const ok = verified && answer.status === STATUS.ok
   const text =
     answer.status === STATUS.ok ? question.describe(decodeTensor(fromHex(bundle.output))) : textOf(bundle)
-  output.line(verified ? bold(text) : red('The receipt does not verify: do not use the answer.'))
+  output.line(verified ? bold(plain(text)) : red('The receipt does not verify: do not use the answer.'))
   output.line(`${latencyMs} ms; gas ${asked.gasUsed} + ${answer.gasUsed}; receipt ${file}`)
   printChecks(output, checks)
   output.result({
@@ -73,7 +73,7 @@ function findNetwork(state: string): Network {
   const paths = statePaths(state)
   if (!existsSync(paths.network)) throw notRunning(paths.root)
   const { pid, rpcUrl, operatorUrl, releaseId } = JSON.parse(readFileSync(paths.network, 'utf8'))
-  if (!existsSync(`/proc/${pid}`)) throw notRunning(paths.root)
+  if (!Number.isInteger(pid) || !existsSync(`/proc/${pid}`)) throw notRunning(paths.root)
   const deployment = parseDeployment(readFileSync(paths.deployment, 'utf8'))
   return {
     paths,

@@ -7,7 +7,7 @@ import { chainClient } from './clients.ts'
  * the same time they are one block, so that the chain's genesis hash stays the same. Its clock is then set right.
  */
 export async function startSavedChain(dir: string, port: number) {
-  const { startAnvil } = await import('@nacre/host')
+  const { startAnvil } = await import('@nacre/host/processes/anvil')
   const chain = await startAnvil({ dir, port, args: ['--timestamp', genesisTime(dir)] })
   try {
     await chainClient(chain.rpcUrl).request({ method: 'evm_setTime', params: [Date.now()] } as never)

@@ -8,7 +8,8 @@ import type { PublicClient } from 'viem'
 import { type Model, readCatalog } from '../catalog.ts'
 import { CliError, EXIT } from '../errors.ts'
 import { green, type Output, red } from '../output.ts'
-import { type StatePaths, statePaths } from '../paths.ts'
+import type { StatePaths } from '../paths.ts'
+import { openState } from '../state.ts'
 import { deployOnce, listRelease, saveDeployment, stakeOperator, waitUntilServing } from './chain.ts'
 import { startSavedChain } from './chainProcess.ts'
 import { chainClient, chainWallet } from './clients.ts'
@@ -44,7 +45,7 @@ export async function dev(options: DevOptions, output: Output): Promise<number> 
   })
   const run: Run = {
     options,
-    paths: statePaths(options.state),
+    paths: openState(options.state),
     host: await loadHost(),
     lifetime,
     progress,
@@ -91,9 +92,12 @@ async function start(run: Run): Promise<Network> {
 
   const artifacts = catalog.map(model => model.path)
   const setup = { paths, ...chain, databaseUrl, deployment, image, artifacts, port: ports.operator }
+  // The stake's epoch passes while the enclave boots.
+  const serving = waitUntilServing(client, deployment)
+  serving.catch(() => {})
   const operatorUrl = await startOperator(run, writeOperatorConfig(setup))
   await checkAttested(run, client, deployment, releaseId)
-  await waitUntilServing(client, deployment)
+  await serving
   const network = { paths, client, rpcUrl: chain.rpcUrl, operatorUrl, deployment, releaseId, catalog }
   await announceNetwork(run, network)
   return network
@@ -245,10 +249,16 @@ async function doMainJob({ output, progress }: Run, network: Network): Promise<A
   return answers
 }
 
-/** Its type is inferred: naming it would import the host. */
+/** What starts and stops processes; the rest of the host is not loaded. Its type is inferred: naming it would import
+ * the host. */
 async function loadHost() {
   try {
-    return await import('@nacre/host')
+    const [{ lockState }, { startPostgres }, { spawnChild, waitReady }] = await Promise.all([
+      import('@nacre/host/processes/lock'),
+      import('@nacre/host/processes/postgres'),
+      import('@nacre/host/processes/supervise'),
+    ])
+    return { lockState, startPostgres, spawnChild, waitReady }
   } catch (error) {
     throw new CliError('missing-part', {
       what: 'the host part of nacre does not load',

@@ -1,62 +1,121 @@
-import { bold, dim, green, type Output, red } from '../output.ts'
+import { relative } from 'node:path'
+import { bold, dim, green, type Output, plain, red, yellow } from '../output.ts'
 import { table } from '../table.ts'
 import type { Answered } from './job.ts'
 import type { Network } from './network.ts'
+import type { Check } from './receipts.ts'
+
+const INDENT = ' '.repeat(9)
+const WIDTH = 100
 
 /** One question as it is answered. */
-export async function printAnswer(output: Output, answer: Answered, picture?: string): Promise<void> {
-  if (picture) output.line(picture)
-  output.line(`         ${answer.consumer} asks ${answer.model}: ${answer.question}`)
-  const truth = answer.answer.includes(answer.expected)
-    ? green('right')
-    : red(`the model errs, it is ${answer.expected}`)
-  output.line(`         ${bold(answer.answer)} (${truth}), ${answer.latencyMs.toFixed(0)} ms`)
+export function printAnswer(output: Output, answer: Answered, picture?: string): void {
+  const right = answer.answer.includes(answer.expected)
+  output.line()
+  if (picture) for (const row of picture.split('\n')) output.line(`${INDENT}${row}`)
+  output.line(`${INDENT}${answer.consumer} asks ${answer.model}: ${dim(`${answer.latencyMs.toFixed(0)} ms`)}`)
+  output.line(`${INDENT}${answer.question}`)
+  output.line(`${INDENT}${bold(plain(answer.answer))}${right ? `  ${green('right')}` : ''}`)
+  if (right) return
+  output.line(`${INDENT}${yellow(`Wrong, it is ${answer.expected}.`)} A receipt proves which model answered,`)
+  output.line(`${INDENT}not that the model is right.`)
 }
 
-/** The table, every check of every receipt, and where the receipts lie. */
+/** The table, then every check of every receipt: in full for the first, by name for the others. */
 export function printResults(output: Output, network: Network, answers: Answered[]): void {
   output.line()
+  for (const line of table(...cellsOf(answers))) output.line(line)
+  output.line()
+  output.line(bold('Each receipt, verified again off chain from its file'))
+  answers.forEach((answer, i) => {
+    output.line()
+    output.line(`${answer.receiptId}  ${answer.model}, ${tally(answer.checks)}`)
+    if (i === 0) printChecks(output, answer.checks)
+    else printNames(output, answer.checks)
+  })
+  output.line()
+  output.line(
+    `The files are in ${here(network.paths.receipts)}. What each check saw: nacre receipt verify FILE`,
+  )
+}
+
+function cellsOf(answers: Answered[]): [string[], string[][]] {
   const header = ['model', 'question', 'answer', 'latency', 'gas request', 'gas fulfil', 'receipt']
   const rows = answers.map(one => [
     one.model,
-    one.question.length > 44 ? `${one.question.slice(0, 43)}…` : one.question,
-    one.answer,
+    shortOf(one.question),
+    plain(one.answer),
     `${one.latencyMs.toFixed(0)} ms`,
     one.gasRequest.toLocaleString('en'),
     one.gasFulfil.toLocaleString('en'),
-    `${one.receiptId.slice(0, 12)}…`,
+    `${one.receiptId.slice(0, 10)}…`,
   ])
-  for (const line of table(header, rows)) output.line(line)
-  output.line()
-  output.line(bold(`Each receipt, verified again off chain from its file in ${network.paths.receipts}`))
-  for (const answer of answers) {
-    output.line(`${answer.receiptId}`)
-    printChecks(output, answer.checks)
-  }
+  return [header, rows]
 }
 
-export function printChecks(
-  output: Output,
-  checks: readonly { name: string; ok: boolean; detail: string }[],
-): void {
+/** What a question ends with in parentheses: which flower, which digit. The whole was printed as it was answered. */
+function shortOf(question: string): string {
+  return /\(([^()]{1,30})\)$/.exec(question)?.[1] ?? question.slice(0, 20)
+}
+
+function tally(checks: readonly Check[]): string {
+  const failed = checks.filter(check => !check.ok).length
+  return failed === 0 ? green(`${checks.length} checks ok`) : red(`${failed} of ${checks.length} checks FAIL`)
+}
+
+/** A line a check. */
+export function printChecks(output: Output, checks: readonly Check[]): void {
   for (const { name, ok, detail } of checks)
-    output.line(`  ${ok ? green('ok  ') : red('FAIL')}  ${name.padEnd(22)} ${ok ? dim(detail) : detail}`)
+    output.line(
+      `  ${ok ? green('ok  ') : red('FAIL')}  ${plain(name).padEnd(22)} ${ok ? dim(plain(detail)) : plain(detail)}`,
+    )
+}
+
+/** The names of the checks that hold, wrapped; then a line for each that does not. */
+function printNames(output: Output, checks: readonly Check[]): void {
+  const names = checks.filter(check => check.ok).map(check => plain(check.name))
+  wrap(names, WIDTH - 8).forEach((line, i) => {
+    output.line(`  ${i === 0 ? green('ok  ') : '    '}  ${dim(line)}`)
+  })
+  printChecks(
+    output,
+    checks.filter(check => !check.ok),
+  )
+}
+
+function wrap(words: string[], width: number): string[] {
+  const lines: string[] = []
+  for (const word of words) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
 }
 
 export function printNext(output: Output, network: Network, answers: Answered[], state: string): void {
-  const flag = state === '.nacre' ? '' : ` --state ${state}`
+  const flag = state === '.nacre' ? '' : ` --state ${quoted(state)}`
+  const { paths, rpcUrl, operatorUrl } = network
   output.line()
   output.line(bold('Try next'))
   output.line(`  npx nacre request lenet5 --sample 42${flag}`)
-  output.line(
-    `  npx nacre receipt verify ${answers[0]?.file ?? 'FILE'} --policy ${network.paths.policy} --rpc ${network.rpcUrl}`,
-  )
-  output.line('  change one character of that file and verify it again')
-  output.line(`  curl ${network.operatorUrl}/metrics`)
-  output.line(
-    `  contracts: ${network.paths.deployment}; chain ${network.rpcUrl}; operator ${network.operatorUrl}`,
-  )
+  output.line(`  npx nacre receipt verify ${quoted(here(answers[0]?.file ?? 'FILE'))} \\`)
+  output.line(`    --policy ${quoted(here(paths.policy))} --rpc ${rpcUrl}`)
+  output.line('  change one character of that file, and verify it again')
+  output.line(`  curl ${operatorUrl}/metrics`)
   output.line()
+  output.line(`Contracts ${here(paths.deployment)}, chain ${rpcUrl}, operator ${operatorUrl}`)
+  output.line()
+}
+
+/** A path as it is typed from here: relative when that is shorter. */
+function here(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short.length < path.length ? short : path
+}
+
+function quoted(path: string): string {
+  return /^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 }
 
 /** The shape of `nacre dev --json`. */
