@@ -24,7 +24,8 @@ import { createMetrics } from './metrics.ts'
 import { checkRelease, register } from './register.ts'
 import { applyEvents, countStates, rewindRequests } from './requests.ts'
 import type { TransactionRow } from './tables.ts'
-import { createTransactions, rewindTransactions } from './transactions.ts'
+import { createTransactions } from './transactions.ts'
+import { rewindTransactions } from './nonces.ts'
 import { createWorker } from './worker.ts'
 
 /** A running operator agent. `failed` rejects when it cannot go on. */

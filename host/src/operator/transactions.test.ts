@@ -10,7 +10,8 @@ import { temporaryPostgres } from '../database/testing.ts'
 import { type Anvil, startAnvil } from '../processes/anvil.ts'
 import type { Postgres } from '../processes/postgres.ts'
 import { attemptsTable, type TransactionRow, transactionsTable } from './tables.ts'
-import { createTransactions, rewindTransactions, type TransactionsOptions } from './transactions.ts'
+import { rewindTransactions } from './nonces.ts'
+import { createTransactions, type TransactionsOptions } from './transactions.ts'
 
 /** Counts its calls in slot 0. */
 const COUNTER: Hex = '0x00000000000000000000000000000000000000cc'

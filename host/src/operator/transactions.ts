@@ -1,16 +1,12 @@
-import { and, desc, eq, gte, inArray, max } from 'drizzle-orm'
-import {
-  type Hex,
-  keccak256,
-  type PrivateKeyAccount,
-  type PublicClient,
-  type TransactionReceipt,
-  TransactionReceiptNotFoundError,
-} from 'viem'
+import { and, eq } from 'drizzle-orm'
+import { type Hex, keccak256, type PrivateKeyAccount, type PublicClient } from 'viem'
 import { read } from '../chain/client.ts'
-import { callContract, decodeRevert } from '../chain/reverts.ts'
+import { callContract } from '../chain/reverts.ts'
 import { FatalError } from '../common/errors.ts'
 import type { Database, Queries } from '../database/connect.ts'
+import { type Fees, marketFees, raisedFees } from './fees.ts'
+import { explain, findMined } from './mined.ts'
+import { attemptsOf, freeNonce, gaps, pendingRows } from './nonces.ts'
 import { type AttemptRow, attemptsTable, type TransactionRow, transactionsTable } from './tables.ts'
 
 export type TransactionsOptions = {
@@ -18,6 +14,8 @@ export type TransactionsOptions = {
   account: PrivateKeyAccount
   chainId: number
   database: Database
+  /** The most that is ever paid for a unit of gas, wei, whatever the node says. */
+  ceiling?: Fees
   /** A transaction that is not mined after this time is sent again with higher fees. */
   replaceAfterMs?: number
   onMined?: (row: TransactionRow) => void
@@ -32,53 +30,52 @@ export type Intent = {
   data: Hex
 }
 
+type Within = (queries: Queries, nonce: bigint) => Promise<void>
+
 export type Transactions = {
-  /** Gas needed, with a reserve. Throws RevertError when the contract would refuse it in the next block. */
-  estimate(intent: Intent): Promise<bigint>
+  /**
+   * Gas needed, with a reserve. Throws RevertError when the contract would refuse it in the next block. `priced`: with
+   * today's fees, for contracts that look at the base fee, which is zero in calls that name no fees.
+   */
+  estimate(intent: Intent, options?: { priced?: boolean }): Promise<bigint>
   /**
    * Stores nonce and signed transaction, together with what `within` stores, then broadcasts. Returns the nonce.
    * A failed broadcast is not an error: the transaction is stored, and `check` broadcasts it again.
    */
-  send(
-    intent: Intent,
-    gas: bigint,
-    within?: (queries: Queries, nonce: bigint) => Promise<void>,
-  ): Promise<bigint>
-  /** After every block: notes what was mined, broadcasts again what is not, replaces what is stuck. */
+  send(intent: Intent, gas: bigint, within?: Within): Promise<bigint>
+  /**
+   * Uses a pending nonce for something else, with higher fees: one of its forms is mined, and the chain says which.
+   * False, and nothing is stored, when the nonce is not pending any more.
+   */
+  replace(nonce: bigint, intent: Intent, gas: bigint, within?: Within): Promise<boolean>
+  /** After every block: notes what was mined, broadcasts again what is not, replaces what is stuck, fills gaps. */
   check(): Promise<void>
   /** The row once mined. Only for nonces sent by this process. */
   mined(nonce: bigint): Promise<TransactionRow>
   /** What is known of a nonce. */
   find(nonce: bigint): Promise<TransactionRow | undefined>
+  /** Whether something with this purpose was sent and is not mined. */
+  isPending(purpose: string): Promise<boolean>
   /** Name of the error that reverted it, by replaying it. */
   explain(row: TransactionRow): Promise<string>
 }
 
-/** Lowest rise of both fees that nodes accept for a replacement is 10 %. */
-const BUMP_PERCENT = 125n
-const MIN_PRIORITY_FEE = 1_000_000n
-const UNMINED = {
-  state: 'pending' as const,
-  hash: null,
-  blockNumber: null,
-  status: null,
-  gasUsed: null,
-  gasPrice: null,
-}
+const GWEI = 10n ** 9n
+const DEFAULT_CEILING: Fees = { maxFee: 1_000n * GWEI, priorityFee: 50n * GWEI }
+const TRANSFER_GAS = 21_000n
+const MAX_FILLED = 16
 
 /** Transactions of one account: no nonce is used twice for two purposes, none is forgotten, whatever kills us when. */
-export function createTransactions(options: TransactionsOptions): Transactions {
-  const { client, account, database, replaceAfterMs = 30_000 } = options
+export function createTransactions(settings: TransactionsOptions): Transactions {
+  const options = { replaceAfterMs: 30_000, ceiling: DEFAULT_CEILING, ...settings }
+  const { client, account, database, ceiling } = options
   const waiting = new Map<bigint, PromiseWithResolvers<TransactionRow>>()
   const inOrder = createQueue()
   const oneCheck = createQueue()
 
   async function find(nonce: bigint): Promise<TransactionRow | undefined> {
-    const [row] = await database.queries
-      .select()
-      .from(transactionsTable)
-      .where(eq(transactionsTable.nonce, nonce))
-    return row
+    const same = eq(transactionsTable.nonce, nonce)
+    return (await database.queries.select().from(transactionsTable).where(same))[0]
   }
 
   async function settle(row: TransactionRow): Promise<void> {
@@ -88,47 +85,68 @@ export function createTransactions(options: TransactionsOptions): Transactions {
     options.onMined?.(row)
   }
 
+  const send: Transactions['send'] = (intent, gas, within) =>
+    inOrder(async () => {
+      const [used, fees] = await Promise.all([nonceOf(options), marketFees(client, ceiling)])
+      const nonce = await freeNonce(database.queries, used)
+      const row = { ...intent, nonce, gas, state: 'pending' as const }
+      const attempt = await sign(options, row, fees)
+      await database.transaction(async queries => {
+        await queries.insert(transactionsTable).values(row)
+        await queries.insert(attemptsTable).values(attempt)
+        await within?.(queries, nonce)
+      })
+      waiting.set(nonce, waiting.get(nonce) ?? Promise.withResolvers())
+      await broadcast(options, attempt.raw)
+      return nonce
+    })
+
+  async function replace(nonce: bigint, intent: Intent, gas: bigint, within?: Within): Promise<boolean> {
+    const row = await find(nonce)
+    if (row?.state !== 'pending') return false
+    const fees = await raisedFees(client, ceiling, lastOf(row, await attemptsOf(database.queries, [row])))
+    const attempt = await sign(options, { ...row, ...intent, gas }, fees)
+    await database.transaction(async queries => {
+      await queries.update(transactionsTable).set({ ...intent, gas }).where(eq(transactionsTable.nonce, nonce))
+      await queries.insert(attemptsTable).values(attempt).onConflictDoNothing()
+      await within?.(queries, nonce)
+    })
+    await broadcast(options, attempt.raw)
+    return true
+  }
+
   async function check(): Promise<void> {
     const used = await nonceOf(options)
-    const freed = and(eq(transactionsTable.state, 'mined'), gte(transactionsTable.nonce, used))
-    await database.queries.update(transactionsTable).set(UNMINED).where(freed)
-    const pending = await database.queries
-      .select()
-      .from(transactionsTable)
-      .where(eq(transactionsTable.state, 'pending'))
-      .orderBy(transactionsTable.nonce)
+    const pending = await pendingRows(database.queries, used)
     if (pending.length === 0) return
     const attempts = await attemptsOf(database.queries, pending)
     for (const row of pending) {
       const own = attempts.filter(({ nonce }) => nonce === row.nonce)
       if (row.nonce < used) await settle(await findMined(client, row, own))
-      else await push(options, row, own, replaceAfterMs)
+      else if (row.nonce === used && isStuck(options, lastOf(row, own))) await push(options, row, own)
+      else await broadcast(options, lastOf(row, own).raw)
     }
+    const next = pending.find(({ nonce }) => nonce >= used)
+    const stuck = next && isStuck(options, lastOf(next, attempts.filter(({ nonce }) => nonce === next.nonce)))
+    if (stuck) await fill(gaps(used, pending.filter(({ nonce }) => nonce >= used)))
+  }
+
+  /** A chain that was set back misses transactions that other programs sent from this account. */
+  async function fill(missing: bigint[]): Promise<void> {
+    for (const nonce of missing.slice(0, MAX_FILLED))
+      await send({ purpose: `fill:${nonce}`, target: account.address, data: '0x' }, TRANSFER_GAS)
   }
 
   return {
-    estimate: async ({ target, data }) => {
-      const gas = await callContract(() =>
-        client.estimateGas({ account: account.address, to: target, data, blockTag: 'pending' }),
-      )
-      return (gas * 5n) / 4n
-    },
-    send: (intent, gas, within) =>
-      inOrder(async () => {
-        const [nonce, fees] = await Promise.all([nextNonce(options), marketFees(client)])
-        const row = { ...intent, nonce, gas, state: 'pending' as const }
-        const attempt = await sign(options, row, fees)
-        await database.transaction(async queries => {
-          await queries.insert(transactionsTable).values(row)
-          await queries.insert(attemptsTable).values(attempt)
-          await within?.(queries, nonce)
-        })
-        waiting.set(nonce, Promise.withResolvers())
-        await broadcast(options, attempt.raw)
-        return nonce
-      }),
+    estimate: ({ target, data }, { priced = false } = {}) => estimate(options, target, data, priced),
+    send,
+    replace: (nonce, intent, gas, within) => oneCheck(() => replace(nonce, intent, gas, within)),
     check: () => oneCheck(check),
     find,
+    isPending: async purpose => {
+      const same = and(eq(transactionsTable.purpose, purpose), eq(transactionsTable.state, 'pending'))
+      return (await database.queries.select().from(transactionsTable).where(same)).length > 0
+    },
     mined: async nonce => {
       const row = await find(nonce)
       if (row?.state === 'mined') return row
@@ -136,19 +154,14 @@ export function createTransactions(options: TransactionsOptions): Transactions {
       waiting.set(nonce, waiter)
       return waiter.promise
     },
-    explain: row => explain(client, account.address, row),
+    explain: async row => {
+      const attempts = await attemptsOf(database.queries, [row])
+      return explain(client, account.address, row, attempts.find(({ hash }) => hash === row.hash)?.raw)
+    },
   }
 }
 
-/** In the transaction that moves the cursor back: what dropped blocks had mined is pending again. */
-export async function rewindTransactions(queries: Queries, ancestor: bigint): Promise<void> {
-  const rows = await queries.select().from(transactionsTable).where(eq(transactionsTable.state, 'mined'))
-  const dropped = rows
-    .filter(row => row.blockNumber !== null && row.blockNumber > ancestor)
-    .map(row => row.nonce)
-  if (dropped.length === 0) return
-  await queries.update(transactionsTable).set(UNMINED).where(inArray(transactionsTable.nonce, dropped))
-}
+type Settled = TransactionsOptions & { ceiling: Fees; replaceAfterMs: number }
 
 async function nonceOf({ client, account }: TransactionsOptions): Promise<bigint> {
   return BigInt(
@@ -156,23 +169,17 @@ async function nonceOf({ client, account }: TransactionsOptions): Promise<bigint
   )
 }
 
-async function nextNonce(options: TransactionsOptions): Promise<bigint> {
-  const table = options.database.queries
-    .select({ nonce: max(transactionsTable.nonce) })
-    .from(transactionsTable)
-  const [[stored], used] = await Promise.all([table, nonceOf(options)])
-  const next = stored?.nonce == null ? 0n : BigInt(stored.nonce) + 1n
-  return larger(next, used)
-}
-
-type Fees = { maxFee: bigint; priorityFee: bigint }
-
-/** Room for the base fee to double. */
-async function marketFees(client: PublicClient): Promise<Fees> {
-  const suggested = client.estimateMaxPriorityFeePerGas().catch(() => MIN_PRIORITY_FEE)
-  const [block, tip] = await Promise.all([read(() => client.getBlock()), suggested])
-  const priorityFee = larger(tip, MIN_PRIORITY_FEE)
-  return { maxFee: (block.baseFeePerGas ?? 0n) * 2n + priorityFee, priorityFee }
+async function estimate(
+  { client, account, ceiling }: Settled,
+  to: Hex,
+  data: Hex,
+  priced: boolean,
+): Promise<bigint> {
+  const fees = priced ? await marketFees(client, ceiling) : undefined
+  const price = fees && { maxFeePerGas: fees.maxFee, maxPriorityFeePerGas: fees.priorityFee }
+  const call = { account: account.address, to, data, blockTag: 'pending', ...price } as const
+  const gas = await callContract(() => client.estimateGas(call))
+  return (gas * 5n) / 4n
 }
 
 async function sign(
@@ -193,21 +200,22 @@ async function sign(
   return { hash: keccak256(raw), nonce: row.nonce, raw, maxFee, priorityFee }
 }
 
-/** Not mined yet: broadcast again, or replaced when it has waited too long. */
-async function push(
-  options: TransactionsOptions,
-  row: TransactionRow,
-  attempts: AttemptRow[],
-  replaceAfterMs: number,
-): Promise<void> {
+function lastOf(row: TransactionRow, attempts: AttemptRow[]): AttemptRow {
   const last = attempts.at(-1)
-  if (!last) throw new FatalError('INTERNAL', `Nonce ${row.nonce} has no signed transaction.`)
-  if (Date.now() - last.createdAt.getTime() < replaceAfterMs) return broadcast(options, last.raw)
-  const market = await marketFees(options.client)
-  const next = await sign(options, row, {
-    maxFee: larger(market.maxFee, (last.maxFee * BUMP_PERCENT) / 100n + 1n),
-    priorityFee: larger(market.priorityFee, (last.priorityFee * BUMP_PERCENT) / 100n + 1n),
-  })
+  if (last) return last
+  throw new FatalError('INTERNAL', `Nonce ${row.nonce} has no signed transaction.`)
+}
+
+function isStuck({ replaceAfterMs }: Settled, last: AttemptRow): boolean {
+  return Date.now() - last.createdAt.getTime() >= replaceAfterMs
+}
+
+/** The next nonce, and it has waited too long: signed again with higher fees, below the ceiling. */
+async function push(options: Settled, row: TransactionRow, attempts: AttemptRow[]): Promise<void> {
+  const last = lastOf(row, attempts)
+  const fees = await raisedFees(options.client, options.ceiling, last)
+  if (fees.maxFee <= last.maxFee || fees.priorityFee < last.priorityFee) return broadcast(options, last.raw)
+  const next = await sign(options, row, fees)
   await options.database.queries.insert(attemptsTable).values(next)
   await broadcast(options, next.raw)
 }
@@ -219,52 +227,6 @@ async function broadcast({ client, onRefused }: TransactionsOptions, raw: Hex): 
   })
 }
 
-async function attemptsOf(queries: Queries, rows: TransactionRow[]): Promise<AttemptRow[]> {
-  const nonces = rows.map(({ nonce }) => nonce)
-  const found = await queries
-    .select()
-    .from(attemptsTable)
-    .where(inArray(attemptsTable.nonce, nonces))
-    .orderBy(desc(attemptsTable.maxFee))
-  return found.reverse()
-}
-
-async function findMined(
-  client: PublicClient,
-  row: TransactionRow,
-  attempts: AttemptRow[],
-): Promise<TransactionRow> {
-  for (const { hash } of attempts.toReversed()) {
-    const receipt = await receiptOf(client, hash)
-    if (!receipt) continue
-    const { blockNumber, status, gasUsed, effectiveGasPrice: gasPrice } = receipt
-    return { ...row, state: 'mined', hash, blockNumber, status, gasUsed, gasPrice }
-  }
-  return { ...row, state: 'mined', status: 'lost' }
-}
-
-async function receiptOf(client: PublicClient, hash: Hex): Promise<TransactionReceipt | undefined> {
-  return read(async () => {
-    try {
-      return await client.getTransactionReceipt({ hash })
-    } catch (error) {
-      if (error instanceof TransactionReceiptNotFoundError) return undefined
-      throw error
-    }
-  })
-}
-
-async function explain(client: PublicClient, account: Hex, row: TransactionRow): Promise<string> {
-  if (row.status === 'lost') return 'replaced by a transaction of this account that another program sent'
-  try {
-    const blockNumber = row.blockNumber ?? (await client.getBlockNumber())
-    await client.call({ account, to: row.target, data: row.data, gas: row.gas, blockNumber })
-    return 'reverted, and does not when repeated'
-  } catch (error) {
-    return decodeRevert(error)?.reason ?? 'unknown'
-  }
-}
-
 /** Runs works one after the other, in the order of the calls. */
 function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve()
@@ -273,8 +235,4 @@ function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
     last = result.catch(() => {})
     return result
   }
-}
-
-function larger(one: bigint, other: bigint): bigint {
-  return one > other ? one : other
 }

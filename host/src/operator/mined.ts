@@ -1,0 +1,49 @@
+import { parseTransaction, type PublicClient, type TransactionReceipt, TransactionReceiptNotFoundError } from 'viem'
+import type { Hex } from 'viem'
+import { read } from '../chain/client.ts'
+import { decodeRevert } from '../chain/reverts.ts'
+import type { AttemptRow, TransactionRow } from './tables.ts'
+
+/** The row of a used nonce: which of its signed forms was mined; `lost` when none of them was. */
+export async function findMined(
+  client: PublicClient,
+  row: TransactionRow,
+  attempts: AttemptRow[],
+): Promise<TransactionRow> {
+  for (const { hash } of attempts.toReversed()) {
+    const receipt = await receiptOf(client, hash)
+    if (!receipt) continue
+    const { blockNumber, status, gasUsed, effectiveGasPrice: gasPrice } = receipt
+    return { ...row, state: 'mined', hash, blockNumber, status, gasUsed, gasPrice }
+  }
+  return { ...row, state: 'mined', status: 'lost' }
+}
+
+/** Name of the error that reverted a mined transaction, by replaying it; `raw` is the signed form that was mined. */
+export async function explain(
+  client: PublicClient,
+  account: Hex,
+  row: TransactionRow,
+  raw: Hex | undefined,
+): Promise<string> {
+  if (row.status === 'lost' || !raw) return 'replaced by a transaction of this account that another program sent'
+  const { to, data, gas } = parseTransaction(raw)
+  try {
+    const blockNumber = row.blockNumber ?? (await client.getBlockNumber())
+    await client.call({ account, to, data, gas, blockNumber })
+    return 'reverted, and does not when repeated'
+  } catch (error) {
+    return decodeRevert(error)?.reason ?? 'unknown'
+  }
+}
+
+async function receiptOf(client: PublicClient, hash: Hex): Promise<TransactionReceipt | undefined> {
+  return read(async () => {
+    try {
+      return await client.getTransactionReceipt({ hash })
+    } catch (error) {
+      if (error instanceof TransactionReceiptNotFoundError) return undefined
+      throw error
+    }
+  })
+}
