@@ -34,7 +34,9 @@ const startOptions = () => ({
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'nacre-'))
   const options = await read(startOptions())
-  channel = createChannel(createService(options), error => errors.push(error))
+  channel = createChannel(createService(options, join(import.meta.dirname, 'main.ts')), error =>
+    errors.push(error),
+  )
   channel.listen(options.sockets.channel)
   await once(channel, 'listening')
 })

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { toJson } from '@nacre/verify/bundle'
 import { ChannelError, channelAnswer } from './errors.ts'
 import { readArtifactHeader, readAttest, readJob } from './job.ts'
-import { MAX_BODY, MAX_SMALL_BODY } from './limits.ts'
+import { MAX_BODY, MAX_OPEN_CALLS, MAX_SMALL_BODY } from './limits.ts'
 import type { Service } from './service.ts'
 
 /** docs/protocol.md, "Channel to the enclave": HTTP/1.1 over a Unix socket. */
@@ -11,11 +11,13 @@ type Route = { method: string; maxBody: number; answer(request: IncomingMessage,
 const HEADERS_TIMEOUT_MS = 5000
 const REQUEST_TIMEOUT_MS = 30_000
 const MAX_HEADER_BYTES = 4096
-const MAX_CONNECTIONS = 32
+/** More than may be open calls, so that health still answers. */
+const MAX_CONNECTIONS = 64
 
 /** A server that is not listening yet. Errors that are not the caller's go to `onError`. */
 export function createChannel(service: Service, onError: (error: unknown) => void): Server {
   const routes = routesOf(service)
+  const open = { calls: 0 }
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -24,7 +26,7 @@ export function createChannel(service: Service, onError: (error: unknown) => voi
       keepAliveTimeout: 60_000,
       noDelay: true,
     },
-    (request, response) => void serve(routes, request, response, onError),
+    (request, response) => void serve({ routes, open, onError }, request, response),
   )
   server.maxConnections = MAX_CONNECTIONS
   return server
@@ -47,21 +49,39 @@ function routesOf(service: Service): Map<string, Route> {
   ])
 }
 
+type Channel = { routes: Map<string, Route>; open: { calls: number }; onError(error: unknown): void }
+
 async function serve(
-  routes: Map<string, Route>,
+  { routes, open, onError }: Channel,
   request: IncomingMessage,
   response: ServerResponse,
-  onError: (error: unknown) => void,
 ): Promise<void> {
   try {
     const route = routeOf(routes, request)
-    const body = await readBody(request, route.maxBody)
-    send(response, 200, await route.answer(request, body))
+    send(response, 200, await counted(open, route, () => answer(route, request)))
   } catch (error) {
     const { status, body } = channelAnswer(error)
     if (status >= 500) onError(error)
     if (!request.complete) response.setHeader('connection', 'close')
     send(response, status, body)
+  }
+}
+
+async function answer(route: Route, request: IncomingMessage): Promise<unknown> {
+  return await route.answer(request, await readBody(request, route.maxBody))
+}
+
+/** Calls with a body count while they are open, pipelined ones too; health and identity always answer. */
+async function counted<T>(open: { calls: number }, route: Route, work: () => Promise<T>): Promise<T> {
+  const weight = route.maxBody > 0 ? 1 : 0
+  if (weight > 0 && open.calls >= MAX_OPEN_CALLS) {
+    throw new ChannelError('busy', `${open.calls} calls are open, at most ${MAX_OPEN_CALLS}`)
+  }
+  open.calls += weight
+  try {
+    return await work()
+  } finally {
+    open.calls -= weight
   }
 }
 
@@ -86,7 +106,8 @@ async function readBody(request: IncomingMessage, max: number): Promise<Buffer> 
   const body = Buffer.allocUnsafeSlow(length)
   let at = 0
   for await (const chunk of request) at += (chunk as Buffer).copy(body, at)
-  return body
+  // The buffer is not cleared: nothing but the caller's own bytes may be read from it.
+  return body.subarray(0, at)
 }
 
 function parse(body: Buffer): unknown {

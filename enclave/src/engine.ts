@@ -1,51 +1,34 @@
-// First: the engine's library reads it when it is loaded.
-import './noTelemetry.ts'
-
 import { createHash } from 'node:crypto'
-import { type Dtype, type Hex, hasNonFinite, MAX_ELEMENTS, type Tensor, type TensorData } from '@nacre/verify'
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import { type Hex, hasNonFinite, type Tensor } from '@nacre/verify'
 import type { EngineLimits } from './config.ts'
+import { createEngineProcess } from './engineProcess.ts'
 import { ChannelError } from './errors.ts'
 import { MAX_BATCH } from './limits.ts'
-import { inspectModel } from './onnx.ts'
+import type { ModelTypes } from './session.ts'
 
-/** A tensor as a model declares it; -1 is a dimension that the model leaves free. */
-export type TensorType = { dtype: Dtype; dims: number[] }
-
-export type Model = {
-  artifact: Hex
-  size: number
-  input: TensorType
-  output: TensorType
-  session: InferenceSession
-}
+export type Model = ModelTypes & { artifact: Hex; bytes: Uint8Array }
 
 export type Engine = {
   load(artifact: Hex, bytes: Uint8Array): Promise<Model>
   get(artifact: Hex): Model
+  /** Runs a checked input, canonical bytes. @throws EngineFailure, ChannelError engine-stopped */
+  run(model: Model, input: Uint8Array): Promise<Uint8Array>
 }
 
-/** One thread and a fixed optimisation level: layouts that depend on the CPU ("all") could change the last bits. */
-const SESSION_OPTIONS: InferenceSession.SessionOptions = {
-  executionProviders: ['cpu'],
-  executionMode: 'sequential',
-  intraOpNumThreads: 1,
-  interOpNumThreads: 1,
-  graphOptimizationLevel: 'extended',
-  logSeverityLevel: 4,
-}
-
-const DTYPES: readonly Dtype[] = ['float32', 'uint8', 'int8', 'int32', 'int64', 'float64']
-
-/** An engine without artifacts. What it loads stays until the enclave ends. */
-export function createEngine(limits: EngineLimits): Engine {
+/**
+ * An engine without artifacts, in a process of its own: the engine's calls block their thread and cannot be
+ * cancelled, and its memory is not the keys'. What it loads stays until the enclave ends; a process that was
+ * stopped is started again with the same models.
+ */
+export function createEngine(limits: EngineLimits, program: string): Engine {
   const models = new Map<Hex, Model>()
+  const process = createEngineProcess(program, () => models.values())
   let loading = Promise.resolve<unknown>(undefined)
   return {
     /**
      * Loads an ONNX model; one that is loaded already is returned as it is. Loads wait for each other, so that
      * the limits hold.
-     * @throws ChannelError artifact-mismatch, artifact-limit, unsupported-model
+     * @throws ChannelError artifact-mismatch, artifact-limit, unsupported-model, engine-stopped
      */
     load(artifact, bytes) {
       const load = loading.then(async () => {
@@ -53,7 +36,7 @@ export function createEngine(limits: EngineLimits): Engine {
         const known = models.get(artifact)
         if (known) return known
         checkLimits(limits, models, bytes.length)
-        const model = await openModel(artifact, bytes)
+        const model = { artifact, bytes, ...(await process.load(artifact, bytes)) }
         models.set(artifact, model)
         return model
       })
@@ -66,6 +49,7 @@ export function createEngine(limits: EngineLimits): Engine {
       if (model) return model
       throw new ChannelError('unknown-artifact', `artifact ${artifact} is not loaded`)
     },
+    run: ({ artifact }, input) => process.run(artifact, input),
   }
 }
 
@@ -87,18 +71,6 @@ export function batchProblem({ input }: Model, tensor: Tensor): string | undefin
     : undefined
 }
 
-/** Runs a checked input. @throws Error of the engine, or when its output is not finite */
-export async function runModel({ session, output }: Model, input: Tensor): Promise<Tensor> {
-  const feeds = {
-    [session.inputNames[0]!]: new OrtTensor(input.dtype, input.data as Float32Array, input.dims),
-  }
-  const results = await session.run(feeds)
-  const { data, dims } = results[session.outputNames[0]!]!
-  const answer = { dtype: output.dtype, dims: [...dims], data: data as TensorData }
-  if (hasNonFinite(answer)) throw new Error('the output holds NaN or an infinity')
-  return answer
-}
-
 function checkHash(artifact: Hex, bytes: Uint8Array): void {
   const actual = `0x${createHash('sha256').update(bytes).digest('hex')}`
   if (actual === artifact) return
@@ -106,48 +78,11 @@ function checkHash(artifact: Hex, bytes: Uint8Array): void {
 }
 
 function checkLimits(limits: EngineLimits, models: Map<Hex, Model>, size: number): void {
-  const total = [...models.values()].reduce((sum, model) => sum + model.size, size)
+  const total = [...models.values()].reduce((sum, model) => sum + model.bytes.length, size)
   if (models.size >= limits.maxArtifacts) {
     throw new ChannelError('artifact-limit', `at most ${limits.maxArtifacts} artifacts`)
   }
   if (total > limits.maxArtifactBytes) {
     throw new ChannelError('artifact-limit', `at most ${limits.maxArtifactBytes} bytes of artifacts`)
   }
-}
-
-async function openModel(artifact: Hex, bytes: Uint8Array): Promise<Model> {
-  inspectModel(bytes)
-  const session = await openSession(bytes)
-  try {
-    const input = onlyTensor('input', session.inputMetadata)
-    const output = onlyTensor('output', session.outputMetadata)
-    if (input.dims.slice(1).includes(-1))
-      throw unsupported('only the first dimension of the input may be free')
-    const elements = input.dims.reduce((product, dim) => product * Math.abs(dim), 1)
-    if (elements > MAX_ELEMENTS || elements < 1) throw unsupported(`an input of [${input.dims}]`)
-    return { artifact, size: bytes.length, input, output, session }
-  } catch (error) {
-    await session.release()
-    throw error
-  }
-}
-
-async function openSession(bytes: Uint8Array): Promise<InferenceSession> {
-  try {
-    return await InferenceSession.create(bytes, SESSION_OPTIONS)
-  } catch (cause) {
-    throw unsupported(cause instanceof Error ? cause.message.slice(0, 200) : 'the engine refuses it', cause)
-  }
-}
-
-function onlyTensor(role: string, values: readonly InferenceSession.ValueMetadata[]): TensorType {
-  const [value] = values
-  if (values.length !== 1 || !value?.isTensor) throw unsupported(`exactly one ${role}, a tensor`)
-  const dtype = DTYPES.find(known => known === value.type)
-  if (!dtype) throw unsupported(`an ${role} of type ${value.type}`)
-  return { dtype, dims: value.shape.map(dim => (typeof dim === 'number' ? dim : -1)) }
-}
-
-function unsupported(reason: string, cause?: unknown): ChannelError {
-  return new ChannelError('unsupported-model', `model: ${reason}`, cause)
 }

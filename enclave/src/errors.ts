@@ -13,12 +13,20 @@ const ERRORS = {
   'artifact-limit': [507, 'Start the enclave with larger engine limits, or load fewer artifacts.'],
   'unsupported-model': [422, 'Export an ONNX model as docs/enclave-boundary.md describes.'],
   'conflicting-job': [409, 'An answer for this request was signed already; repeat that job to get it again.'],
+  busy: [503, 'Try again when some of the calls that are open are answered.'],
+  'engine-stopped': [
+    504,
+    'Announce and load only models that answer in seconds and do not crash the engine.',
+  ],
   'security-module': [502, 'Check that the security module runs; then try again.'],
   'invalid-config': [500, 'Correct the field that the message names and start again.'],
   internal: [500, 'Restart the enclave and report this with its log.'],
 } as const
 
 export type ChannelCode = keyof typeof ERRORS
+
+/** The codes as data, in the order of docs/errors.md. */
+export const CHANNEL_CODES: readonly ChannelCode[] = Object.keys(ERRORS) as ChannelCode[]
 
 /** A failure that gets no receipt. */
 export class ChannelError extends NacreError<ChannelCode> {

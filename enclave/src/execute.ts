@@ -1,13 +1,22 @@
-import { decodeTensor, type EnclaveConfig, encodeTensor, STATUS, type Tensor } from '@nacre/verify'
-import { batchProblem, inputProblem, type Model, runModel } from './engine.ts'
+import { decodeTensor, type EnclaveConfig, STATUS, type Tensor } from '@nacre/verify'
+import { batchProblem, type Engine, inputProblem, type Model } from './engine.ts'
+import { EngineFailure } from './engineProcess.ts'
 import type { Job } from './job.ts'
 import { MAX_ERROR_TEXT } from './limits.ts'
 
 /** What a job came to: a tensor's bytes with status 0, otherwise a text `code: detail`. */
 export type Outcome = { status: number; output: Uint8Array }
 
-/** Runs a job on its model. Bad input, limits and engine errors are outcomes, not exceptions. */
-export async function execute(model: Model, job: Job, config: EnclaveConfig): Promise<Outcome> {
+/**
+ * Runs a job on its model. Bad input, limits and engine errors are outcomes, not exceptions.
+ * @throws ChannelError engine-stopped: time is no part of a receipt
+ */
+export async function execute(
+  engine: Pick<Engine, 'run'>,
+  model: Model,
+  job: Job,
+  config: EnclaveConfig,
+): Promise<Outcome> {
   const { input } = job
   if (input.length > config.maxInput) {
     return failure(STATUS.limitExceeded, `input-limit: ${input.length} bytes, at most ${config.maxInput}`)
@@ -18,20 +27,15 @@ export async function execute(model: Model, job: Job, config: EnclaveConfig): Pr
   if (overBatch) return failure(STATUS.limitExceeded, overBatch)
   const problem = inputProblem(model, tensor)
   if (problem) return failure(STATUS.badInput, problem)
-  return await run(model, tensor, Math.min(job.maxOutput, config.maxOutput))
-}
-
-async function run(model: Model, input: Tensor, maxOutput: number): Promise<Outcome> {
-  let output: Uint8Array
   try {
-    output = encodeTensor(await runModel(model, input))
-  } catch (error) {
-    return failure(STATUS.engineFailed, `engine-failed: ${textOf(error)}`)
-  }
-  if (output.length > maxOutput) {
+    const output = await engine.run(model, input)
+    const maxOutput = Math.min(job.maxOutput, config.maxOutput)
+    if (output.length <= maxOutput) return { status: STATUS.ok, output }
     return failure(STATUS.limitExceeded, `output-limit: ${output.length} bytes, at most ${maxOutput}`)
+  } catch (error) {
+    if (!(error instanceof EngineFailure)) throw error
+    return failure(STATUS.engineFailed, `engine-failed: ${error.message}`)
   }
-  return { status: STATUS.ok, output }
 }
 
 function readTensor(bytes: Uint8Array): Tensor | string {

@@ -26,3 +26,10 @@ export const MAX_ANSWER_BYTES = 64 * 2 ** 20
 export const MAX_MODULE_REQUEST = 4096
 export const MAX_MODULE_RESPONSE = 12_288
 export const MODULE_TIMEOUT_MS = 5000
+
+/** Calls with a body that are open at a time: what they hold is at most this many bodies. */
+export const MAX_OPEN_CALLS = 32
+
+/** Longest time that one run and one load of a model may take, milliseconds. */
+export const RUN_LIMIT_MS = 20_000
+export const LOAD_LIMIT_MS = 60_000

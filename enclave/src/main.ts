@@ -1,13 +1,14 @@
 import { once } from 'node:events'
 import { createChannel } from './channel.ts'
 import { readStartOptions } from './config.ts'
+import { ENGINE_ARGUMENT, serveEngine } from './engineProcess.ts'
 import { createService } from './service.ts'
 
 /** The enclave: reads its configuration, makes its keys, answers on the channel until it is told to stop. */
 async function main(configFile: string | undefined): Promise<void> {
   if (!configFile) throw new Error('usage: enclave.mjs CONFIG')
   const options = readStartOptions(configFile)
-  const channel = createChannel(createService(options), report)
+  const channel = createChannel(createService(options, import.meta.filename), report)
   channel.listen(options.sockets.channel)
   await once(channel, 'listening')
   report('ready')
@@ -33,10 +34,10 @@ function report(event: unknown): void {
   process.stderr.write(`enclave: ${text.replace(/\s+/g, ' ').slice(0, 500)}\n`)
 }
 
-main(process.argv[2]).then(
-  () => process.exit(0),
-  error => {
-    report(error)
-    process.exit(1)
-  },
-)
+function fail(error: unknown): void {
+  report(error)
+  process.exit(1)
+}
+
+if (process.argv[2] === ENGINE_ARGUMENT) serveEngine()
+else main(process.argv[2]).then(() => process.exit(0), fail)

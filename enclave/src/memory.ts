@@ -46,7 +46,7 @@ export function createMemory(
           return answer
         },
         error => {
-          entries.delete(key)
+          if (entries.get(key) === entry) entries.delete(key)
           throw error
         },
       )

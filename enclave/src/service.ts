@@ -2,13 +2,14 @@ import type { EnclaveConfig, Hex, Identity } from '@nacre/verify'
 import { type Answer, createSigner } from './answer.ts'
 import { attest, type Evidence, makeIdentity } from './attest.ts'
 import type { StartOptions } from './config.ts'
-import { createEngine, type TensorType } from './engine.ts'
+import { createEngine } from './engine.ts'
 import { ENGINE } from './engineName.ts'
 import { execute } from './execute.ts'
 import type { Job } from './job.ts'
 import { makeReceiptKey } from './keys.ts'
 import { createMemory } from './memory.ts'
 import { securityModule } from './securityModule.ts'
+import type { TensorType } from './session.ts'
 
 /** What the enclave does, apart from how it is called. */
 export type Service = {
@@ -21,25 +22,29 @@ export type Service = {
   infer(job: Job): Promise<Answer & { evidence?: Evidence }>
 }
 
-/** An enclave with a fresh key: every start is another enclave. Every call @throws ChannelError. */
-export function createService({ config, engine: limits, sockets }: StartOptions): Service {
+/**
+ * An enclave with a fresh key: every start is another enclave. `program` is the file of main.ts, which is also what
+ * the engine's process runs. Every call @throws ChannelError.
+ */
+export function createService({ config, engine: limits, sockets }: StartOptions, program: string): Service {
   const key = makeReceiptKey()
   const identity = makeIdentity(config, key.address)
   const module = securityModule(sockets.securityModule)
-  const engine = createEngine(limits)
+  const engine = createEngine(limits, program)
   const memory = createMemory(config.chainId)
   const sign = createSigner(key, config)
   return {
     identity: () => ({ identity, config, engine: ENGINE }),
     attest: async nonce => ({ evidence: await attest(module, identity, nonce) }),
     async loadArtifact(artifact, bytes) {
-      const { size, input, output } = await engine.load(artifact, bytes)
-      return { artifact, size, input, output }
+      const { input, output } = await engine.load(artifact, bytes)
+      return { artifact, size: bytes.length, input, output }
     },
     async infer(job) {
       const model = engine.get(job.artifact)
+      const answer = memory.recall(job, async () => sign(job, await execute(engine, model, job, config)))
+      // After the job is taken: a refusal must not leave a promise behind that nobody awaits.
       const evidence = job.nonce === undefined ? undefined : attest(module, identity, job.nonce)
-      const answer = memory.recall(job, async () => sign(job, await execute(model, job, config)))
       const [signed, fresh] = await Promise.all([answer, evidence])
       return fresh ? { ...signed, evidence: fresh } : signed
     },

@@ -6,7 +6,12 @@ export type Element = keyof typeof ELEMENT
 /** A dimension: its size, or the name of a free one. */
 export type Value = { name: string; element: Element; dims: (number | string)[] }
 export type Node = { operator: string; inputs: string[]; outputs: string[]; attributes?: Uint8Array[] }
-export type Constant = { name: string; dims: number[]; data: Float32Array; external?: string }
+export type Constant = {
+  name: string
+  dims: number[]
+  data: Float32Array | BigInt64Array
+  external?: string
+}
 export type Graph = { inputs: Value[]; outputs: Value[]; nodes: Node[]; constants?: Constant[] }
 
 export function encodeModel(graph: Graph): Uint8Array {
@@ -62,6 +67,37 @@ export const GATHER: Graph = {
   constants: [{ name: 'table', dims: [3], data: Float32Array.of(10, 20, 30) }],
 }
 
+/** Runs for hours, a few microseconds a step: a Loop of 2^40 cosines. */
+export const ENDLESS: Graph = {
+  inputs: [float('x', FREE)],
+  outputs: [float('y', FREE)],
+  nodes: [
+    {
+      operator: 'Loop',
+      inputs: ['steps', '', 'x'],
+      outputs: ['y'],
+      attributes: [message(1, 'body', 6, encodeGraph(cosineStep()), 20, 5)],
+    },
+  ],
+  constants: [{ name: 'steps', dims: [1], data: BigInt64Array.of(2n ** 40n) }],
+}
+
+/** A Loop's body: step and condition in, the condition as it is and the cosine out. */
+function cosineStep(): Graph {
+  return {
+    inputs: [
+      { name: 'step', element: 'int64', dims: [] },
+      { name: 'go', element: 'bool', dims: [] },
+      float('value', FREE),
+    ],
+    outputs: [{ name: 'goes', element: 'bool', dims: [] }, float('next', FREE)],
+    nodes: [
+      { operator: 'Identity', inputs: ['go'], outputs: ['goes'] },
+      { operator: 'Cos', inputs: ['value'], outputs: ['next'] },
+    ],
+  }
+}
+
 function encodeNode({ operator, inputs, outputs, attributes = [] }: Node): Uint8Array {
   return message(
     ...inputs.flatMap(name => [1, name]),
@@ -77,7 +113,9 @@ function encodeConstant({ name, dims, data, external }: Constant): Uint8Array {
   if (external !== undefined) {
     return message(...shape, 2, 1, 8, name, 13, message(1, 'location', 2, external), 14, 1)
   }
-  return message(...shape, 2, 1, 8, name, 9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  const element = data instanceof Float32Array ? ELEMENT.float32 : ELEMENT.int64
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  return message(...shape, 2, element, 8, name, 9, bytes)
 }
 
 function encodeValue({ name, element, dims }: Value): Uint8Array {

@@ -11,6 +11,8 @@ export const CHANNEL_ERRORS = {
   'artifact-limit': false,
   'unsupported-model': false,
   'conflicting-job': false,
+  busy: true,
+  'engine-stopped': false,
   'security-module': true,
   internal: true,
 } as const
@@ -25,6 +27,12 @@ const FIXES: Record<keyof typeof CLIENT_ERRORS, string> = {
 }
 
 export type EnclaveErrorCode = keyof typeof CHANNEL_ERRORS | keyof typeof CLIENT_ERRORS
+
+/** The codes as data: the enclave's, then this client's. */
+export const ENCLAVE_CODES: readonly EnclaveErrorCode[] = [
+  ...(Object.keys(CHANNEL_ERRORS) as EnclaveErrorCode[]),
+  ...(Object.keys(CLIENT_ERRORS) as EnclaveErrorCode[]),
+]
 
 /** A call to an enclave that got no answer. `retryable`: the same call may succeed later. */
 export class EnclaveError extends Error {

@@ -6,6 +6,9 @@ const FIXES = {
 
 export type DriverErrorCode = keyof typeof FIXES
 
+/** The codes as data, in the order of docs/errors.md. */
+export const DRIVER_CODES: readonly DriverErrorCode[] = Object.keys(FIXES) as DriverErrorCode[]
+
 /** An enclave that did not start. */
 export class DriverError extends Error {
   override readonly name = 'DriverError'
