@@ -1,5 +1,5 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { CliError } from './errors.ts'
 import { type StatePaths, statePaths } from './paths.ts'
 
@@ -13,7 +13,7 @@ const MARKER = 'nacre-state'
 export function openState(dir: string): StatePaths {
   const paths = statePaths(dir)
   try {
-    mkdirSync(paths.root, { recursive: true, mode: 0o711 })
+    make(paths.root)
     checkOwner(paths.root)
     claim(paths.root)
     return paths
@@ -21,6 +21,13 @@ export function openState(dir: string): StatePaths {
     if (error instanceof CliError) throw error
     throw unusable(paths.root, error instanceof Error ? error.message : String(error))
   }
+}
+
+/** Not mkdir's `recursive`: where the kernel lets nothing be made, as in /proc, it never returns. */
+function make(dir: string): void {
+  if (existsSync(dir)) return
+  make(dirname(dir))
+  mkdirSync(dir, { mode: 0o711 })
 }
 
 /** In a folder of somebody else, or one that everybody may write to, our files could be replaced by links. */

@@ -71,9 +71,10 @@ export function verifyAttestation(answer: unknown, options: AttestOptions): Atte
     ),
     check(
       'release',
-      expected.every((register, i) =>
-        equalBytes(register, attestation?.measurement.registers[i] ?? new Uint8Array()),
-      ),
+      attestation !== undefined &&
+        expected.every((register, i) =>
+          equalBytes(register, attestation?.measurement.registers[i] ?? new Uint8Array()),
+        ),
       `the measurement is the manifest’s, release ${release}`,
     ),
     check('policy-assurance', policy.assurance.includes('simulated'), 'simulated'),
@@ -82,6 +83,9 @@ export function verifyAttestation(answer: unknown, options: AttestOptions): Atte
       policy.releases.includes(release) || policy.publishers.includes(publisher),
       release,
     ),
+    ...(policy.operators
+      ? [check('policy-operator', policy.operators.includes(config.operator), config.operator)]
+      : []),
   ]
   return { ok: checks.every(one => one.ok), checks, identity, config, releaseId: release }
 }

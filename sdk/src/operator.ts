@@ -1,5 +1,5 @@
 import type { Hex, ReceiptBundle } from '@nacre/verify'
-import { parseBundle } from '@nacre/verify'
+import { NacreError, parseBundle } from '@nacre/verify'
 import { sdkError } from './errors.ts'
 
 export type HttpOptions = {
@@ -13,6 +13,9 @@ export type HttpOptions = {
 
 /** Larger answers are refused: outputs are bounded far below. */
 const MAX_BODY = 64 * 1024 * 1024
+
+/** Characters of an operator's own words that an error quotes. */
+const MAX_TEXT = 1000
 
 /**
  * The receipt bundle of an answered relay request, or undefined while the operator has none. It is not verified:
@@ -65,26 +68,35 @@ async function call(
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   }
-  const response = await send(new URL(path, url), { ...post, signal: AbortSignal.timeout(timeoutMs) }).catch(
-    cause => {
-      throw sdkError('unreachable', `${url}${path} does not answer: ${reason(cause)}.`, { cause })
-    },
-  )
-  if (absent.includes(response.status)) return undefined
-  const value = parse(await readText(response, url), url)
-  if (!response.ok) throw operatorError(value, response.status, url)
-  return value
+  // A redirect would let an operator aim this client at whoever it likes.
+  const signal = AbortSignal.timeout(timeoutMs)
+  try {
+    const response = await send(new URL(path, url), { ...post, redirect: 'error', signal })
+    if (absent.includes(response.status)) return undefined
+    const value = parse(await readText(response, url), url)
+    if (!response.ok) throw operatorError(value, response.status, url)
+    return value
+  } catch (cause) {
+    if (cause instanceof NacreError) throw cause
+    throw sdkError('unreachable', `${url}${path} does not answer: ${reason(cause)}.`, { cause })
+  }
 }
 
+/** The deadline covers the body too: its signal ends a body that drips. */
 async function readText(response: Response, url: string): Promise<string> {
-  const decoder = new TextDecoder()
+  const reader = response.body?.getReader()
+  const decoder = new TextDecoder('utf-8', { fatal: true })
   let [text, size] = ['', 0]
-  for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += part.length
-    if (size > MAX_BODY) throw sdkError('bad-answer', `${url} sent more than ${MAX_BODY} bytes.`)
-    text += decoder.decode(part, { stream: true })
+  for (;;) {
+    const part = await reader?.read()
+    if (part === undefined || part.done) return text + decoder.decode()
+    size += part.value.length
+    if (size > MAX_BODY) {
+      await reader?.cancel()
+      throw sdkError('bad-answer', `${url} sent more than ${MAX_BODY} bytes.`)
+    }
+    text += decoder.decode(part.value, { stream: true })
   }
-  return text + decoder.decode()
 }
 
 function parse(text: string, url: string): unknown {
@@ -99,8 +111,12 @@ function operatorError(value: unknown, status: number, url: string): Error {
   const error = isObject(value) && isObject(value.error) ? value.error : {}
   const code = typeof error.code === 'string' ? error.code : `HTTP ${status}`
   const message = typeof error.message === 'string' ? error.message : 'no reason given'
-  const fix = typeof error.fix === 'string' ? { fix: error.fix } : {}
-  return sdkError('operator-error', `The operator at ${url} refused (${code}): ${message}`, fix)
+  const fix = typeof error.fix === 'string' ? { fix: error.fix.slice(0, MAX_TEXT) } : {}
+  return sdkError(
+    'operator-error',
+    `The operator at ${url} refused (${code.slice(0, 64)}): ${message.slice(0, MAX_TEXT)}`,
+    fix,
+  )
 }
 
 function reason(cause: unknown): string {

@@ -63,7 +63,7 @@ export async function dev(options: DevOptions, output: Output): Promise<number> 
     output.result(jsonOf(readyMs, answers))
     if (options.once) return ok ? EXIT.ok : EXIT.checkFailed
     output.line('The network stays up. Ctrl-C stops it; its state is kept.')
-    await lifetime.interrupted
+    await lifetime.during(lifetime.interrupted)
     return ok ? EXIT.ok : EXIT.checkFailed
   } finally {
     progress.step('stopping')
@@ -134,6 +134,7 @@ async function startChain(run: Run, port: number): Promise<{ rpcUrl: string; wsU
   const { paths, lifetime, progress } = run
   const chain = await startSavedChain(paths.chain, port)
   await lifetime.keep('chain', () => chain.stop())
+  lifetime.watch('the chain', chain.exited)
   recordProcess(paths.processes, 'chain', chain.pid)
   progress.step(`development chain 31337 on ${chain.rpcUrl}`)
   return { rpcUrl: chain.rpcUrl, wsUrl: chain.wsUrl }
@@ -146,6 +147,7 @@ async function startDatabase({ host, paths, lifetime, progress }: Run): Promise<
   }
   const database = await host.startPostgres({ dir: paths.postgres })
   await lifetime.keep('PostgreSQL', () => database.stop())
+  lifetime.watch('PostgreSQL', database.exited)
   recordProcess(paths.processes, 'PostgreSQL', database.pid)
   progress.step('embedded PostgreSQL')
   return database.databaseUrl
@@ -196,6 +198,7 @@ async function startOperator({ host, paths, lifetime, progress }: Run, config: s
   recordProcess(paths.processes, 'operator', child.pid)
   await host.waitReady('the operator agent', child, ready.promise, 60_000)
   const url = await ready.promise
+  lifetime.watch('the operator agent', child.exited)
   progress.step(`operator agent on ${url}, log in ${log}`)
   return url
 }
@@ -243,7 +246,7 @@ async function doMainJob({ output, progress }: Run, network: Network): Promise<A
   progress.step('contracts ask, the enclave answers, the chain checks and calls back')
   for await (const answer of mainJob(network)) {
     answers.push(answer)
-    await printAnswer(output, answer, answer.pixels && drawDigit(answer.pixels))
+    printAnswer(output, answer, answer.pixels && drawDigit(answer.pixels))
   }
   progress.step(`${answers.length} answers`)
   return answers

@@ -7,6 +7,8 @@ export type Lifetime = {
   close(): Promise<void>
   /** Resolves at the first SIGINT or SIGTERM. */
   interrupted: Promise<void>
+  /** Watches a child: when it ends before closing began, `during` throws `child-failed`. */
+  watch(name: string, exited: Promise<unknown>): void
   /** Runs work, or throws `interrupted` as soon as a signal comes. */
   during<T>(work: Promise<T>): Promise<T>
 }
@@ -18,6 +20,8 @@ export function createLifetime(options: { onStopFailed: (name: string, error: un
   const stops: { name: string; stop: () => unknown }[] = []
   let closing: Promise<void> | undefined
   const interrupt = Promise.withResolvers<void>()
+  const death = Promise.withResolvers<never>()
+  death.promise.catch(() => {})
   listen(() => interrupt.resolve())
 
   async function closeAll(): Promise<void> {
@@ -35,11 +39,16 @@ export function createLifetime(options: { onStopFailed: (name: string, error: un
       if (closing) await stop()
       else stops.push({ name, stop })
     },
+    watch: (name, exited) => void exited.then(() => closing === undefined && death.reject(childDied(name))),
     close: () => (closing ??= closeAll()),
     interrupted: interrupt.promise,
     during: work => {
       work.catch(() => {})
-      return Promise.race([work, interrupt.promise.then(() => Promise.reject(interruptedError()))])
+      return Promise.race([
+        work,
+        death.promise,
+        interrupt.promise.then(() => Promise.reject(interruptedError())),
+      ])
     },
   }
 }
@@ -55,6 +64,14 @@ function listen(onFirst: () => void): void {
   }
   process.on('SIGINT', handle)
   process.on('SIGTERM', handle)
+}
+
+function childDied(name: string): CliError {
+  return new CliError('child-failed', {
+    what: `${name} ended while the network was running`,
+    why: 'it crashed, or somebody stopped it',
+    fix: 'start nacre dev again: it continues from the saved state; logs/ in the state folder may say more',
+  })
 }
 
 function interruptedError(): CliError {
