@@ -12,6 +12,7 @@ import {
   parametersHash,
   parseBundle,
   parseReceipt,
+  type ReceiptBundle,
   receiptId,
   recoverSigner,
   requestId,
@@ -22,7 +23,9 @@ import {
   verifySimulated,
 } from '@nacre/verify'
 import { describe, expect, test } from 'vitest'
+import { NOW, policy } from '../test/authority/index.ts'
 import { generateVectors } from './generate.ts'
+import { receiptCases } from './receipts/generate.ts'
 
 const load = (folder: string): [string, Record<string, never>][] =>
   readdirSync(join(import.meta.dirname, folder))
@@ -77,6 +80,27 @@ describe('receipts', () => {
     } as never
     expect(userData(identity)).toBe(vector.userData)
   })
+})
+
+test('verification of each receipt fails where its vector says, and the vectors cover every change', () => {
+  const cases = receiptCases()
+  expect(
+    Object.keys(cases)
+      .map(name => `${name}.json`)
+      .sort(),
+  ).toEqual(
+    load('receipts')
+      .map(([name]) => name)
+      .sort(),
+  )
+  for (const [name, vector] of load('receipts') as [string, { failing?: string[] }][]) {
+    const bundle = cases[name.slice(0, -5)] as ReceiptBundle
+    const failing = verifyReceipt(bundle, policy, { time: NOW }).checks.filter(check => !check.ok)
+    expect(
+      failing.map(check => check.name),
+      name,
+    ).toEqual(vector.failing)
+  }
 })
 
 describe('evidence', () => {

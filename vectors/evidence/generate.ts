@@ -1,4 +1,4 @@
-import { type Hex, toHex, type Verdict, verifySimulated } from '@nacre/verify'
+import { type Hex, toHex } from '@nacre/verify'
 import {
   authority,
   createAuthority,
@@ -93,6 +93,13 @@ function cases(): Record<string, Case> {
   }
 }
 
+/** What valid evidence says: what it was issued with. */
+const ATTESTED = {
+  pcr0: toHex(evidenceOptions.measurement),
+  timestamp: Number(evidenceOptions.timestamp),
+  userData: evidenceOptions.userData,
+}
+
 export function evidenceVectors(): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(cases()).map(([name, { evidence, root, time, nonce, maxAge, failing }]) => [
@@ -105,20 +112,8 @@ export function evidenceVectors(): Record<string, unknown> {
         root: toHex(root ?? authority.root),
         time: Number(time ?? NOW),
         valid: failing === null,
-        ...attestationOf(
-          verifySimulated(evidence, { root: authority.root, time: NOW, maxAge: 3600 }),
-          failing,
-        ),
+        ...(failing === null && ATTESTED),
       },
     ]),
   )
-}
-
-function attestationOf({ attestation }: Verdict, failing: string | null): Record<string, unknown> {
-  if (failing !== null || !attestation) return {}
-  return {
-    pcr0: toHex(attestation.measurement.registers[0] as Uint8Array),
-    timestamp: Number(attestation.timestamp),
-    userData: attestation.userData,
-  }
 }

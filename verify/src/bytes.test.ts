@@ -19,6 +19,11 @@ test('hex and text round trips; text as TextEncoder has it', () => {
   )
 })
 
+test('hex of more bytes than are turned at once', () => {
+  const bytes = Uint8Array.from({ length: 10_000 }, (_, i) => i * 7)
+  expect(toHex(bytes)).toBe(`0x${Buffer.from(bytes).toString('hex')}`)
+})
+
 test('what is not hex, and what is not text', () => {
   for (const hex of ['', '0', '0x0', '0xA0', '0xg0', '00', '0x0 ', 5 as never]) {
     expect(() => fromHex(hex)).toThrow(code('invalid-hex'))

@@ -31,6 +31,9 @@ const CASES: [string, unknown, string | undefined][] = [
   ['an age as text', { ...policy, maxEvidenceAge: '60' }, 'wrong-type'],
   ['a long list', { ...policy, releases: Array(257).fill(HASH) }, 'too-large'],
   ['many roots', { ...policy, developmentRoots: Array(17).fill('0x00') }, 'too-large'],
+  ['a long root', { ...policy, developmentRoots: [`0x${'00'.repeat(1025)}`] }, 'too-large'],
+  ['a root that is no hex', { ...policy, developmentRoots: ['0x0'] }, 'wrong-type'],
+  ['both assurances', { ...policy, assurance: ['simulated', 'tee'] }, undefined],
   ['a list', [], 'wrong-type'],
   ['nothing', null, 'wrong-type'],
 ]

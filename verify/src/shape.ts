@@ -44,12 +44,20 @@ export function hexOf(size: number | { max: number }): Parser<Hex> {
     if (typeof size === 'object' && value.length > 2 + 2 * size.max) {
       throw new NacreError('too-large', `${path} is longer than ${size.max} bytes`)
     }
-    try {
-      fromHex(value, typeof size === 'number' ? size : undefined)
-    } catch (cause) {
-      throw new NacreError('wrong-type', `${path}: ${messageOf(cause)}`, { cause })
+    if (typeof size === 'number') requireHex(value, path, size)
+    // Long ones are searched, not decoded: their bytes are read later, once.
+    else if (value.length % 2 !== 0 || !value.startsWith('0x') || /[^0-9a-f]/.test(value.slice(2))) {
+      throw wrongType(path, 'lower-case 0x hex')
     }
     return value as Hex
+  }
+}
+
+function requireHex(value: string, path: string, size: number): void {
+  try {
+    fromHex(value, size)
+  } catch (cause) {
+    throw new NacreError('wrong-type', `${path}: ${messageOf(cause)}`, { cause })
   }
 }
 
@@ -108,7 +116,9 @@ export function oneOf<T extends string>(...choices: readonly T[]): Parser<T> {
 export function versionOf<V extends number>(version: V): Parser<V> {
   return (value, path) => {
     if (value === version) return version
-    throw new NacreError('unsupported-version', `${path} is ${String(value).slice(0, 20)}, known: ${version}`)
+    // Only a number is told: what else an untrusted value is, its text could be endless or throw.
+    const found = typeof value === 'number' ? value : `a ${typeof value}`
+    throw new NacreError('unsupported-version', `${path} is ${found}, known: ${version}`)
   }
 }
 

@@ -28,6 +28,15 @@ test('what is encoded decodes to the same, from any offset of a buffer', () => {
   )
 })
 
+test('a Buffer, which shares its memory with others, decodes like its bytes', () => {
+  const tensor: Tensor = { dtype: 'float32', dims: [2], data: Float32Array.of(1, 2) }
+  const bytes = Buffer.from(encodeTensor(tensor))
+  const decoded = decodeTensor(bytes)
+  expect(decoded).toEqual(tensor)
+  bytes.fill(0)
+  expect(decoded).toEqual(tensor)
+})
+
 test('random bytes are a tensor of exactly these bytes, or refused with a code', () => {
   fc.assert(
     fc.property(fc.constantFrom(1, 2, 3, 6, 7, 11, 12), fc.uint8Array({ maxLength: 40 }), (code, rest) => {

@@ -57,7 +57,8 @@ export function decodeTensor(bytes: Uint8Array): Tensor {
   const size = elementCount(dims) * array.BYTES_PER_ELEMENT
   if (bytes.length - start !== size)
     throw invalid(`expected ${size} bytes of data, got ${bytes.length - start}`)
-  return { dtype, dims, data: new array(bytes.slice(start).buffer) }
+  // Not slice(): of a Buffer it would be a view into a pool of other data.
+  return { dtype, dims, data: new array(new Uint8Array(bytes.subarray(start)).buffer) }
 }
 
 /** Whether a float tensor holds NaN or an infinity. */

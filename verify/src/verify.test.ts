@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { clientOrigin, createBundle, evidenceNonce, NOW, policy } from '../../test/authority/index.ts'
 import {
+  DEFAULT_POLICY,
   fromHex,
   type Hex,
   type NacreError,
@@ -172,6 +173,18 @@ describe('facts from the chain', () => {
     ['another block', { anchorHash: ONES }, ['chain-anchor']],
   ]
   test.each(cases)('%s', (_, chain, names) => expect(failing(bundle, { chain })).toEqual(names))
+})
+
+test('the default policy rejects simulated evidence, whatever releases and roots are added to it', () => {
+  const { releaseId } = bundle.receipt
+  const named = { ...DEFAULT_POLICY, releases: [releaseId], publishers: policy.publishers }
+  const rejected = verifyReceipt(bundle, named, { time: NOW })
+  expect([rejected.ok, rejected.assurance]).toEqual([false, undefined])
+  expect(failing(bundle, {}, named)).toContain('evidence-root')
+  const { developmentRoots } = policy
+  expect(failing(bundle, {}, { ...named, developmentRoots })).toEqual(['policy-assurance'])
+  expect(failing(bundle, {}, { ...named, assurance: ['simulated'] })).toContain('evidence-root')
+  expect(codeOf(() => verifyReceipt(bundle, DEFAULT_POLICY, { time: NOW }))).toBe('empty-policy')
 })
 
 test('policy: operators and artifacts', () => {

@@ -1,4 +1,4 @@
-import { equalBytes, type Hex, toHex } from '../bytes.ts'
+import { type Hex, toHex } from '../bytes.ts'
 import {
   type Check,
   type Checklist,
@@ -11,9 +11,12 @@ import {
 } from '../checks.ts'
 import { type CryptoProvider, withDefaults } from '../crypto.ts'
 import type { Measurement, TeeKind } from '../release.ts'
+import { CLOCK_SKEW, checkLeaf, checkRoot, isSigned } from './chain.ts'
 import { decodeSign1, sign1Message } from './cose.ts'
 import { type AttestationDocument, decodeDocument } from './document.ts'
 import { type Certificate, parseCertificate } from './x509.ts'
+
+export { CLOCK_SKEW, ROOT_NAME } from './chain.ts'
 
 /** What authentic evidence says; `timestamp` in seconds. */
 export type Attestation = {
@@ -40,14 +43,7 @@ export type SimulatedOptions = {
   crypto?: Partial<CryptoProvider>
 }
 
-export const ROOT_NAME = 'SIMULATED-NOT-FOR-PRODUCTION'
 export const MAX_EVIDENCE = 8192
-
-/** How far the evidence's clock may be ahead of the caller's, seconds. */
-export const CLOCK_SKEW = 5n
-
-/** Half the order of P-256 (FIPS 186-5, SP 800-186). */
-const HALF_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n >> 1n
 
 /** Verifies evidence of the simulated security module. Never throws for bad evidence. */
 export function verifySimulated(evidence: Uint8Array, options: SimulatedOptions): Verdict {
@@ -124,39 +120,6 @@ export function checkAge(
   })
 }
 
-function checkRoot(cabundle: Uint8Array[], roots: Uint8Array[]): ReturnType<typeof passed<Certificate>> {
-  const [bundled] = cabundle
-  const pinned = roots.find(root => bundled !== undefined && equalBytes(bundled, root))
-  ensure(pinned !== undefined, 'the root certificate is none that the caller trusts')
-  const root = parseCertificate(pinned)
-  ensure(root.commonName === ROOT_NAME, `the root certificate is not named ${ROOT_NAME}`)
-  ensure(root.isAuthority && root.mayCertify, 'the root certificate may not issue certificates')
-  return passed(`trusted root ${ROOT_NAME}`, root)
-}
-
-function checkLeaf(
-  leaf: Certificate,
-  root: Certificate,
-  context: Context,
-): ReturnType<typeof passed<Certificate>> {
-  const { time, crypto } = context
-  for (const [name, { notBefore, notAfter }] of Object.entries({ root, leaf })) {
-    ensure(
-      time + CLOCK_SKEW >= notBefore,
-      `the ${name} certificate is not valid before ${notBefore}, it is ${time}`,
-    )
-    ensure(time <= notAfter, `the ${name} certificate expired at ${notAfter}, it is ${time}`)
-  }
-  ensure(equalBytes(leaf.issuer, root.subject), 'the leaf certificate names another issuer')
-  ensure(!leaf.isAuthority && !leaf.mayCertify, 'the leaf certificate is an authority')
-  ensure(leaf.maySign, 'the leaf certificate may not sign documents')
-  ensure(
-    isSigned(crypto, leaf.signed, leaf.signature, root.publicKey),
-    'the root did not sign the leaf certificate',
-  )
-  return passed(`leaf valid until ${leaf.notAfter}`, leaf)
-}
-
 function checkTime(timestamp: bigint, leaf: Certificate, time: bigint): ReturnType<typeof passed> {
   ensure(timestamp <= time + CLOCK_SKEW, `the evidence is of ${timestamp}, after ${time}`)
   const inside = leaf.notBefore <= timestamp && timestamp <= leaf.notAfter
@@ -181,17 +144,6 @@ function checkRegisters(document: AttestationDocument): ReturnType<typeof passed
     )
   }
   return passed('PCR0, PCR1 and PCR2 measured, not in debug mode', { kind: 'simulated' as const, registers })
-}
-
-/** Low-s only, as the verifier on chain demands: each document then has one signature of a kind. */
-function isSigned(
-  crypto: CryptoProvider,
-  message: Uint8Array,
-  signature: Uint8Array,
-  key: Uint8Array,
-): boolean {
-  if (BigInt(toHex(signature.subarray(32))) > HALF_ORDER) return false
-  return crypto.verifyEs256(message, signature, key)
 }
 
 function secondsOf(document: AttestationDocument): bigint {
