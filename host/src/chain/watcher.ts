@@ -1,7 +1,7 @@
 import { type Block, BlockNotFoundError, type Hex, type Log, type PublicClient } from 'viem'
 import { FatalError, RetryableError } from '../common/errors.ts'
 import { retry } from '../common/wait.ts'
-import type { Database, Queries } from '../database/connect.ts'
+import { type Database, databaseError, type Queries } from '../database/connect.ts'
 import { read } from './client.ts'
 import {
   advanceCursor,
@@ -53,9 +53,11 @@ export function createWatcher(options: WatcherOptions): Watcher {
 
   function sync(): Promise<void> {
     if (!current) {
-      current = syncOnce(options).finally(() => {
-        current = undefined
-      })
+      current = syncOnce(options)
+        .catch(error => Promise.reject(databaseError(error)))
+        .finally(() => {
+          current = undefined
+        })
       return current
     }
     next ??= current

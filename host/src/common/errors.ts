@@ -17,6 +17,7 @@ export const ERROR_CODES = [
   'ANSWER_INVALID',
   'BAD_REQUEST',
   'BODY_TOO_LARGE',
+  'TOO_BUSY',
   'NOT_FOUND',
   'INTERNAL',
 ] as const
@@ -50,7 +51,12 @@ export class FatalError extends HostError {
 /** One line for a log or a person: code, message, how to fix it. */
 export function describeError(error: unknown): { code: ErrorCode; message: string; fix?: string } {
   if (!(error instanceof HostError)) {
-    return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) }
+    return { code: 'INTERNAL', message: firstLine(error) }
   }
   return { code: error.code, message: error.message, ...(error.fix === undefined ? {} : { fix: error.fix }) }
+}
+
+/** Enough of an unknown error to find it: what libraries write below is whole calls and queries, with their data. */
+export function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!.slice(0, 300)
 }

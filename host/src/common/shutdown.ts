@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { firstLine } from './errors.ts'
 
 /** Ordered closing: what was opened last closes first, all under one deadline. */
 export type Shutdown = {
@@ -26,7 +27,7 @@ export function createShutdown({ logger, deadlineMs = 10_000 }: ShutdownOptions)
         await close()
       } catch (error) {
         clean = false
-        logger.error({ name, error: String(error) }, 'closing failed')
+        logger.error({ name, error: firstLine(error) }, 'closing failed')
       }
     }
     return clean

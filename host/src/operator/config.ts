@@ -37,8 +37,11 @@ export const operatorConfig = z.strictObject({
   maxInput: z.int().positive().default(1_048_576),
   maxOutput: z.int().positive().default(65_536),
   /** Age of its evidence at which the enclave is replaced by a fresh one, seconds. */
-  refreshAfterS: z.int().min(60).default(43_200),
+  refreshAfterS: z.int().min(1).default(43_200),
   pollMs: z.int().min(10).default(1_000),
+  /** The most that is ever offered for a unit of gas, whatever the node says. */
+  maxFeeGwei: z.number().positive().max(1_000_000).default(1_000),
+  maxTipGwei: z.number().positive().max(1_000_000).default(50),
   replaceAfterMs: z.int().min(100).default(30_000),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })

@@ -3,7 +3,8 @@ import { ASSURANCE } from '@nacre/verify'
 import { type Hex, isAddressEqual, type PublicClient, zeroAddress } from 'viem'
 import { callContract, RevertError } from '../chain/reverts.ts'
 import type { Head } from '../chain/watcher.ts'
-import type { ChainRequest } from './requests.ts'
+import { type ChainRequest, chainRequest } from './requests.ts'
+import type { RequestRow } from './tables.ts'
 
 /** Who we are and what we serve. */
 export type Profile = {
@@ -17,7 +18,11 @@ export type Profile = {
 }
 
 /** What to do with a request now. */
-export type Decision = { take: true } | { skip: string } | { waitS: number; reason: string }
+export type Decision =
+  | { take: true }
+  | { skip: string }
+  | { decline: true }
+  | { waitS: number; reason: string }
 
 /** Below this many seconds to the deadline a request is not started. */
 const MIN_REMAINING_S = 2n
@@ -29,26 +34,48 @@ const MIN_REMAINING_S = 2n
 export async function decide(
   client: PublicClient,
   profile: Profile,
-  request: ChainRequest,
+  row: RequestRow,
   head: Head,
 ): Promise<Decision> {
+  const request = chainRequest(row)
   const { params } = request
   if (!profile.artifacts.has(params.artifact)) return { skip: 'unknown-artifact' }
   if (params.assurance !== ASSURANCE[profile.assurance]) return { skip: 'assurance' }
   if (!isAccepted(profile, params)) return { skip: 'release-not-accepted' }
-  if (params.deadline < head.timestamp + MIN_REMAINING_S) return { skip: 'too-late' }
+  if (row.state === 'seen' && params.deadline < head.timestamp + MIN_REMAINING_S) return { skip: 'too-late' }
   const [offer, turn] = await Promise.all([
     ownOffer(client, profile, params),
     whoseTurn(client, profile, request),
   ])
-  if (turn === undefined) return { skip: 'not-open' }
+  if (turn === undefined) return { waitS: 2, reason: 'not-open' }
   if (!offer.active) return { skip: 'not-offered' }
   if (offer.price > params.fee) return { skip: 'fee-too-low' }
-  if (head.baseFee > params.maxGasPrice) return { waitS: 1, reason: 'base-fee-above-cap' }
   const [assigned, until] = turn
+  if (head.baseFee > params.maxGasPrice)
+    return isAddressEqual(assigned, profile.operator) && halfPassed(request, head)
+      ? { decline: true }
+      : { waitS: 1, reason: 'base-fee-above-cap' }
   const ours = isAddressEqual(assigned, zeroAddress) || isAddressEqual(assigned, profile.operator)
   if (ours || head.timestamp > until) return { take: true }
   return { waitS: Number(until - head.timestamp) + 1, reason: 'assigned-to-another' }
+}
+
+/** Whether a request whose answer waits to be mined must be declined: as in `decide`. Throws CHAIN_UNAVAILABLE. */
+export async function declineDue(
+  client: PublicClient,
+  profile: Profile,
+  row: RequestRow,
+  head: Head,
+): Promise<boolean> {
+  const request = chainRequest(row)
+  if (head.baseFee <= request.params.maxGasPrice || !halfPassed(request, head)) return false
+  const turn = await whoseTurn(client, profile, request)
+  return turn !== undefined && isAddressEqual(turn[0], profile.operator)
+}
+
+/** Of the time from the request to its deadline: until then the base fee may fall, afterwards there is time to decline. */
+function halfPassed({ timestamp, params }: ChainRequest, head: Head): boolean {
+  return 2n * head.timestamp >= timestamp + params.deadline
 }
 
 function isAccepted(

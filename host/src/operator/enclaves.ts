@@ -2,6 +2,7 @@ import type { EnclaveConfig, Hex, Identity, Manifest, ReceiptBundle } from '@nac
 import { describeError, RetryableError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
 import { retry } from '../common/wait.ts'
+import { databaseError } from '../database/connect.ts'
 import { type Answered, assemble, type Bundler, type Job } from './bundle.ts'
 import type { Registration } from './register.ts'
 
@@ -96,7 +97,7 @@ async function open(options: EnclavesOptions, alive: Set<Launched>): Promise<Ser
     return serve(options, launched, registration)
   } catch (error) {
     await launched.terminate()
-    throw error
+    throw databaseError(error)
   } finally {
     died.catch(() => {})
   }

@@ -52,6 +52,35 @@ export function judge(reason: string): Refusal {
   return { waitS: 1, reason }
 }
 
+/** Declines on chain, once: in the place of a fulfilment that waits, or with a nonce of its own. */
+export async function decline(
+  transactions: Transactions,
+  relay: Hex,
+  row: RequestRow,
+  within: (queries: Queries) => Promise<void>,
+): Promise<'sent' | 'waits'> {
+  const purpose = `decline:${row.id}`
+  if (await transactions.isPending(purpose)) return 'waits'
+  const args = [chainRequest(row)] as const
+  const data = encodeFunctionData({ abi: relayAbi, functionName: 'decline', args })
+  const intent = { purpose, target: relay, data }
+  try {
+    const gas = await transactions.estimate(intent, { priced: true })
+    const waiting = row.state === 'submitted' ? row.nonce : null
+    if (waiting === null) await transactions.send(intent, gas, within)
+    else if (!(await transactions.replace(waiting, intent, gas, within))) return 'waits'
+    return 'sent'
+  } catch (error) {
+    if (error instanceof RevertError) return 'waits'
+    throw error
+  }
+}
+
+/** A payment of nothing to ourselves, in the place of an answer that is too late. */
+export function cancellation(operator: Hex, id: Hex): { intent: Intent; gas: bigint } {
+  return { intent: { purpose: `cancel:${id}`, target: operator, data: '0x' }, gas: 21_000n }
+}
+
 function fulfilment(relay: Hex, row: RequestRow): Intent {
   const { receipt, signature, output } = parseBundle(row.bundle)
   const args = [chainRequest(row), receipt, signature, output] as const

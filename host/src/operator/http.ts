@@ -5,7 +5,7 @@ import type { Registry } from 'prom-client'
 import { z } from 'zod'
 import type { Head } from '../chain/watcher.ts'
 import { describeError, type ErrorCode, FatalError, RetryableError } from '../common/errors.ts'
-import type { Database } from '../database/connect.ts'
+import { type Database, databaseError } from '../database/connect.ts'
 import type { Serving } from './enclaves.ts'
 import { findRequest } from './requests.ts'
 
@@ -26,6 +26,7 @@ const STATUS: Partial<Record<ErrorCode, 400 | 404 | 413 | 503>> = {
   ENCLAVE_UNAVAILABLE: 503,
   CHAIN_UNAVAILABLE: 503,
   DATABASE_UNAVAILABLE: 503,
+  TOO_BUSY: 503,
 }
 
 const hash = z
@@ -37,12 +38,15 @@ const bytes = z
   .regex(/^0x([0-9a-f]{2})*$/, 'must be 0x and bytes in lower-case hex')
   .transform(text => text as Hex)
 const inferBody = z.strictObject({ nonce: hash, artifact: hash, input: bytes })
+/** Clients answered at the same time: what is asked on chain, with stake behind it, must not wait for them. */
+const MAX_CLIENTS = 16
 const ZERO_ADDRESS: Hex = `0x${'00'.repeat(20)}`
 
 /** The agent's HTTP interface; docs/operating.md, HTTP. Errors are `{error: {code, message, fix}}`. */
 export function createHttp(options: HttpOptions): Hono {
   const { database, metrics, maxInput } = options
   const app = new Hono()
+  const limited = createLimit(MAX_CLIENTS)
   app.get('/health', context => {
     const head = options.head()
     const enclave = options.enclave()
@@ -95,15 +99,17 @@ export function createHttp(options: HttpOptions): Hono {
       throw new RetryableError('CHAIN_UNAVAILABLE', 'No block was read yet.', {
         fix: 'Try again in a moment.',
       })
-    const bundle = await enclave.answer({
-      origin: { type: 'client', nonce },
-      artifact,
-      input,
-      anchor: { number: head.number, hash: head.hash },
-      maxOutput: enclave.config.maxOutput,
-      usage: { units: 1n, price: 0n, errorPrice: 0n, token: ZERO_ADDRESS },
-      nonce,
-    })
+    const bundle = await limited(() =>
+      enclave.answer({
+        origin: { type: 'client', nonce },
+        artifact,
+        input,
+        anchor: { number: head.number, hash: head.hash },
+        maxOutput: enclave.config.maxOutput,
+        usage: { units: 1n, price: 0n, errorPrice: 0n, token: ZERO_ADDRESS },
+        nonce,
+      }),
+    )
     return context.json(toJson(bundle))
   })
   app.notFound(context =>
@@ -127,6 +133,23 @@ function serving({ enclave }: HttpOptions): Serving {
   })
 }
 
+/** Runs works at the same time up to a number; throws TOO_BUSY above it. */
+function createLimit(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let running = 0
+  return async work => {
+    if (running >= most)
+      throw new RetryableError('TOO_BUSY', `${most} calls are being answered.`, {
+        fix: 'Try again in a moment.',
+      })
+    running++
+    try {
+      return await work()
+    } finally {
+      running--
+    }
+  }
+}
+
 function check<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
@@ -138,7 +161,7 @@ function check<T>(schema: z.ZodType<T>, value: unknown): T {
 
 /** Internal errors are logged and not told. */
 function failed(options: HttpOptions, context: Context, error: unknown): Response {
-  const known = describeError(error)
+  const known = describeError(databaseError(error))
   const status = STATUS[known.code] ?? 500
   if (status === 500) options.onError?.(error)
   const told =

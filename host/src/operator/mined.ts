@@ -1,5 +1,10 @@
-import { parseTransaction, type PublicClient, type TransactionReceipt, TransactionReceiptNotFoundError } from 'viem'
 import type { Hex } from 'viem'
+import {
+  type PublicClient,
+  parseTransaction,
+  type TransactionReceipt,
+  TransactionReceiptNotFoundError,
+} from 'viem'
 import { read } from '../chain/client.ts'
 import { decodeRevert } from '../chain/reverts.ts'
 import type { AttemptRow, TransactionRow } from './tables.ts'
@@ -26,7 +31,8 @@ export async function explain(
   row: TransactionRow,
   raw: Hex | undefined,
 ): Promise<string> {
-  if (row.status === 'lost' || !raw) return 'replaced by a transaction of this account that another program sent'
+  if (row.status === 'lost' || !raw)
+    return 'replaced by a transaction of this account that another program sent'
   const { to, data, gas } = parseTransaction(raw)
   try {
     const blockNumber = row.blockNumber ?? (await client.getBlockNumber())

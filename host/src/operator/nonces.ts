@@ -14,7 +14,11 @@ const UNMINED = {
 /** The lowest nonce that the chain has not used and that no stored transaction has. */
 export async function freeNonce(queries: Queries, used: bigint): Promise<bigint> {
   const { nonce } = transactionsTable
-  const taken = await queries.select({ nonce }).from(transactionsTable).where(gte(nonce, used)).orderBy(asc(nonce))
+  const taken = await queries
+    .select({ nonce })
+    .from(transactionsTable)
+    .where(gte(nonce, used))
+    .orderBy(asc(nonce))
   let free = used
   for (const row of taken) {
     if (row.nonce !== free) break

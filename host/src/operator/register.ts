@@ -32,6 +32,8 @@ export type RegisterOptions = {
 export type Registration = { evidence: Evidence; evidenceNonce: Hex; time: number }
 
 const MAX_EVIDENCE = 8_192
+/** The registry takes evidence of at most an hour; some of it goes by until the transaction is mined. */
+const MAX_AHEAD_S = 3_500
 
 /**
  * Has the chain verify an enclave's evidence over the hash of a recent block and register its key.
@@ -40,6 +42,7 @@ const MAX_EVIDENCE = 8_192
 export async function register(options: RegisterOptions): Promise<Registration> {
   const { client, contracts, identity, config, transactions } = options
   const anchor = await callContract(() => client.getBlock())
+  checkClock(anchor.timestamp)
   const evidence = await options.attest(anchor.hash)
   const document = decodeDocument(decodeSign1(fromHex(evidence.bytes), MAX_EVIDENCE).payload)
   await cacheCertificate(options, document.certificate)
@@ -62,6 +65,16 @@ export async function register(options: RegisterOptions): Promise<Registration> 
     }),
   })
   return { evidence, evidenceNonce: anchor.hash, time: Math.floor(document.timestamp / 1000) }
+}
+
+/** Fresh evidence has this machine's time: on a chain whose clock is far ahead it is old, and nothing here can mend that. */
+function checkClock(chainTime: bigint): void {
+  const ahead = Number(chainTime) - Date.now() / 1000
+  if (ahead < MAX_AHEAD_S) return
+  const message = `The chain's clock is ${Math.round(ahead)} s ahead of this machine's, so that all evidence is too old for it.`
+  throw new RetryableError('EVIDENCE_REJECTED', message, {
+    fix: "Correct this machine's clock; a development chain whose time was moved forward: nacre dev --reset, or wait.",
+  })
 }
 
 /** Checks that the release is on chain. Throws RELEASE_NOT_LISTED when it is unknown or revoked. */

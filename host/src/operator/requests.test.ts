@@ -7,6 +7,7 @@ import {
   getAbiItem,
   getAddress,
   type Hex,
+  keccak256,
   type Log,
   pad,
   toHex,
@@ -66,7 +67,7 @@ const requestAt = (blockNumber: bigint) => ({
   nonce: 7n,
   blockNumber,
   timestamp: 1_900_000_000n,
-  inputHash: pad('0xcc', { size: 32 }),
+  inputHash: keccak256('0x0102'),
   params,
 })
 
@@ -167,4 +168,26 @@ test('a step that was overtaken changes nothing', async () => {
   await apply(fulfilled(11n))
   expect(await moveRequest(database.queries, row!, { state: 'answered' })).toBe(false)
   expect(await states()).toEqual(['fulfilled'])
+})
+
+test('what was skipped not long ago is decided again after a reorganisation, for its reason may be gone', async () => {
+  await apply(requested(10n))
+  const [row] = await openRequests(database.queries)
+  await moveRequest(database.queries, row!, { state: 'skipped', reason: 'deadline-passed' })
+  await rewindRequests(database.queries, 12n)
+  expect(await states()).toEqual(['seen'])
+})
+
+test('an event that contradicts itself is ignored', async () => {
+  const request = requestAt(10n)
+  const args = { id, artifact, consumer, request, input: '0x0102' as Hex }
+  const late = { ...request, params: { ...params, deadline: 2n ** 64n - 1n } }
+  for (const lie of [
+    { input: '0x0103' },
+    { artifact: id },
+    { request: { ...request, blockNumber: 9n } },
+    { request: late },
+  ])
+    await apply(logOf('Requested', { ...args, ...lie }, 10n))
+  expect(await states()).toEqual([])
 })

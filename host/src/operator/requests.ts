@@ -1,6 +1,6 @@
 import { relayAbi } from '@nacre/contracts'
 import { and, count, eq, gt, inArray, sql } from 'drizzle-orm'
-import { decodeEventLog, type Hex, type Log } from 'viem'
+import { decodeEventLog, type Hex, keccak256, type Log } from 'viem'
 import type { Queries } from '../database/connect.ts'
 import { type RequestRow, type RequestState, requestsTable } from './tables.ts'
 
@@ -26,6 +26,9 @@ export type ChainRequest = {
   }
 }
 
+const MAX_DEADLINE = 2n ** 53n
+/** Skipped within this time before a reorganisation: decided again. */
+const DOUBT_MS = 3_600_000
 const OPEN: RequestState[] = ['seen', 'answered', 'submitted']
 
 /**
@@ -66,7 +69,10 @@ export async function applyEvents(
   return latencies
 }
 
-/** Undoes blocks after `ancestor`: their requests are orphaned, what they ended is open again. */
+/**
+ * Undoes blocks after `ancestor`: their requests are orphaned, what they ended is open again, and what was skipped not
+ * long ago, perhaps for what they said, is decided again.
+ */
 export async function rewindRequests(queries: Queries, ancestor: bigint): Promise<void> {
   const reopened = sql`case when bundle is null then 'seen' when nonce is null then 'answered' else 'submitted' end`
   await queries
@@ -75,17 +81,23 @@ export async function rewindRequests(queries: Queries, ancestor: bigint): Promis
     .where(gt(requestsTable.outcomeBlock, ancestor))
   await queries
     .update(requestsTable)
+    .set({ state: reopened as never, updatedAt: new Date() })
+    .where(
+      and(eq(requestsTable.state, 'skipped'), gt(requestsTable.updatedAt, new Date(Date.now() - DOUBT_MS))),
+    )
+  await queries
+    .update(requestsTable)
     .set({ state: 'orphaned', reason: 'its block was dropped by the chain', updatedAt: new Date() })
     .where(gt(requestsTable.blockNumber, ancestor))
 }
 
-/** Requests that still need work, oldest first. */
+/** Requests that still need work, the nearest deadline first. */
 export async function openRequests(queries: Queries): Promise<RequestRow[]> {
   return queries
     .select()
     .from(requestsTable)
     .where(inArray(requestsTable.state, OPEN))
-    .orderBy(requestsTable.blockNumber)
+    .orderBy(requestsTable.deadline)
 }
 
 /** Moves a request on, if nobody (a reorganisation, an event) moved it since `row` was read. */
@@ -147,6 +159,7 @@ async function insertRequest(
   log: Log<bigint, number, false>,
   args: Requested,
 ): Promise<void> {
+  if (!agrees(log, args)) return
   const { id, artifact, consumer, request, input } = args
   const restored = sql`case when requests.bundle is null then 'seen' when requests.nonce is null then 'answered' else 'submitted' end`
   await queries
@@ -169,6 +182,16 @@ async function insertRequest(
       set: { state: restored as never, reason: null },
       setWhere: eq(requestsTable.state, 'orphaned'),
     })
+}
+
+/** What a node tells must at least agree with itself: the rest is checked by the contract that gets the answer. */
+function agrees(
+  { blockNumber }: Log<bigint, number, false>,
+  { artifact, request, input }: Requested,
+): boolean {
+  const { params } = request
+  const inTime = params.deadline < MAX_DEADLINE && request.blockNumber === blockNumber
+  return inTime && params.artifact === artifact && keccak256(input) === request.inputHash
 }
 
 /** When the requests that this ended were seen. */

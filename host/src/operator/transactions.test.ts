@@ -9,8 +9,8 @@ import { connect, type Database } from '../database/connect.ts'
 import { temporaryPostgres } from '../database/testing.ts'
 import { type Anvil, startAnvil } from '../processes/anvil.ts'
 import type { Postgres } from '../processes/postgres.ts'
-import { attemptsTable, type TransactionRow, transactionsTable } from './tables.ts'
 import { rewindTransactions } from './nonces.ts'
+import { attemptsTable, type TransactionRow, transactionsTable } from './tables.ts'
 import { createTransactions, type TransactionsOptions } from './transactions.ts'
 
 /** Counts its calls in slot 0. */

@@ -107,7 +107,10 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
     const fees = await raisedFees(client, ceiling, lastOf(row, await attemptsOf(database.queries, [row])))
     const attempt = await sign(options, { ...row, ...intent, gas }, fees)
     await database.transaction(async queries => {
-      await queries.update(transactionsTable).set({ ...intent, gas }).where(eq(transactionsTable.nonce, nonce))
+      await queries
+        .update(transactionsTable)
+        .set({ ...intent, gas })
+        .where(eq(transactionsTable.nonce, nonce))
       await queries.insert(attemptsTable).values(attempt).onConflictDoNothing()
       await within?.(queries, nonce)
     })
@@ -127,8 +130,22 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
       else await broadcast(options, lastOf(row, own).raw)
     }
     const next = pending.find(({ nonce }) => nonce >= used)
-    const stuck = next && isStuck(options, lastOf(next, attempts.filter(({ nonce }) => nonce === next.nonce)))
-    if (stuck) await fill(gaps(used, pending.filter(({ nonce }) => nonce >= used)))
+    const stuck =
+      next &&
+      isStuck(
+        options,
+        lastOf(
+          next,
+          attempts.filter(({ nonce }) => nonce === next.nonce),
+        ),
+      )
+    if (stuck)
+      await fill(
+        gaps(
+          used,
+          pending.filter(({ nonce }) => nonce >= used),
+        ),
+      )
   }
 
   /** A chain that was set back misses transactions that other programs sent from this account. */

@@ -1,0 +1,228 @@
+import { cpSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { relayAbi } from '@nacre/contracts'
+import { type Hex, parseBundle } from '@nacre/verify'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { zeroAddress } from 'viem'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { parseConfig } from '../common/config.ts'
+import { createShutdown, type Shutdown } from '../common/shutdown.ts'
+import { startAnvil } from '../processes/anvil.ts'
+import { startPostgres } from '../processes/postgres.ts'
+import { operatorConfig } from './config.ts'
+import { type Operator, startOperator } from './start.ts'
+import { createWorld, DEPLOYER, eventually, INPUT, idOf, type World } from './testing.ts'
+
+type Agent = Operator & { shutdown: Shutdown }
+
+let world: World
+let agent: Agent
+const lines: string[] = []
+
+beforeAll(async () => {
+  world = await createWorld()
+  agent = await startAgent()
+})
+
+afterEach(() => world.chain.setAutomine(true))
+
+afterAll(async () => {
+  await agent?.shutdown.close()
+  await world?.close()
+})
+
+/** An agent in this process. */
+async function startAgent(changes: Record<string, unknown> = {}): Promise<Agent> {
+  const logger = pino({ level: 'debug' }, { write: line => void lines.push(line) })
+  const shutdown = createShutdown({ logger })
+  const settings = { ...world.config, pollMs: 100, replaceAfterMs: 500, ...changes }
+  const config = parseConfig(operatorConfig, JSON.parse(JSON.stringify(settings)), 'test')
+  const operator = await startOperator({ config, logger, shutdown, metrics: new Registry() })
+  operator.failed.catch(() => {})
+  return { ...operator, shutdown }
+}
+
+/** All that the relay holds is what it owes: nothing was lost or paid twice. */
+async function expectConserved(): Promise<void> {
+  const relay = { address: world.deployment.relay, abi: relayAbi } as const
+  const held = await world.chain.getBalance({ address: relay.address })
+  const accounts = [world.operator.address, world.walletOf(DEPLOYER).account.address] as const
+  const owed = await Promise.all(
+    accounts.map(account =>
+      world.chain.readContract({ ...relay, functionName: 'balanceOf', args: [account, zeroAddress] }),
+    ),
+  )
+  const open = await world.chain.readContract({ ...relay, functionName: 'openRequests' })
+  expect(open).toBe(0n)
+  expect(owed.reduce((sum, one) => sum + one, 0n)).toBe(held)
+}
+
+async function fulfilledOnce(id: Hex): Promise<void> {
+  const fulfilled = await world.untilFulfilled(id)
+  const row = await world.untilState(id, 'fulfilled')
+  expect(idOf(parseBundle(row.bundle))).toBe(fulfilled.receiptId)
+  expect(await world.fulfilments(id)).toHaveLength(1)
+}
+
+const reorg = (depth: number) => world.chain.request({ method: 'anvil_reorg', params: [depth, []] } as never)
+
+test('a fulfilment in a block that the chain drops is mined again, once', async () => {
+  const id = await world.ask()
+  await fulfilledOnce(id)
+  await reorg(1)
+  await world.chain.mine({ blocks: 1 })
+  await fulfilledOnce(id)
+  await expectConserved()
+})
+
+test('a request that the chain drops is orphaned; asked again with the same id, it is answered for its new block', async () => {
+  const id = await world.ask()
+  await fulfilledOnce(id)
+  await world.chain.mine({ blocks: 1 })
+  await reorg(3)
+  await world.untilState(id, 'orphaned')
+  const again = await world.ask({ maxEvidenceAge: 86_399 })
+  expect(again).toBe(id)
+  await fulfilledOnce(again)
+  const { rows } = await world.database.query('select state from requests where id = $1 order by state', [id])
+  expect(rows).toEqual([{ state: 'fulfilled' }, { state: 'orphaned' }])
+  await expectConserved()
+})
+
+test('an answer whose gas became too dear is declined in its place when half of the time has passed, and answered later', async () => {
+  const { timestamp, baseFeePerGas: cheap } = await world.chain.getBlock()
+  const maxGasPrice = cheap! * 2n
+  const id = await asked({ maxGasPrice, deadline: timestamp + 1_000n })
+  await world.untilState(id, 'submitted')
+  await mineAt(maxGasPrice * 8n)
+  await world.chain.mine({ blocks: 1 })
+  expect(await declined(id)).toEqual([])
+  await mineAt(maxGasPrice * 8n, timestamp + 600n)
+  await eventually(async () => {
+    await mineAt(maxGasPrice * 8n)
+    return (await declined(id)).length > 0 ? true : undefined
+  })
+  expect(await world.fulfilments(id)).toEqual([])
+  await eventually(async () => {
+    await mineAt(cheap!)
+    return (await world.fulfilments(id)).length > 0 ? true : undefined
+  })
+  await fulfilledOnce(id)
+  expect(await declined(id)).toHaveLength(1)
+  await expectConserved()
+})
+
+test('an answer that is never mined ends with the deadline, and its nonce does nothing', async () => {
+  const { timestamp } = await world.chain.getBlock()
+  const id = await asked({ deadline: timestamp + 60n })
+  await world.untilState(id, 'submitted')
+  await world.chain.request({ method: 'anvil_dropAllTransactions' } as never)
+  await world.chain.setNextBlockTimestamp({ timestamp: timestamp + 61n })
+  await world.chain.mine({ blocks: 1 })
+  expect(await world.untilState(id, 'skipped')).toMatchObject({ reason: 'deadline-passed', nonce: null })
+  await world.chain.setAutomine(true)
+  await eventually(async () => {
+    await world.chain.mine({ blocks: 1 })
+    return (await pendingRows()) === 0 ? true : undefined
+  })
+  expect(await world.fulfilments(id)).toEqual([])
+  const { rows } = await world.database.query('select status from transactions where purpose = $1', [
+    `cancel:${id}`,
+  ])
+  expect(rows).toEqual([{ status: 'success' }])
+  await fulfilledOnce(await world.ask())
+})
+
+test('PostgreSQL is killed and comes back: the same agent goes on', async () => {
+  const { port, pid, exited } = world.processes.server
+  process.kill(pid, 'SIGKILL')
+  await exited
+  await world.processes.server.stop()
+  world.processes.server = await startPostgres({ dir: join(world.dir, 'postgres'), port })
+  await fulfilledOnce(await world.ask())
+})
+
+test('anvil is killed and starts from an older state: the agent answers on the shorter chain', async () => {
+  const { anvil } = world.processes
+  const file = join(world.dir, 'chain', 'chain.json')
+  const saved = join(world.dir, 'older.json')
+  await anvil.stop()
+  cpSync(file, saved)
+  const args = { dir: join(world.dir, 'chain'), port: anvil.port }
+  world.processes.anvil = await startAnvil(args)
+  // Another program uses the account, and the chain forgets it: a gap before what the agent sent.
+  const wallet = world.walletOf(world.operatorKey)
+  await world.mined(await wallet.sendTransaction({ to: wallet.account.address, value: 0n }))
+  const lost = await world.ask()
+  await fulfilledOnce(lost)
+  process.kill(world.processes.anvil.pid, 'SIGKILL')
+  await world.processes.anvil.exited
+  await world.processes.anvil.stop()
+  rmSync(file)
+  cpSync(saved, file)
+  world.processes.anvil = await startAnvil(args)
+  await world.chain.mine({ blocks: 1 })
+  await world.untilState(lost, 'orphaned')
+  await fulfilledOnce(await world.ask({ maxEvidenceAge: 86_398 }))
+  await expectConserved()
+})
+
+test('a request that was always too dear is declined after a restart; ageing evidence is renewed; logs hold no secrets', async () => {
+  const before = agent.receiptKey
+  await agent.shutdown.close()
+  const { timestamp, baseFeePerGas: cheap } = await world.chain.getBlock()
+  const maxGasPrice = cheap! * 2n
+  const dear = await world.ask({ maxGasPrice, deadline: timestamp + 1_000n })
+  await mineAt(maxGasPrice * 50n, timestamp + 600n)
+  agent = await startAgent({ refreshAfterS: 2 })
+  expect(agent.receiptKey).not.toBe(before)
+  await eventually(async () => ((await declined(dear)).length > 0 ? true : undefined))
+  await eventually(async () => {
+    const { receiptKey } = (await (await fetch(`${agent.url}/health`)).json()) as { receiptKey: Hex }
+    return receiptKey !== agent.receiptKey ? true : undefined
+  })
+  await mineAt(cheap!)
+  await fulfilledOnce(dear)
+  const { output } = parseBundle((await world.untilState(dear, 'fulfilled')).bundle)
+  const log = lines.join('')
+  expect(log).toContain('answered')
+  for (const secret of [INPUT, output, world.operatorKey]) expect(log.includes(secret.slice(2))).toBe(false)
+})
+
+/** Asked with mining by hand from then on. */
+async function asked(params: Parameters<World['ask']>[0]): Promise<Hex> {
+  await world.chain.setAutomine(false)
+  const asking = world.ask(params)
+  await eventually(async () => ((await poolSize()) > 0 ? true : undefined))
+  await world.chain.mine({ blocks: 1 })
+  return asking
+}
+
+/** A block with this base fee, and at this time. */
+async function mineAt(baseFeePerGas: bigint, timestamp?: bigint): Promise<void> {
+  await world.chain.setNextBlockBaseFeePerGas({ baseFeePerGas })
+  if (timestamp !== undefined) await world.chain.setNextBlockTimestamp({ timestamp })
+  await world.chain.mine({ blocks: 1 })
+}
+
+async function poolSize(): Promise<number> {
+  const { pending } = await world.chain.getTxpoolStatus()
+  return pending
+}
+
+async function pendingRows(): Promise<number> {
+  const { rows } = await world.database.query(`select nonce from transactions where state = 'pending'`)
+  return rows.length
+}
+
+async function declined(id: Hex) {
+  return world.chain.getContractEvents({
+    address: world.deployment.relay,
+    abi: relayAbi,
+    eventName: 'Declined',
+    args: { id },
+    fromBlock: 0n,
+    strict: true,
+  })
+}

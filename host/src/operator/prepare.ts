@@ -1,0 +1,108 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { type EnclaveConfig, type Hex, type Manifest, manifestHash, releaseId } from '@nacre/verify'
+import { isHex, type PublicClient } from 'viem'
+import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
+import { checkChain, createClient } from '../chain/client.ts'
+import type { Origin } from '../chain/cursor.ts'
+import { describeError, FatalError } from '../common/errors.ts'
+import type { Common } from '../common/index.ts'
+import { retry } from '../common/wait.ts'
+import { connect, type Database } from '../database/connect.ts'
+import { type Image, loadImage } from '../drivers/image.ts'
+import { loadRoot, type SimulatedRoot } from '../nsm/root.ts'
+import { lockState } from '../processes/lock.ts'
+import type { OperatorConfig } from './config.ts'
+import { type Artifact, readArtifacts } from './launch.ts'
+import { checkRelease } from './register.ts'
+
+/** What the agent works with: opened, and checked against each other and the chain. */
+export type Prepared = {
+  account: PrivateKeyAccount
+  image: Image
+  root: SimulatedRoot
+  artifacts: Artifact[]
+  database: Database
+  client: PublicClient
+  origin: Origin
+  /** What every enclave is configured with. */
+  enclaveConfig: EnclaveConfig
+}
+
+/** Opens the state folder, the database and the chain. Throws HostError; what was opened closes with the shutdown. */
+export async function prepare(common: Common<OperatorConfig>): Promise<Prepared> {
+  const { config, shutdown } = common
+  const { signal } = shutdown
+  shutdown.onClose('state lock', lockState(config.stateDir).release)
+  const account = readAccount(config.privateKeyFile)
+  const [image, root, artifacts] = await Promise.all([
+    loadImage(config.imageDir),
+    loadRoot(config.stateDir),
+    readArtifacts(config.artifacts),
+  ])
+  checkImage(image.manifest, config.release.manifestHash)
+  const database = await retry(() => openDatabase(common), { signal, attempts: 5 })
+  shutdown.onClose('database', database.close)
+
+  const client = createClient(config.rpcUrl)
+  const { chainId, genesisHash, relay, block: fromBlock, enclaveRegistry } = config.deployment
+  const origin = { chainId, genesisHash, relay, fromBlock }
+  const own = enclaveConfig(config, account)
+  await retry(() => checkChain(client, origin), { signal, attempts: 5 })
+  await retry(() => checkRelease(client, enclaveRegistry, own.releaseId), { signal, attempts: 5 })
+  return { account, image, root, artifacts, database, client, origin, enclaveConfig: own }
+}
+
+function openDatabase({ config, logger }: Common<OperatorConfig>): Promise<Database> {
+  return connect({
+    databaseUrl: config.databaseUrl,
+    schema: config.schema,
+    migrations: join(import.meta.dirname, 'migrations'),
+    onError: error => logger.warn(describeError(error), 'database connection lost'),
+  })
+}
+
+function enclaveConfig(
+  { deployment, release, maxInput, maxOutput }: OperatorConfig,
+  account: PrivateKeyAccount,
+): EnclaveConfig {
+  return {
+    version: 1,
+    chainId: BigInt(deployment.chainId),
+    registry: deployment.enclaveRegistry,
+    operator: account.address.toLowerCase() as Hex,
+    releaseId: releaseId(release.publisher, release.manifestHash),
+    maxInput,
+    maxOutput,
+  }
+}
+
+function checkImage(manifest: Manifest, expected: Hex): void {
+  const actual = manifestHash(manifest)
+  if (actual === expected) return
+  throw new FatalError(
+    'CONFIG_INVALID',
+    `The image has manifest hash ${actual}, the configured release ${expected}.`,
+    { fix: 'List this image as a release, or point imageDir at the image of the release.' },
+  )
+}
+
+/** Throws CONFIG_INVALID for a file that is missing, that others may read, or that holds no key. Never tells the text. */
+export function readAccount(file: string): PrivateKeyAccount {
+  const fix = 'Write 0x and 32 bytes in hex into privateKeyFile, readable only by the operator (mode 0600).'
+  const refuse = (what: string, cause?: unknown) =>
+    new FatalError('CONFIG_INVALID', `The private key file ${file} ${what}.`, { fix, cause })
+  let text: string
+  try {
+    if ((statSync(file).mode & 0o077) !== 0) throw refuse('can be read by other users')
+    text = readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    throw cause instanceof FatalError ? cause : refuse('cannot be read', cause)
+  }
+  if (!isHex(text) || text.length !== 66) throw refuse('does not hold a private key')
+  try {
+    return privateKeyToAccount(text)
+  } catch {
+    throw refuse('holds a number that is no key of secp256k1')
+  }
+}

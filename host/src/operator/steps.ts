@@ -1,0 +1,147 @@
+import { relayAbi } from '@nacre/contracts'
+import { receiptId, toJson } from '@nacre/verify'
+import type { Hex, PublicClient } from 'viem'
+import { read } from '../chain/client.ts'
+import type { Head } from '../chain/watcher.ts'
+import type { Common } from '../common/index.ts'
+import type { Database } from '../database/connect.ts'
+import { type Bundler, relayJob } from './bundle.ts'
+import { decide, declineDue, type Profile } from './decide.ts'
+import { cancellation, decline, judge, type Refusal, submit } from './fulfil.ts'
+import { chainRequest, moveRequest } from './requests.ts'
+import type { RequestRow } from './tables.ts'
+import type { Transactions } from './transactions.ts'
+
+export type StepOptions = {
+  common: Pick<Common<unknown>, 'logger' | 'shutdown'>
+  client: PublicClient
+  database: Database
+  transactions: Transactions
+  profile: Profile
+  /** The enclave that answers now; undefined while one is being launched. */
+  enclave: () => Bundler | undefined
+}
+
+const RETRY_S = 1
+
+/** One request as far as it goes now. Returns the seconds to wait before the next look, if it has to wait. */
+export async function step(options: StepOptions, row: RequestRow, head: Head): Promise<number | undefined> {
+  if (row.deadline < head.timestamp) return giveUp(options, row)
+  if (row.state === 'submitted') return afterSubmission(options, row, head)
+  const decision = await decide(options.client, options.profile, row, head)
+  if ('skip' in decision) return skip(options, row, decision.skip)
+  if ('waitS' in decision) return wait(options, row, decision)
+  if ('decline' in decision) return sendDecline(options, row)
+  const answered = row.state === 'answered' ? row : await answer(options, row)
+  return answered ? send(options, answered) : RETRY_S
+}
+
+/** seen → answered: the receipt is stored before anything is submitted. Undefined when there is no enclave now. */
+async function answer(options: StepOptions, row: RequestRow): Promise<RequestRow | undefined> {
+  const { database, profile, common } = options
+  const enclave = options.enclave()
+  if (!enclave) return undefined
+  const bundle = await enclave.answer(relayJob(profile.relay, row, chainRequest(row)))
+  const { receiptKey } = bundle.identity
+  const changes = { state: 'answered' as const, reason: null, bundle: toJson(bundle), receiptKey }
+  if (!(await moveRequest(database.queries, row, changes))) return undefined
+  const receipt = receiptId({ chainId: bundle.chainId, registry: bundle.registry }, bundle.receipt)
+  common.logger.info({ request: row.id, receipt, status: bundle.receipt.status }, 'answered')
+  return { ...row, ...changes }
+}
+
+/** answered → submitted, in the transaction that stores nonce and signed transaction. */
+async function send(options: StepOptions, row: RequestRow): Promise<number | undefined> {
+  const { transactions, profile, common } = options
+  const done = await submit(transactions, profile.relay, row, async (queries, nonce) => {
+    if (!(await moveRequest(queries, row, { state: 'submitted', nonce, reason: null })))
+      throw new Error('the request moved on')
+  })
+  if ('sent' in done) {
+    common.logger.info({ request: row.id, nonce: Number(done.sent) }, 'submitted')
+    return undefined
+  }
+  return handle(options, row, done)
+}
+
+/** submitted: the event decides; a transaction that reverted or was lost sends the same receipt again. */
+async function afterSubmission(
+  options: StepOptions,
+  row: RequestRow,
+  head: Head,
+): Promise<number | undefined> {
+  const { transactions, database, profile, client } = options
+  const sent = row.nonce === null ? undefined : await transactions.find(row.nonce)
+  if (sent?.state === 'pending')
+    return (await declineDue(client, profile, row, head)) ? sendDecline(options, row) : undefined
+  if (sent?.status === 'success') return undefined
+  const open = await read(() => isOpen(client, profile.relay, row.id))
+  if (!open) return undefined
+  const reason = sent ? await transactions.explain(sent) : 'its transaction is not stored'
+  await moveRequest(database.queries, row, { state: 'answered', nonce: null, reason })
+  const answered = { ...row, state: 'answered' as const, nonce: null, reason }
+  const verdict = judge(reason)
+  return 'waitS' in verdict ? RETRY_S : handle(options, answered, verdict)
+}
+
+/** The deadline has passed: nothing is sent any more, and a nonce that waits does nothing instead. */
+async function giveUp(options: StepOptions, row: RequestRow): Promise<number | undefined> {
+  const { transactions, profile } = options
+  const reason = 'deadline-passed'
+  const sent = row.nonce === null ? undefined : await transactions.find(row.nonce)
+  if (row.state !== 'submitted' || !sent) return skip(options, row, reason)
+  if (sent.state === 'mined') return sent.status === 'success' ? undefined : skip(options, row, reason)
+  const { intent, gas } = cancellation(profile.operator, row.id)
+  const cancelled = await transactions.replace(sent.nonce, intent, gas, async queries => {
+    await moveRequest(queries, row, { state: 'skipped', nonce: null, reason })
+  })
+  if (!cancelled) return RETRY_S
+  options.common.logger.warn({ request: row.id, reason }, 'skipped, its transaction was never mined')
+  return undefined
+}
+
+/** Our duty, and too dear for the requester: said on chain, so that we are not slashed and others may answer. */
+async function sendDecline(options: StepOptions, row: RequestRow): Promise<number> {
+  const { transactions, profile, common } = options
+  const done = await decline(transactions, profile.relay, row, async queries => {
+    if (row.state === 'submitted') await moveRequest(queries, row, { state: 'answered', nonce: null })
+  })
+  if (done === 'sent') common.logger.info({ request: row.id }, 'declined')
+  return wait(options, row, { waitS: RETRY_S, reason: 'base-fee-above-cap' })
+}
+
+async function handle(options: StepOptions, row: RequestRow, done: Refusal): Promise<number | undefined> {
+  if ('skip' in done) return skip(options, row, done.skip)
+  if ('waitS' in done) return wait(options, row, done)
+  await moveRequest(options.database.queries, row, {
+    state: 'seen',
+    bundle: null,
+    receiptKey: null,
+    reason: done.again,
+  })
+  return 0
+}
+
+async function skip({ database, common }: StepOptions, row: RequestRow, reason: string): Promise<undefined> {
+  await moveRequest(database.queries, row, { state: 'skipped', reason })
+  common.logger.info({ request: row.id, reason }, 'skipped')
+}
+
+async function wait(
+  { database }: StepOptions,
+  row: RequestRow,
+  { waitS, reason }: { waitS: number; reason: string },
+): Promise<number> {
+  if (row.reason !== reason) await moveRequest(database.queries, row, { reason })
+  return waitS
+}
+
+async function isOpen(client: PublicClient, relay: Hex, id: Hex): Promise<boolean> {
+  const commitment = await client.readContract({
+    address: relay,
+    abi: relayAbi,
+    functionName: 'commitmentOf',
+    args: [id],
+  })
+  return BigInt(commitment) !== 0n
+}

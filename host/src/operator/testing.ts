@@ -1,0 +1,196 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { operatorsAbi, relayAbi, releasesAbi } from '@nacre/contracts'
+import { deploy, type RelayParams, request, type Wallet } from '@nacre/sdk'
+import {
+  encodeTensor,
+  type Hex,
+  manifestHash,
+  measurementDigest,
+  type parseBundle,
+  receiptId,
+  releaseId,
+  simulatedMeasurement,
+  toHex,
+} from '@nacre/verify'
+import pg from 'pg'
+import {
+  createTestClient,
+  createWalletClient,
+  http,
+  type PublicClient,
+  publicActions,
+  zeroAddress,
+} from 'viem'
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
+import { anvil as anvilChain } from 'viem/chains'
+import { buildImage } from '../../../enclave/scripts/build.ts'
+import { loadIndex, modelPath, sampleOf } from '../../../models/samples.ts'
+import { loadRoot } from '../nsm/root.ts'
+import { type Anvil, startAnvil } from '../processes/anvil.ts'
+import { type Postgres, startPostgres } from '../processes/postgres.ts'
+
+export const DEPLOYER = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
+export const FEE = 10n ** 15n
+export const ARTIFACT = loadIndex().find(({ name }) => name === 'iris-ols')!.sha256
+export const INPUT = toHex(encodeTensor(sampleOf('iris-ols').input))
+
+/** A chain with contracts, a listed image and a staked operator; a database; what tests of the agent ask of them. */
+export type World = Awaited<ReturnType<typeof createWorld>>
+
+/** Starts it all for one test file. `close` ends everything and removes its folder. */
+export async function createWorld() {
+  const dir = mkdtempSync(join(tmpdir(), 'nacre-agent-'))
+  const operatorKey = generatePrivateKey()
+  const operator = privateKeyToAccount(operatorKey)
+  const [anvil, server] = await Promise.all([
+    startAnvil({ dir: join(dir, 'chain') }),
+    startPostgres({ dir: join(dir, 'postgres') }),
+  ])
+  const processes: { anvil: Anvil; server: Postgres } = { anvil, server }
+  const { rpcUrl, wsUrl, port } = anvil
+  const database = new pg.Pool({ connectionString: server.databaseUrl, options: '-c search_path=operator' })
+  database.on('error', () => {})
+  const chain = createTestClient({
+    mode: 'anvil',
+    chain: anvilChain,
+    transport: http(rpcUrl),
+    pollingInterval: 20,
+    cacheTime: 0,
+  }).extend(publicActions)
+  const client = chain as unknown as PublicClient
+  const walletOf = (key: Hex): Wallet =>
+    createWalletClient({ account: privateKeyToAccount(key), chain: anvilChain, transport: http(rpcUrl) })
+  const root = (await loadRoot(join(dir, 'state'))).certificate
+  const deployment = await deploy({ client, wallet: walletOf(DEPLOYER), root })
+  const { release, imageDir } = await publish()
+  await stake()
+
+  async function publish() {
+    const image = await buildImage(join(dir, 'image'))
+    const wallet = walletOf(DEPLOYER)
+    const publisher = wallet.account.address.toLowerCase() as Hex
+    const hash = manifestHash(image.manifest)
+    const digest = measurementDigest(simulatedMeasurement(image.manifest))
+    const releases = { address: deployment.releases, abi: releasesAbi } as const
+    const args = [hash, [{ kind: 1, digest }]] as const
+    await mined(await wallet.writeContract({ ...releases, functionName: 'list', args }))
+    return { release: { publisher, manifestHash: hash }, imageDir: image.dir }
+  }
+
+  async function stake(): Promise<void> {
+    writeFileSync(join(dir, 'operator.key'), operatorKey, { mode: 0o600 })
+    await chain.setBalance({ address: operator.address, value: 10n ** 21n })
+    const operators = { address: deployment.operators, abi: operatorsAbi } as const
+    const value = 10n ** 18n
+    await mined(await walletOf(operatorKey).writeContract({ ...operators, functionName: 'bond', value }))
+    await announce(ARTIFACT)
+  }
+
+  /** Announced, and an epoch (one second) later. */
+  async function announce(offered: Hex): Promise<void> {
+    const operators = { address: deployment.operators, abi: operatorsAbi } as const
+    const args = [offered, zeroAddress, FEE / 2n, 1] as const
+    await mined(await walletOf(operatorKey).writeContract({ ...operators, functionName: 'announce', args }))
+    await chain.increaseTime({ seconds: 2 })
+    await chain.mine({ blocks: 1 })
+  }
+
+  async function mined(hash: Hex): Promise<void> {
+    const receipt = await chain.waitForTransactionReceipt({ hash })
+    if (receipt.status !== 'success') throw new Error(`${hash} reverted`)
+  }
+
+  async function ask(params: Partial<RelayParams> = {}, bytes: Hex = INPUT): Promise<Hex> {
+    const { timestamp, baseFeePerGas } = await chain.getBlock()
+    const asked: RelayParams = {
+      artifact: ARTIFACT,
+      feeToken: zeroAddress,
+      fee: FEE,
+      maxOutput: 1_024,
+      callbackGas: 100_000,
+      maxGasPrice: (baseFeePerGas ?? 0n) * 10n + 10n ** 9n,
+      deadline: timestamp + 600n,
+      assurance: 1,
+      maxEvidenceAge: 86_400,
+      releases: [releaseId(release.publisher, release.manifestHash)],
+      publishers: [],
+      ...params,
+    }
+    const { relay } = deployment
+    return (await request({ client, wallet: walletOf(DEPLOYER), relay, params: asked, input: bytes })).id
+  }
+
+  const fulfilments = (id: Hex) =>
+    chain.getContractEvents({
+      address: deployment.relay,
+      abi: relayAbi,
+      eventName: 'Fulfilled',
+      args: { id },
+      fromBlock: 0n,
+      strict: true,
+    })
+
+  const rows = async (sql: string, values: unknown[]) => (await database.query(sql, values)).rows
+
+  return {
+    dir,
+    processes,
+    operator,
+    operatorKey,
+    chain,
+    client,
+    walletOf,
+    database,
+    deployment,
+    release,
+    root,
+    announce,
+    mined,
+    ask,
+    fulfilments,
+    rpcPort: port,
+    untilFulfilled: (id: Hex) => eventually(async () => (await fulfilments(id))[0]?.args),
+    untilState: (id: Hex, state: string) =>
+      eventually(
+        async () => (await rows('select * from requests where id = $1 and state = $2', [id, state]))[0],
+      ),
+    /** The agent's configuration, as its file has it. */
+    config: {
+      rpcUrl,
+      wsUrl,
+      databaseUrl: server.databaseUrl,
+      schema: 'operator',
+      stateDir: join(dir, 'state'),
+      privateKeyFile: join(dir, 'operator.key'),
+      deployment,
+      imageDir,
+      artifacts: [modelPath('iris-ols')],
+      release,
+      http: { host: '127.0.0.1', port: 0 },
+      logLevel: 'debug',
+    },
+    close: async () => {
+      await database.end()
+      await Promise.all([processes.anvil.stop(), processes.server.stop()])
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Looks until there is something; what the caller's test timeout does not catch ends here with a stack. */
+export async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+  const end = Date.now() + 30_000
+  for (;;) {
+    const found = await look()
+    if (found !== undefined) return found
+    if (Date.now() > end) throw new Error(`never happened: ${look}`)
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
+
+/** The receipt's id. */
+export function idOf(bundle: ReturnType<typeof parseBundle>): Hex {
+  return receiptId({ chainId: bundle.chainId, registry: bundle.registry }, bundle.receipt)
+}
