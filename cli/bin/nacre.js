@@ -2,6 +2,7 @@
 // Starts on any Node from 20.19 and continues on one that runs TypeScript: this one, or the repository's own.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -42,7 +43,5 @@ function reExecute(node) {
     console.error(`nacre: ${node} does not start: ${error.message}\nfix: run \`npm ci\` again`)
     process.exit(3)
   })
-  child.on('exit', (code, signal) =>
-    process.exit(signal === null ? code : 128 + (signal === 'SIGINT' ? 2 : 15)),
-  )
+  child.on('exit', (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]))
 }

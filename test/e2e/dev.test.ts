@@ -1,157 +1,294 @@
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { enclaveRegistryAbi, releasesAbi } from '@nacre/contracts'
+import { createClient } from '@nacre/sdk'
+import { DEFAULT_POLICY, type Hex, parseBundle, parsePolicy, verifyReceipt } from '@nacre/verify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { verify } from '../../cli/src/commands/receipt.ts'
-import { freePorts, nacre, type Result, type Started, start } from './nacre.ts'
+import { chainClient, chainWallet } from '../../cli/src/dev/clients.ts'
+import { ACCOUNTS } from '../../cli/src/dev/settings.ts'
+import { temporaryPostgres } from '../../host/src/database/testing.ts'
+import { loadIndex, sampleOf } from '../../models/samples.ts'
+import { freePorts, lastLine, nacre, type Started, start } from './nacre.ts'
+import { type Check, type Damaged, damage, failedChecks, flip } from './receipts.ts'
 
-type Check = { name: string; ok: boolean; detail: string }
-type Request = { consumer: string; artifact: string; answer: string; receipt: string; checks: Check[] }
+type Request = { consumer: string; artifact: Hex; answer: string; receipt: string; checks: Check[] }
+type Result = { ready_ms: number; requests: Request[] }
+
+const CONSUMERS = ['IrisOracle', 'IrisOracle', 'IrisOracle', 'IrisOracle', 'DigitReader', 'DigitReader']
+const LONG = 180_000
 
 let dir: string
 let state: string
 let port: number
+let running: Started
 let first: Result
-let running: Started | undefined
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'nacre-e2e-'))
   state = join(dir, 'state')
   port = await freePorts()
-  first = await nacre('dev', '--once', '--json', '--state', state, '--port', `${port}`)
-}, 180_000)
+  running = startDev({ node: oldNode() })
+  first = await mainJobOf(running)
+}, LONG)
 
 afterAll(async () => {
-  if (running && running.process.exitCode === null && running.process.signalCode === null) {
-    running.process.kill('SIGKILL')
-    await once(running.process, 'close')
-  }
+  await running?.end()
   rmSync(dir, { recursive: true, force: true })
-})
+}, LONG)
 
-const policy = (): string => join(state, 'policy.json')
-const receipts = (): string[] =>
-  readdirSync(join(state, 'receipts')).map(name => join(state, 'receipts', name))
-const requests = (result: Result): Request[] => result.json.requests as Request[]
-const contracts = (): object => {
-  // An image that changed in between needs new consumers; everything else stays.
-  const { consumers, ...rest } = JSON.parse(readFileSync(join(state, 'deployment.json'), 'utf8'))
-  expect(Object.keys(consumers).length).toBeGreaterThan(0)
-  return rest
-}
-
-describe('the main job', () => {
+describe('the main job, started by the machine’s own Node', () => {
   test('contracts ask, and every answer is checked', () => {
-    expect(first.code, first.stderr).toBe(0)
-    expect(Object.keys(first.json)).toEqual(['ready_ms', 'requests'])
-    expect(requests(first).map(one => one.consumer)).toEqual([
-      'IrisOracle',
-      'IrisOracle',
-      'IrisOracle',
-      'IrisOracle',
-      'DigitReader',
-      'DigitReader',
-    ])
-    for (const { checks, receipt } of requests(first)) {
-      expect(
-        checks.filter(check => !check.ok),
-        receipt,
-      ).toEqual([])
-      expect(checks.map(check => check.name)).toEqual(
-        expect.arrayContaining([
-          'signature',
-          'evidence-signature',
-          'policy-release',
-          'chain-key',
-          'callback',
-        ]),
-      )
+    expect(Object.keys(first)).toEqual(['ready_ms', 'requests'])
+    expect(first.requests.map(one => one.consumer)).toEqual(CONSUMERS)
+    for (const { checks, receipt } of first.requests) {
+      expect(failed(checks), receipt).toEqual([])
+      const made = [
+        'signature',
+        'evidence-signature',
+        'policy-release',
+        'chain-key',
+        'chain-anchor',
+        'callback',
+      ]
+      expect(checks.map(check => check.name)).toEqual(expect.arrayContaining(made))
     }
-    expect(receipts()).toHaveLength(requests(first).length)
-    expect(first.stderr).toContain('SIMULATED')
+    expect(
+      receipts()
+        .map(file => file.slice(-71, -5))
+        .sort(),
+    ).toEqual(first.requests.map(one => one.receipt).sort())
   })
 
-  test('every receipt verifies offline with the command line', async () => {
-    for (const file of receipts()) expect((await inProcess(file, { policy: policy() })).ok, file).toBe(true)
-    const result = await nacre('receipt', 'verify', receipts()[0]!, '--policy', policy(), '--json')
+  test('standard output is one JSON line; people read on standard error that it is SIMULATED', () => {
+    expect(running.stdout().trimEnd().split('\n')).toHaveLength(1)
+    expect(running.stderr()).toContain('SIMULATED')
+    for (const { receipt } of first.requests) expect(running.stderr()).toContain(receipt)
+    expect(
+      Math.max(
+        ...running
+          .stderr()
+          .split('\n')
+          .map(line => line.length),
+      ),
+    ).toBeLessThan(500)
+  })
+
+  test('keys are readable by their owner alone', () => {
+    for (const file of ['private-key', 'config.json', 'simulated-root.key.pem'])
+      expect(statSync(join(state, 'operator', file)).mode & 0o077, file).toBe(0)
+  })
+
+  test('every receipt verifies offline and with the chain', async () => {
+    for (const file of receipts())
+      expect(await failedChecks(file, { policy: policyFile() }), file).toEqual([])
+    const file = receipts()[0]!
+    expect(await failedChecks(file, { policy: policyFile(), rpc: rpc() })).toEqual([])
+    const result = await nacre('receipt', 'verify', file, '--policy', policyFile(), '--json')
     expect(result.code, result.stderr).toBe(0)
+    expect(result.stdout.trimEnd().split('\n')).toHaveLength(1)
   })
 
   test('without a policy a simulated receipt is rejected', async () => {
-    const { ok, failed } = await inProcess(receipts()[0]!, {})
-    expect(ok).toBe(false)
-    expect(failed).toEqual(expect.arrayContaining(['evidence-root', 'policy-assurance', 'policy-release']))
-    const wrongRelease = await inProcess(receipts()[0]!, {
-      developmentRoot: join(state, 'simulated-root.der'),
-      release: `0x${'11'.repeat(32)}`,
-    })
-    expect(wrongRelease.failed).toEqual(['policy-release'])
+    const file = receipts()[0]!
+    const names = ['evidence-root', 'policy-assurance', 'policy-release']
+    expect(await failedChecks(file, {})).toEqual(expect.arrayContaining(names))
+    const developmentRoot = join(state, 'simulated-root.der')
+    const release = `0x${'11'.repeat(32)}`
+    expect(await failedChecks(file, { developmentRoot, release })).toEqual(['policy-release'])
   })
 })
 
 describe('a tampered receipt', () => {
-  const fields = [
-    'requestId',
-    'releaseId',
-    'configHash',
-    'artifact',
-    'inputHash',
-    'outputHash',
-    'parametersHash',
-  ]
-  const hashes = [...fields, 'usageHash', 'anchorHash', 'parentsRoot', 'extensionsRoot']
-  const numbers = ['version', 'status', 'sequence', 'anchorNumber']
-
-  test.each([...hashes, ...numbers])('receipt.%s changed is refused, and the check is named', async field => {
-    const { ok, failed } = await tampered(bundle => {
-      const old = bundle.receipt[field]
-      bundle.receipt[field] = typeof old === 'number' ? old + 1 : flip(String(old))
+  test.each([
+    ['version', 'version'],
+    ['requestId', 'request-id'],
+    ['releaseId', 'release'],
+    ['configHash', 'configuration'],
+    ['artifact', 'signature'],
+    ['inputHash', 'input'],
+    ['outputHash', 'output'],
+    ['parametersHash', 'parameters'],
+    ['usageHash', 'usage'],
+    ['status', 'signature'],
+    ['sequence', 'signature'],
+    ['anchorNumber', 'signature'],
+    ['anchorHash', 'signature'],
+    ['parentsRoot', 'extensions'],
+    ['extensionsRoot', 'extensions'],
+  ])('receipt.%s changed: %s and signature fail', async (field, name) => {
+    const failed = await afterChange(bundle => {
+      bundle.receipt[field] = flip(bundle.receipt[field])
     })
-    expect(ok).toBe(false)
-    expect(failed.length).toBeGreaterThan(0)
+    expect(failed).toEqual(expect.arrayContaining([name, 'signature']))
   })
 
-  test.each(['signature', 'input', 'output', 'evidenceNonce', 'registry'])(
-    '%s changed is refused',
-    async field => {
-      const { ok, failed } = await tampered(bundle => {
-        bundle[field] = flip(String(bundle[field]))
-      })
-      expect(ok).toBe(false)
-      expect(failed.length).toBeGreaterThan(0)
-    },
-  )
+  test('every field of a receipt is among those changed', () => {
+    expect(Object.keys(JSON.parse(readFileSync(receipts()[0]!, 'utf8')).receipt)).toHaveLength(15)
+  })
 
-  test('of another chain: the signature does not hold, and the command exits 1', async () => {
+  test.each([
+    ['chainId', 'request-id'],
+    ['registry', 'configuration'],
+    ['signature', 'signature'],
+    ['origin.relay', 'request-id'],
+    ['origin.consumer', 'request-id'],
+    ['origin.nonce', 'request-id'],
+    ['input', 'input'],
+    ['output', 'output'],
+    ['parameters.seed', 'parameters'],
+    ['parameters.engine', 'parameters'],
+    ['usage.units', 'usage'],
+    ['usage.price', 'usage'],
+    ['usage.token', 'usage'],
+    ['identity.receiptKey', 'identity'],
+    ['identity.tlsKeyHash', 'identity'],
+    ['identity.hpkeKey', 'identity'],
+    ['identity.configHash', 'identity'],
+    ['config.operator', 'configuration'],
+    ['config.maxInput', 'configuration'],
+    ['config.maxOutput', 'configuration'],
+    ['evidence.bytes', 'evidence-signature'],
+    ['evidenceNonce', 'evidence-nonce'],
+    ['release.publisher', 'release'],
+    ['release.manifest.files.0.sha256', 'release'],
+  ])('%s changed: %s fails', async (path, name) => {
+    const failed = await afterChange(bundle => {
+      const keys = path.split('.')
+      const last = keys.pop()!
+      const parent = keys.reduce((value, key) => value[key], bundle)
+      parent[last] = flip(parent[last])
+    })
+    expect(failed).toContain(name)
+  })
+
+  test('the command exits 1 and lists what failed', async () => {
     const file = write(bundle => {
-      bundle.chainId += 1
+      bundle.output = flip(bundle.output)
     })
-    const result = await nacre('receipt', 'verify', file, '--policy', policy(), '--json')
+    const result = await nacre('receipt', 'verify', file, '--policy', policyFile(), '--json')
     expect(result.code).toBe(1)
-    expect((result.json.checks as Check[]).filter(check => !check.ok).map(check => check.name)).toContain(
-      'request-id',
-    )
+    expect(failed(result.json.checks as Check[])).toEqual(['output'])
   })
 
-  test('for another request is refused', async () => {
-    const { failed } = await inProcess(receipts()[0]!, { policy: policy(), request: `0x${'22'.repeat(32)}` })
-    expect(failed).toEqual(['expected-request'])
+  test.each([
+    ['request', { requestId: `0x${'22'.repeat(32)}` }, 'expected-request'],
+    ['client nonce', { clientNonce: `0x${'22'.repeat(32)}` }, 'expected-request'],
+    ['consumer', { consumer: `0x${'22'.repeat(20)}` }, 'expected-request'],
+    ['relay', { relay: `0x${'22'.repeat(20)}` }, 'expected-request'],
+    ['chain', { chainId: 1n }, 'expected-chain'],
+    ['registry', { registry: `0x${'22'.repeat(20)}` }, 'expected-chain'],
+    ['artifact', { artifact: `0x${'22'.repeat(32)}` }, 'artifact'],
+  ] as const)('replayed as the answer of another %s: refused', (_name, expected, name) => {
+    const bundle = parseBundle(readFileSync(receipts()[0]!, 'utf8'))
+    const policy = parsePolicy(JSON.parse(readFileSync(policyFile(), 'utf8')))
+    const { checks } = verifyReceipt(bundle, policy, { time: now(), expect: expected })
+    expect(failed(checks)).toEqual([name])
+  })
+})
+
+describe('an operator asked directly', () => {
+  const model = loadIndex().find(one => one.name === 'iris-mlp')!
+  const sample = sampleOf('iris-mlp', 7)
+  const question = { artifact: model.sha256, input: sample.input }
+
+  test('answers with a receipt that verifies', async () => {
+    await client().attest()
+    const { output, verification } = await client().infer(question)
+    expect(sample.describe(output)).toContain(sample.expected)
+    expect(verification).toMatchObject({ ok: true, assurance: 'simulated', status: 0 })
+  })
+
+  test('refuses an input of another shape or type, and NaN, with a signed error', async () => {
+    const wrong = { dtype: 'float32', dims: [1, 3], data: Float32Array.of(1, 2, 3) } as const
+    const type = { dtype: 'uint8', dims: [1, 4], data: Uint8Array.of(1, 2, 3, 4) } as const
+    const nan = { dtype: 'float32', dims: [1, 4], data: Float32Array.of(1, 2, 3, Number.NaN) } as const
+    for (const input of [wrong, type, nan])
+      await expect(client().infer({ ...question, input })).rejects.toMatchObject({ code: 'error-answer' })
+  })
+
+  test('refuses an artifact that it does not have, with its own code', async () => {
+    const artifact: Hex = `0x${'33'.repeat(32)}`
+    await expect(client().infer({ ...question, artifact })).rejects.toMatchObject({ code: 'operator-error' })
+  })
+
+  test('is refused without the development root, for another release, or when it is another operator', async () => {
+    const release: Hex = `0x${'44'.repeat(32)}`
+    const refused = [
+      { ...client.options(), developmentRoot: undefined },
+      { ...client.options(), policy: { ...DEFAULT_POLICY, releases: [release] } },
+      {
+        ...client.options(),
+        policy: { ...client.options().policy, operators: [`0x${'55'.repeat(20)}` as Hex] },
+      },
+    ].map(({ developmentRoot, ...options }) =>
+      createClient({ ...options, ...(developmentRoot && { developmentRoot }) }),
+    )
+    for (const one of refused) {
+      await expect(one.attest()).rejects.toMatchObject({ code: 'unverified-answer' })
+      await expect(one.infer(question)).rejects.toMatchObject({ code: 'unverified-answer' })
+    }
+  })
+
+  test('cannot answer with an earlier receipt', async () => {
+    let kept: string | undefined
+    const replay: typeof fetch = async (...call) => {
+      kept ??= await (await fetch(...call)).text()
+      return new Response(kept)
+    }
+    const one = createClient({ ...client.options(), fetch: replay })
+    await one.infer(question)
+    await expect(one.infer(question)).rejects.toThrow('expected-request')
+  })
+
+  function client() {
+    return createClient(client.options())
+  }
+  client.options = () => ({
+    url: `http://127.0.0.1:${port}`,
+    policy: { ...DEFAULT_POLICY, releases: [networkFile().releaseId as Hex] },
+    developmentRoot: new Uint8Array(readFileSync(join(state, 'simulated-root.der'))),
+  })
+})
+
+describe('requests through the relay', () => {
+  test('are answered, and the receipt is saved', async () => {
+    const answered = await ask('iris-mlp', '[[5.1,3.5,1.4,0.2]]')
+    expect(answered.code, answered.stderr).toBe(0)
+    expect(failed(answered.json.checks as Check[])).toEqual([])
+    expect(await failedChecks(String(answered.json.file), { policy: policyFile(), rpc: rpc() })).toEqual([])
+  })
+
+  test('with an input of the wrong shape are answered with a signed error', async () => {
+    const refused = await ask('iris-mlp', '[[1,2,3]]')
+    expect(refused.code).toBe(1)
+    expect(refused.json).toMatchObject({ ok: false, status: 1 })
+    expect(failed(refused.json.checks as Check[])).toEqual([])
   })
 })
 
 describe('bad use', () => {
   test.each([
-    [['dev', '--port', 'x']],
-    [['nothing']],
-    [['receipt', 'verify']],
-    [['receipt', 'verify', '/nowhere.json']],
-    [['model', 'add', '/nowhere.onnx']],
-  ])('%j exits 2 with an error object', async args => {
-    const result = await nacre(...args, '--json')
+    [['dev', '--port', '80'], 'usage'],
+    [['nothing'], 'usage'],
+    [['receipt', 'verify'], 'usage'],
+    [['receipt', 'verify', '/nowhere.json'], 'bad-file'],
+    [['model', 'add', '/nowhere.onnx'], 'bad-file'],
+  ])('%j exits 2 with an error object', async (args, code) => {
+    const result = await nacre(...args, ...(args[0] === 'model' ? ['--state', join(dir, 'm')] : []), '--json')
     expect(result.code, result.stderr).toBe(2)
-    expect(result.json.error).toMatchObject({ code: expect.any(String), message: expect.any(String) })
+    expect(result.json.error).toMatchObject({ code, message: expect.any(String) })
+  })
+
+  test('an empty policy is an error', async () => {
+    const empty = join(dir, 'empty-policy.json')
+    writeFileSync(empty, JSON.stringify(DEFAULT_POLICY))
+    await expect(failedChecks(receipts()[0]!, { policy: empty })).rejects.toMatchObject({
+      code: 'bad-file',
+      why: expect.stringContaining('no release and no publisher'),
+    })
   })
 
   test('a request without a network exits 4 and says how to start one', async () => {
@@ -160,102 +297,213 @@ describe('bad use', () => {
     expect(result.stderr).toContain('nacre dev')
   })
 
+  test('a state folder in use, and one that holds other files, are refused', async () => {
+    const inUse = await nacre('dev', '--once', '--json', '--state', state, '--port', `${await freePorts()}`)
+    expect(inUse.code).toBe(3)
+    expect(inUse.json.error).toMatchObject({ code: 'STATE_IN_USE' })
+    const files = readdirSync(dir)
+    const others = await nacre('dev', '--reset', '--json', '--state', dir)
+    expect(others.code).toBe(3)
+    expect(others.json.error).toMatchObject({ code: 'state-unusable' })
+    expect(readdirSync(dir)).toEqual(files)
+  })
+
+  test('doctor runs every part that nacre dev needs', async () => {
+    const result = await nacre('doctor', '--json', '--state', state)
+    expect(result.code, result.stderr).toBe(0)
+    const findings = result.json.findings as { name: string; ok: boolean; required: boolean }[]
+    const required = findings.filter(finding => finding.required)
+    expect(required.map(finding => finding.name)).toEqual(
+      expect.arrayContaining(['anvil', 'postgresql', 'onnxruntime']),
+    )
+    expect(required.filter(finding => !finding.ok)).toEqual([])
+  })
+})
+
+describe('killed with -9', () => {
+  test(
+    'the next start continues, and serves an added model',
+    async () => {
+      const before = contracts()
+      const kept = receipts().length
+      process.kill(networkFile().pid, 'SIGKILL')
+      expect(await running.end()).toBe(137)
+      const copy = join(dir, 'copy.onnx')
+      const iris = readFileSync(new URL('../../models/iris-mlp.onnx', import.meta.url))
+      // Another file of the same meaning: metadata_props (field 14) with a key and a value.
+      writeFileSync(copy, Buffer.concat([iris, Buffer.from([0x72, 6, 0x0a, 1, 0x6b, 0x12, 1, 0x76])]))
+      const added = await nacre('model', 'add', copy, '--state', state, '--json')
+      expect(added.code, added.stderr).toBe(0)
+
+      running = startDev({})
+      const second = await mainJobOf(running)
+      expect(second.requests.flatMap(one => failed(one.checks))).toEqual([])
+      expect(contracts()).toEqual(before)
+      expect(receipts()).toHaveLength(kept + second.requests.length)
+      const answered = await ask('copy', '[[5.1,3.5,1.4,0.2]]')
+      expect(answered.code, answered.stderr).toBe(0)
+      expect(answered.json.artifact).toBe(added.json.artifact)
+    },
+    LONG,
+  )
+
+  test('a key and a release that are revoked on chain fail their checks', async () => {
+    const options = { policy: policyFile(), rpc: rpc() }
+    const file = join(state, 'receipts', `${lastReceipt()}.json`)
+    const { receipt, identity } = parseBundle(readFileSync(file, 'utf8'))
+    const { enclaveRegistry, releases } = contracts()
+    const send = async (account: keyof typeof ACCOUNTS, call: object) => {
+      const hash = await chainWallet(rpc(), ACCOUNTS[account]).writeContract(call as never)
+      await chainClient(rpc()).waitForTransactionReceipt({ hash })
+    }
+    const key = { address: enclaveRegistry, abi: enclaveRegistryAbi, functionName: 'revokeKey' }
+    await send('operator', { ...key, args: [identity.receiptKey] })
+    expect(await failedChecks(file, options)).toEqual(['chain-key'])
+    const release = { address: releases, abi: releasesAbi, functionName: 'revoke' }
+    await send('publisher', { ...release, args: [receipt.releaseId] })
+    expect(await failedChecks(file, options)).toEqual(['chain-key', 'chain-release'])
+  })
+})
+
+describe('stopped', () => {
+  test('by Ctrl-C when it is up: exits 0, and nothing is left running', async () => {
+    expect(await running.end('SIGINT')).toBe(0)
+    expect(processesOf(state)).toEqual([])
+    for (const file of ['network.json', 'lock', 'processes.json'])
+      expect(existsSync(join(state, file))).toBe(false)
+    expect(running.stdout().trimEnd().split('\n')).toHaveLength(1)
+  })
+
   test('a port in use is named, and nothing is lost', async () => {
     const before = contracts()
-    const taken = createServer().listen(0, '127.0.0.1')
+    const taken = createServer().listen(port, '127.0.0.1')
     await once(taken, 'listening')
-    const { port: used } = taken.address() as { port: number }
-    const result = await nacre('dev', '--once', '--json', '--state', state, '--port', `${used}`)
+    const result = await nacre('dev', '--once', '--json', '--state', state, '--port', `${port}`)
     taken.close()
     expect(result.code).toBe(3)
-    expect(result.json.error).toMatchObject({ code: 'PORT_IN_USE' })
-    expect(result.stderr).toContain(`${used}`)
+    expect(result.json.error).toMatchObject({
+      code: 'PORT_IN_USE',
+      message: expect.stringContaining(`${port}`),
+    })
     expect(contracts()).toEqual(before)
   })
+
+  test(
+    'by Ctrl-C while it starts: exits 130, and nothing is left running',
+    async () => {
+      const early = join(dir, 'early')
+      const child = start(['dev', '--json', '--state', early, '--port', `${await freePorts()}`])
+      await child.says('stderr', 'development chain')
+      expect(await child.end('SIGINT')).toBe(130)
+      expect(lastLine(child.stdout()).error).toMatchObject({ code: 'interrupted' })
+      expect(processesOf(early)).toEqual([])
+    },
+    LONG,
+  )
 })
 
-describe('a second start', () => {
-  test('continues from the saved state', async () => {
+test(
+  '--reset starts over and deletes only its own; DATABASE_URL is used',
+  async () => {
     const before = contracts()
-    running = start('dev', '--json', '--state', state, '--port', `${port}`)
-    await running.line()
-    expect(contracts()).toEqual(before)
-    expect(receipts()).toHaveLength(2 * requests(first).length)
-  }, 180_000)
+    writeFileSync(join(state, 'notes.txt'), 'mine')
+    const database = await temporaryPostgres()
+    try {
+      const env = { ...process.env, DATABASE_URL: database.databaseUrl }
+      const child = start(['dev', '--once', '--reset', '--json', '--state', state, '--port', `${port}`], {
+        env,
+      })
+      expect(await once(child.process, 'close'), child.stderr()).toEqual([0, null])
+      const { requests } = lastLine(child.stdout()) as Result
+      expect(requests.map(one => one.consumer)).toEqual(CONSUMERS)
+      expect(requests.flatMap(one => failed(one.checks))).toEqual([])
+      expect(receipts()).toHaveLength(requests.length)
+      expect(contracts().genesisHash).not.toBe(before.genesisHash)
+      expect(existsSync(join(state, 'postgres'))).toBe(false)
+      expect(existsSync(join(state, 'models'))).toBe(false)
+      expect(readFileSync(join(state, 'notes.txt'), 'utf8')).toBe('mine')
+    } finally {
+      await database.stop()
+    }
+  },
+  LONG,
+)
 
-  test('the state folder is taken while it runs', async () => {
-    const result = await nacre('dev', '--once', '--json', '--state', state, '--port', `${await freePorts()}`)
-    expect(result.code).toBe(3)
-    expect(result.json.error).toMatchObject({ code: 'STATE_IN_USE' })
-  })
-
-  test('answers nacre request, and verifies with the chain', async () => {
-    const answered = await nacre(
-      'request',
-      'iris-mlp',
-      '--input',
-      '[[5.1,3.5,1.4,0.2]]',
-      '--state',
-      state,
-      '--json',
-    )
-    expect(answered.code, answered.stderr).toBe(0)
-    const rpc = `http://127.0.0.1:${port + 1}`
-    expect((await inProcess(String(answered.json.file), { policy: policy(), rpc })).ok).toBe(true)
-  })
-
-  test('an input of the wrong shape is answered with a signed error', async () => {
-    const refused = await nacre('request', 'iris-mlp', '--input', '[[1,2,3]]', '--state', state, '--json')
-    expect(refused.code).toBe(1)
-    expect(refused.json).toMatchObject({ status: 1 })
-    expect((refused.json.checks as Check[]).every(check => check.ok)).toBe(true)
-  })
-
-  test('killed with -9, the next start recovers everything', async () => {
-    running!.process.kill('SIGKILL')
-    await once(running!.process, 'close')
-    const before = contracts()
-    const kept = receipts().length
-    const again = await nacre('dev', '--once', '--json', '--state', state, '--port', `${port}`)
-    expect(again.code, again.stderr).toBe(0)
-    expect(requests(again).every(one => one.checks.every(check => check.ok))).toBe(true)
-    expect(contracts()).toEqual(before)
-    expect(receipts()).toHaveLength(kept + requests(again).length)
-  }, 180_000)
-})
-
-/** `nacre receipt verify` without a new process. */
-async function inProcess(
-  file: string,
-  options: Parameters<typeof verify>[1],
-): Promise<{ ok: boolean; failed: string[] }> {
-  let result: { checks: Check[] } | undefined
-  const output = {
-    json: true,
-    color: false,
-    line: () => {},
-    result: (value: unknown) => (result = value as typeof result),
-  }
-  const code = await verify(file, options, output)
-  return { ok: code === 0, failed: result!.checks.filter(check => !check.ok).map(check => check.name) }
+function startDev(options: Parameters<typeof start>[1]): Started {
+  return start(['dev', '--json', '--state', state, '--port', `${port}`], options)
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a receipt to damage in every way
-type Damaged = any
+async function mainJobOf(child: Started): Promise<Result> {
+  await child.says('stdout', '\n')
+  return lastLine(child.stdout()) as Result
+}
 
-function write(damage: (bundle: Damaged) => void): string {
-  const bundle = JSON.parse(readFileSync(receipts()[0]!, 'utf8'))
-  damage(bundle)
+/** The Node that came with the machine, if there is one: nacre must start with it too. */
+function oldNode(): string {
+  return ['/usr/bin/node', '/usr/local/bin/node'].find(existsSync) ?? process.execPath
+}
+
+function policyFile(): string {
+  return join(state, 'policy.json')
+}
+
+function rpc(): string {
+  return `http://127.0.0.1:${port + 1}`
+}
+
+function now(): bigint {
+  return BigInt(Math.floor(Date.now() / 1000))
+}
+
+function networkFile(): { pid: number; releaseId: string } {
+  return JSON.parse(readFileSync(join(state, 'network.json'), 'utf8'))
+}
+
+function receipts(): string[] {
+  return readdirSync(join(state, 'receipts')).map(name => join(state, 'receipts', name))
+}
+
+function lastReceipt(): string {
+  return (lastLine(running.stdout()) as Result).requests.at(-1)!.receipt
+}
+
+/** An image that changed in between needs new consumers; everything else stays. */
+function contracts(): Record<'genesisHash' | 'enclaveRegistry' | 'releases', Hex> {
+  const { consumers, ...rest } = JSON.parse(readFileSync(join(state, 'deployment.json'), 'utf8'))
+  expect(Object.keys(consumers).length).toBeGreaterThan(0)
+  return rest
+}
+
+function ask(model: string, input: string) {
+  return nacre('request', model, '--input', input, '--state', state, '--json')
+}
+
+function failed(checks: readonly Check[]): string[] {
+  return checks.filter(check => !check.ok).map(check => check.name)
+}
+
+function write(change: (bundle: Damaged) => void): string {
   const file = join(dir, 'tampered.json')
-  writeFileSync(file, JSON.stringify(bundle))
+  damage(receipts()[0]!, file, change)
   return file
 }
 
-function tampered(damage: (bundle: Damaged) => void): Promise<{ ok: boolean; failed: string[] }> {
-  return inProcess(write(damage), { policy: policy() })
+function afterChange(change: (bundle: Damaged) => void): Promise<string[]> {
+  return failedChecks(write(change), { policy: policyFile() })
 }
 
-/** Changes the last digit. */
-function flip(hex: string): string {
-  return `${hex.slice(0, -1)}${hex.endsWith('0') ? '1' : '0'}`
+/** Command lines of running processes that name this folder. */
+function processesOf(folder: string): string[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map(commandLine)
+    .filter(line => line.includes(folder))
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
 }

@@ -7,36 +7,54 @@ const BIN = fileURLToPath(new URL('../../cli/bin/nacre.js', import.meta.url))
 
 export type Result = { code: number | null; stdout: string; stderr: string; json: Record<string, unknown> }
 
-/** Runs the command line to its end. */
-export async function nacre(...args: string[]): Promise<Result> {
-  const child = start(...args)
-  const [code] = (await once(child.process, 'close')) as [number | null]
-  return { code, stdout: child.stdout(), stderr: child.stderr(), json: lastLine(child.stdout()) }
-}
-
 export type Started = {
   process: ChildProcess
   stdout(): string
   stderr(): string
-  /** Resolves when standard output has a line; rejects when the process ends without it. */
-  line(): Promise<string>
+  /** Resolves when an output has this text; rejects when the process ends without it. */
+  says(stream: 'stdout' | 'stderr', text: string): Promise<void>
+  /** Ends it if it runs, and waits. */
+  end(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-/** Starts the command line. */
-export function start(...args: string[]): Started {
-  const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let [stdout, stderr] = ['', '']
-  const line = Promise.withResolvers<string>()
-  line.promise.catch(() => {})
-  child.stdout.on('data', data => {
-    stdout += data
-    if (stdout.includes('\n')) line.resolve(stdout.split('\n')[0]!)
-  })
-  child.stderr.on('data', data => {
-    stderr += data
-  })
-  child.once('close', code => line.reject(new Error(`nacre exited with ${code}: ${stderr}`)))
-  return { process: child, stdout: () => stdout, stderr: () => stderr, line: () => line.promise }
+/** Runs the command line to its end. */
+export async function nacre(...args: string[]): Promise<Result> {
+  const child = start(args)
+  const [code] = (await once(child.process, 'close')) as [number | null]
+  return { code, stdout: child.stdout(), stderr: child.stderr(), json: lastLine(child.stdout()) }
+}
+
+/** Starts the command line, by the Node that runs this or another. */
+export function start(args: string[], options: { node?: string; env?: NodeJS.ProcessEnv } = {}): Started {
+  const { node = process.execPath, env = process.env } = options
+  const child = spawn(node, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
+  const closed = once(child, 'close')
+  const output = { stdout: '', stderr: '' }
+  const waiting: (() => void)[] = []
+  for (const stream of ['stdout', 'stderr'] as const)
+    child[stream].on('data', data => {
+      output[stream] += data
+      for (const look of waiting) look()
+    })
+  return {
+    process: child,
+    stdout: () => output.stdout,
+    stderr: () => output.stderr,
+    says: async (stream, text) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const look = () => output[stream].includes(text) && resolve()
+      waiting.push(look)
+      look()
+      const ended = closed.then(([code]) =>
+        Promise.reject(new Error(`nacre exited with ${code}: ${output.stderr}`)),
+      )
+      await Promise.race([promise, ended])
+    },
+    end: async (signal = 'SIGTERM') => {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+      return (await closed)[0] as number | null
+    },
+  }
 }
 
 /** Two neighbouring free ports: the operator's, and the chain's after it. */
@@ -56,7 +74,7 @@ export async function freePorts(): Promise<number> {
   }
 }
 
-function lastLine(text: string): Record<string, unknown> {
+export function lastLine(text: string): Record<string, unknown> {
   const line = text.trimEnd().split('\n').at(-1) ?? ''
   return line.startsWith('{') ? JSON.parse(line) : {}
 }
