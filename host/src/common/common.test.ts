@@ -75,3 +75,9 @@ test('an unknown error is told as INTERNAL, a known one with its fix', () => {
     fix: 'f',
   })
 })
+
+test('an unknown error is told by its first line: below it libraries write whole queries and calls', () => {
+  const told = describeError(new Error(`Failed query: insert\nparams: secret`))
+  expect(told).toEqual({ code: 'INTERNAL', message: 'Failed query: insert' })
+  expect(describeError('x'.repeat(5_000)).message).toHaveLength(300)
+})

@@ -16,6 +16,9 @@ import { createWorld, DEPLOYER, eventually, INPUT, idOf, type World } from './te
 
 type Agent = Operator & { shutdown: Shutdown }
 
+/** Above what a transaction signed at the usual base fee offers. */
+const DEAR = 50n * 10n ** 9n
+
 let world: World
 let agent: Agent
 const lines: string[] = []
@@ -95,12 +98,12 @@ test('an answer whose gas became too dear is declined in its place when half of 
   const maxGasPrice = cheap! * 2n
   const id = await asked({ maxGasPrice, deadline: timestamp + 1_000n })
   await world.untilState(id, 'submitted')
-  await mineAt(maxGasPrice * 8n)
+  await mineAt(maxGasPrice + DEAR)
   await world.chain.mine({ blocks: 1 })
   expect(await declined(id)).toEqual([])
-  await mineAt(maxGasPrice * 8n, timestamp + 600n)
+  await mineAt(maxGasPrice + DEAR, timestamp + 600n)
   await eventually(async () => {
-    await mineAt(maxGasPrice * 8n)
+    await mineAt(maxGasPrice + DEAR)
     return (await declined(id)).length > 0 ? true : undefined
   })
   expect(await world.fulfilments(id)).toEqual([])
@@ -114,12 +117,10 @@ test('an answer whose gas became too dear is declined in its place when half of 
 })
 
 test('an answer that is never mined ends with the deadline, and its nonce does nothing', async () => {
-  const { timestamp } = await world.chain.getBlock()
+  const { timestamp, baseFeePerGas: cheap } = await world.chain.getBlock()
   const id = await asked({ deadline: timestamp + 60n })
   await world.untilState(id, 'submitted')
-  await world.chain.request({ method: 'anvil_dropAllTransactions' } as never)
-  await world.chain.setNextBlockTimestamp({ timestamp: timestamp + 61n })
-  await world.chain.mine({ blocks: 1 })
+  await mineAt(cheap! + DEAR, timestamp + 61n)
   expect(await world.untilState(id, 'skipped')).toMatchObject({ reason: 'deadline-passed', nonce: null })
   await world.chain.setAutomine(true)
   await eventually(async () => {
@@ -174,7 +175,7 @@ test('a request that was always too dear is declined after a restart; ageing evi
   const { timestamp, baseFeePerGas: cheap } = await world.chain.getBlock()
   const maxGasPrice = cheap! * 2n
   const dear = await world.ask({ maxGasPrice, deadline: timestamp + 1_000n })
-  await mineAt(maxGasPrice * 50n, timestamp + 600n)
+  await mineAt(maxGasPrice + DEAR, timestamp + 600n)
   agent = await startAgent({ refreshAfterS: 2 })
   expect(agent.receiptKey).not.toBe(before)
   await eventually(async () => ((await declined(dear)).length > 0 ? true : undefined))

@@ -69,7 +69,7 @@ export async function declineDue(
 ): Promise<boolean> {
   const request = chainRequest(row)
   if (head.baseFee <= request.params.maxGasPrice || !halfPassed(request, head)) return false
-  const turn = await whoseTurn(client, profile, request)
+  const turn = await whoseTurn(client, profile, request, 'latest')
   return turn !== undefined && isAddressEqual(turn[0], profile.operator)
 }
 
@@ -92,18 +92,22 @@ function ownOffer(client: PublicClient, profile: Profile, { artifact, feeToken }
   )
 }
 
-/** Read as of the next block, the first in which it can be answered. Undefined when the request is not open. */
+/**
+ * Undefined when the request is not open. As of the next block, the first in which it can be answered, unless our own
+ * answer waits to be in it.
+ */
 async function whoseTurn(
   client: PublicClient,
   { relay }: Profile,
   request: ChainRequest,
+  blockTag: 'pending' | 'latest' = 'pending',
 ): Promise<readonly [Hex, bigint] | undefined> {
   const call = {
     address: relay,
     abi: relayAbi,
     functionName: 'assignedOf',
     args: [request],
-    blockTag: 'pending',
+    blockTag,
   } as const
   try {
     return await callContract(() => client.readContract(call))

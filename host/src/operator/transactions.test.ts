@@ -177,3 +177,57 @@ test('a refusal is named by the contracts’ own error, before sending and after
   expect(row.status).toBe('reverted')
   expect(await own.explain(row)).toBe('EmptyPolicy')
 })
+
+test('a nonce that waits can be used for something else: one of the two is mined', async () => {
+  await chain().setAutomine(false)
+  const own = transactions()
+  const nonce = await own.send(count, 60_000n)
+  const nothing = { purpose: 'cancel:1', target: account.address, data: '0x' as Hex }
+  expect(await own.replace(nonce, nothing, 21_000n)).toBe(true)
+  expect(await own.isPending('cancel:1')).toBe(true)
+  await chain().mine({ blocks: 1 })
+  await own.check()
+  expect(await counted()).toBe(0)
+  expect(await rows()).toMatchObject([{ purpose: 'cancel:1', state: 'mined', status: 'success' }])
+  expect(await own.replace(nonce, count, 60_000n)).toBe(false)
+})
+
+test('a chain set back before transactions of another program: the gap is filled and ours is mined', async () => {
+  const snapshot = await chain().snapshot()
+  const other = await account.signTransaction({
+    type: 'eip1559',
+    chainId: 31_337,
+    nonce: 0,
+    to: account.address,
+    gas: 21_000n,
+    maxFeePerGas: 10n ** 10n,
+    maxPriorityFeePerGas: 1n,
+  })
+  await chain().sendRawTransaction({ serializedTransaction: other })
+  const own = transactions({ replaceAfterMs: 0 })
+  expect(await own.send(count, 60_000n)).toBe(1n)
+  await own.check()
+  await chain().revert({ id: snapshot })
+  await own.check()
+  await own.check()
+  await own.check()
+  expect(await counted()).toBe(1)
+  expect((await rows()).map(({ purpose, status }) => [purpose, status])).toEqual([
+    ['fill:0', 'success'],
+    ['count', 'success'],
+  ])
+})
+
+test('a node that names absurd fees gets no more than the ceiling, and no endless replacements', async () => {
+  await chain().setAutomine(false)
+  const ceiling = { maxFee: 5n * 10n ** 9n, priorityFee: 2n * 10n ** 9n }
+  const client = { ...createClient(anvil.rpcUrl), estimateMaxPriorityFeePerGas: async () => 10n ** 18n }
+  const own = transactions({ client: client as never, ceiling, replaceAfterMs: 0 })
+  await own.send(count, 60_000n)
+  for (const _ of Array(8)) await own.check()
+  const fees = await attempts()
+  expect(
+    fees.every(({ maxFee, priorityFee }) => maxFee <= ceiling.maxFee && priorityFee <= ceiling.priorityFee),
+  ).toBe(true)
+  expect(fees.length).toBeLessThan(8)
+})

@@ -34,8 +34,8 @@ type Within = (queries: Queries, nonce: bigint) => Promise<void>
 
 export type Transactions = {
   /**
-   * Gas needed, with a reserve. Throws RevertError when the contract would refuse it in the next block. `priced`: with
-   * today's fees, for contracts that look at the base fee, which is zero in calls that name no fees.
+   * Gas needed, with a reserve. Throws RevertError when the contract would refuse it in the next block. `priced`: as of
+   * the newest block and with its fees, for a contract that looks at the base fee, which is zero in other calls.
    */
   estimate(intent: Intent, options?: { priced?: boolean }): Promise<bigint>
   /**
@@ -194,7 +194,8 @@ async function estimate(
 ): Promise<bigint> {
   const fees = priced ? await marketFees(client, ceiling) : undefined
   const price = fees && { maxFeePerGas: fees.maxFee, maxPriorityFeePerGas: fees.priorityFee }
-  const call = { account: account.address, to, data, blockTag: 'pending', ...price } as const
+  const blockTag = priced ? 'latest' : 'pending'
+  const call = { account: account.address, to, data, blockTag, ...price } as const
   const gas = await callContract(() => client.estimateGas(call))
   return (gas * 5n) / 4n
 }
