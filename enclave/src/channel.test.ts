@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { ZERO_ADDRESS, ZERO_HASH } from '@nacre/verify'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createChannel } from './channel.ts'
 import { readStartOptions } from './config.ts'
 import { createService } from './service.ts'
@@ -116,6 +116,49 @@ describe('bytes on the channel', () => {
     })
     expect(errors).toEqual([expect.objectContaining({ code: 'security-module' })])
     expect(await exchange(get('/v1/health'))).toEqual({ status: 200, code: '' })
+  })
+
+  test('calls that hold a body are bound in number; health still answers', async () => {
+    const held = Array.from({ length: 32 }, () => connect(join(dir, 'channel')))
+    await Promise.all(held.map(socket => once(socket, 'connect')))
+    for (const socket of held) socket.write(`${announced(100)}{`)
+    await vi.waitFor(async () => {
+      expect(await exchange(post('/v1/infer', '{}'))).toEqual({ status: 503, code: 'busy' })
+    })
+    expect(await exchange(get('/v1/health'))).toEqual({ status: 200, code: '' })
+    for (const socket of held) socket.destroy()
+    await vi.waitFor(async () => {
+      expect(await exchange(post('/v1/infer', '{}'))).toEqual({ status: 400, code: 'malformed-job' })
+    })
+  })
+
+  test('headers that never end are cut off', async () => {
+    expect(await exchange('GET /v1/health HTTP/1.1\r\nhost: ')).toEqual({ status: 408, code: '' })
+  })
+
+  test('what was sent is in no error and in no log', async () => {
+    const secret = 'c0ffee5ec2e7'
+    const bodies = [
+      `{"input":"0x${secret}`,
+      `{"input":"0x${secret}zz"}`,
+      `{"nonce":"${secret}"}`,
+      JSON.stringify({ origin: { type: secret }, artifact: secret, input: secret }),
+    ]
+    const before = errors.length
+    for (const body of bodies) {
+      for (const path of ['/v1/infer', '/v1/attest']) {
+        const socket = connect(join(dir, 'channel'))
+        socket.write(post(path, body))
+        expect(await text(socket)).not.toContain(secret)
+      }
+    }
+    expect(errors).toHaveLength(before)
+  })
+
+  test('a job nested without end is malformed', async () => {
+    const depth = 1_000_000
+    const nested = `{"origin":${'['.repeat(depth)}${']'.repeat(depth)}}`
+    expect(await exchange(post('/v1/infer', nested))).toEqual({ status: 400, code: 'malformed-job' })
   })
 
   test('a body that breaks off leaves the channel working', async () => {

@@ -6,7 +6,7 @@ import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE, MODULE_TIMEOUT_MS } from './li
 /** AWS NSM's messages in frames `u32be length | CBOR` over a Unix socket; one connection a call. */
 export type SecurityModule = { attest(userData: Uint8Array, nonce: Uint8Array): Promise<Uint8Array> }
 
-export function securityModule(socketPath: string): SecurityModule {
+export function securityModule(socketPath: string, timeoutMs: number = MODULE_TIMEOUT_MS): SecurityModule {
   return {
     /** The signed attestation document. @throws ChannelError security-module */
     async attest(userData, nonce) {
@@ -20,7 +20,7 @@ export function securityModule(socketPath: string): SecurityModule {
           ]),
         ],
       ])
-      return documentOf(await call(socketPath, encodeCbor(request)))
+      return documentOf(await call(socketPath, encodeCbor(request), timeoutMs))
     },
   }
 }
@@ -43,23 +43,28 @@ function decode(bytes: Uint8Array): unknown {
 }
 
 /** Sends one frame and returns the content of the one frame that comes back. */
-function call(socketPath: string, request: Uint8Array): Promise<Uint8Array> {
+function call(socketPath: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
   if (request.length > MAX_MODULE_REQUEST) throw failed(`a request of ${request.length} bytes`)
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
   const socket = connect(socketPath)
   let received = Buffer.alloc(0)
-  socket.setTimeout(MODULE_TIMEOUT_MS, () => reject(failed('it does not answer')))
+  // A deadline of the whole call: a module that sends a byte now and then is not waited for.
+  const deadline = setTimeout(() => reject(failed('it does not answer')), timeoutMs)
   socket.on('error', cause => reject(failed('the connection broke', cause)))
   socket.on('close', () => reject(failed('it closed the connection')))
   socket.on('data', chunk => {
     received = Buffer.concat([received, chunk])
-    const length = received.length < 4 ? 0 : received.readUInt32BE(0)
-    if (length > MAX_MODULE_RESPONSE) return reject(failed(`an answer of ${length} bytes`))
-    if (received.length > 4 + length && length > 0) return reject(failed('bytes after its answer'))
-    if (length > 0 && received.length === 4 + length) resolve(new Uint8Array(received.subarray(4)))
+    if (received.length < 4) return
+    const length = received.readUInt32BE(0)
+    if (length === 0 || length > MAX_MODULE_RESPONSE) reject(failed(`an answer of ${length} bytes`))
+    else if (received.length > 4 + length) reject(failed('bytes after its answer'))
+    else if (received.length === 4 + length) resolve(new Uint8Array(received.subarray(4)))
   })
   socket.write(frame(request))
-  return promise.finally(() => socket.destroy())
+  return promise.finally(() => {
+    clearTimeout(deadline)
+    socket.destroy()
+  })
 }
 
 function frame(content: Uint8Array): Uint8Array {

@@ -42,6 +42,8 @@ function probeProgram(): string {
   const { port } = listener.address() as AddressInfo
   return `
     const fs = require('node:fs')
+    // Outside, nothing may be written: the tests may run as root.
+    const isInside = fs.existsSync('/image/bin/node')
     const can = work => { try { work(); return true } catch { return false } }
     const socket = require('node:net').connect(${port}, '127.0.0.1')
     const tell = connected => {
@@ -51,7 +53,14 @@ function probeProgram(): string {
         passwd: can(() => fs.readFileSync('/etc/passwd')),
         bystander: can(() => fs.readFileSync(${JSON.stringify(join(dir, 'bystander'))})),
         secret: process.env.NACRE_TEST_SECRET ?? null,
-        writable: ['/image/x', '/config.json', '/run/nacre/x'].filter(path => can(() => fs.writeFileSync(path, 'x'))),
+        writable: ['/image/x', '/config.json', '/run/nacre/x'].filter(path => isInside && can(() => fs.writeFileSync(path, 'x'))),
+        environment: Object.keys(process.env).sort(),
+        root: can(() => fs.readdirSync('/')) ? fs.readdirSync('/').sort() : [],
+        files: ['/root', '/home', '/etc/shadow', '/sys', '/var', '/dev/mem', '/proc/kcore'].filter(path => can(() => fs.statSync(path).isDirectory() ? fs.readdirSync(path) : fs.closeSync(fs.openSync(path)))),
+        changed: ['/image/bin/node', '/image/app/enclave.mjs', '/image/manifest.json'].filter(path => isInside && (can(() => fs.closeSync(fs.openSync(path, 'r+'))) || can(() => fs.unlinkSync(path)) || can(() => fs.chmodSync(path, 0o777)))),
+        signalled: [${process.pid}, ${process.ppid}].filter(pid => can(() => process.kill(pid, 0))),
+        interfaces: Object.keys(require('node:os').networkInterfaces()),
+        capabilities: /^CapEff:\\t(.*)$/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1],
         processes: fs.readdirSync('/proc').filter(name => /^\\d+$/.test(name)).length,
         uid: process.getuid(),
       }))
@@ -94,6 +103,13 @@ test('inside, there is no network, no environment, no file of the host', async (
     bystander: false,
     secret: null,
     writable: ['/run/nacre/x'],
+    environment: ['PWD'],
+    root: ['config.json', 'dev', 'image', 'lib', 'lib64', 'proc', 'run', 'tmp'],
+    files: [],
+    changed: [],
+    signalled: [],
+    interfaces: ['lo'],
+    capabilities: '0000000000000000',
     processes: 1,
     uid: 65_534,
   })

@@ -149,6 +149,30 @@ describe('requests', () => {
     expect(answerTo(module, Uint8Array.of(0xff))).toEqual(new Map([['Error', 'InvalidArgument']]))
   })
 
+  test('several frames at once are answered in order; whoever reads no answer is cut off', async () => {
+    const socket = join(dir, 'nsm.sock')
+    const server = await serveNsm({ socket, root, pcrs, moduleId: 'simulated-test' })
+    const frame = (content: Uint8Array) => Buffer.concat([Buffer.of(0, 0, 0, content.length), content])
+    try {
+      const client = connect(socket)
+      client.write(Buffer.concat([frame(new Uint8Array(0)), frame(encodeCbor('DescribeNSM'))]))
+      let received = Buffer.alloc(0)
+      while (!received.includes('simulated-test')) {
+        const [chunk] = (await once(client, 'data')) as [Buffer]
+        received = Buffer.concat([received, chunk])
+      }
+      const first = decodeCbor(new Uint8Array(received.subarray(4, 4 + received.readUInt32BE(0))))
+      expect(first).toEqual(new Map([['Error', 'InvalidArgument']]))
+      client.pause()
+      const flood = frame(encodeCbor('GetRandom'))
+      const closed = new Promise(resolve => client.on('error', () => {}).on('close', resolve))
+      client.write(Buffer.concat(Array<Buffer>(5000).fill(flood)))
+      await closed
+    } finally {
+      await server.close()
+    }
+  })
+
   test('frames may come in pieces; one that is too long ends the connection', async () => {
     const socket = join(dir, 'nsm.sock')
     const server = await serveNsm({ socket, root, pcrs, moduleId: 'simulated-test' })

@@ -9,6 +9,8 @@ export const MAX_REQUEST = 4096
 export const MAX_RESPONSE = 12_288
 const MAX_CONNECTIONS = 32
 const IDLE_TIMEOUT_MS = 30_000
+/** Answers that a connection has not read, bytes: whoever only asks is cut off. */
+const MAX_UNREAD = 16 * MAX_RESPONSE
 
 export type NsmOptions = ModuleOptions & { socket: string }
 
@@ -49,6 +51,7 @@ function serveConnection(module: SoftwareModule, socket: Socket): void {
       const answer = answerTo(module, received.subarray(4, 4 + length))
       received = received.subarray(4 + length)
       socket.write(frame(encodeCbor(answer)))
+      if (socket.writableLength > MAX_UNREAD) return socket.destroy()
     }
   })
 }
