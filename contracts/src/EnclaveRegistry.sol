@@ -37,6 +37,7 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
     /// @inheritdoc IEnclaveRegistry
     uint32 public constant LEAST_LIMIT = 65_536;
 
+    /// @inheritdoc IEnclaveRegistry
     IReleases public immutable RELEASES;
     address public immutable OWNER;
     uint40 public immutable KEY_LIFETIME;

@@ -95,6 +95,7 @@ contract Operators is IOperators {
         Stake storage stake = _stakes[msg.sender];
         uint256 amount = stake.unbonding;
         if (amount == 0 || block.timestamp < stake.availableAt) revert NothingToWithdraw();
+        if (to == address(0) || to == RELAY) revert TransferFailed(to, amount); // it would be nobody's there
         stake.unbonding = 0;
         emit StakeWithdrawn(msg.sender, to, amount);
         _send(to, amount);

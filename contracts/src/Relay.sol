@@ -42,7 +42,7 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
     /// @dev Kept for what follows the callback: two credits and the event, all cold.
     uint256 private constant CALLBACK_RESERVE = 70_000;
     /// @dev Calldata of a fulfilment without policy entries and output, as its fields need; padding is not paid.
-    uint256 private constant CALLDATA_GAS = 9_500;
+    uint256 private constant CALLDATA_GAS = 9_300;
     uint256 private constant CALLDATA_GAS_PER_ENTRY = 400;
     uint16 private constant RECEIPT_VERSION = 1;
     uint8 private constant STATUS_OK = 0;
@@ -116,12 +116,13 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
         nonReentrant
     {
         uint256 gasAtStart = gasleft();
+        _requireNotPulling();
         Answer memory answer = _checkAnswer(asked, receipt, output);
         _checkKey(asked, answer, receipt, signature);
 
         _close(answer.id);
         bool callbackOk = _callBack(answer.id, asked, receipt.status, output);
-        uint256 gasPaid = _pay(asked, answer, output.length, gasAtStart);
+        uint256 gasPaid = _pay(asked, answer, _calldataGas(output), gasAtStart);
         emit Fulfilled(
             answer.id,
             answer.operator,
@@ -234,7 +235,7 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
     }
 
     /// @dev Fee and metered gas to the operator, the rest of fee and deposit to the consumer.
-    function _pay(Request calldata asked, Answer memory answer, uint256 outputLength, uint256 gasAtStart)
+    function _pay(Request calldata asked, Answer memory answer, uint256 outputGas, uint256 gasAtStart)
         private
         returns (uint256 gasPaid)
     {
@@ -248,7 +249,7 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
         uint256 deposit = _gasDeposit(params);
         uint256 gasPrice = tx.gasprice < params.maxGasPrice ? tx.gasprice : params.maxGasPrice;
         uint256 tail = _writeGas(answer.operator) + _writeGas(asked.consumer);
-        gasPaid = gasPrice * _meteredGas(params, outputLength, gasAtStart, tail);
+        gasPaid = gasPrice * _meteredGas(params, outputGas, gasAtStart, tail);
         if (gasPaid > deposit) gasPaid = deposit;
         _credit(answer.operator, address(0), price + gasPaid);
         _credit(asked.consumer, address(0), change + deposit - gasPaid);
@@ -402,9 +403,10 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
         if (params.maxGasPrice < block.basefee) revert GasPriceTooLow(params.maxGasPrice, block.basefee);
     }
 
-    /// @dev The operators contract names this relay, and its stake outlasts every request by two epochs.
+    /// @dev The operators contract names this relay, the registry these releases, and stake outlasts every request by two epochs.
     function _checkParameters(Parameters memory p) private view {
         if (p.operators.RELAY() != address(this)) revert InvalidParameter("operators");
+        if (address(p.registry.RELEASES()) != address(p.releases)) revert InvalidParameter("releases");
         if (p.insurance == address(0)) revert InvalidParameter("insurance");
         if (p.penalty == 0 || p.penalty > p.operators.SLOT_STAKE()) revert InvalidParameter("penalty");
         if (p.compensationCap > p.penalty / 2) revert InvalidParameter("compensationCap");
@@ -433,16 +435,34 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
 
     /// @dev Intrinsic gas, calldata as its fields need (not as it was padded) with its floor (EIP-7623), and execution.
     /// The event, which follows, is set against the refunds for slots that relay and consumer clear.
-    function _meteredGas(Params calldata params, uint256 outputLength, uint256 gasAtStart, uint256 tail)
+    function _meteredGas(Params calldata params, uint256 outputGas, uint256 gasAtStart, uint256 tail)
         private
         view
         returns (uint256)
     {
         uint256 entries = params.releases.length + params.publishers.length;
-        uint256 data = CALLDATA_GAS + CALLDATA_GAS_PER_ENTRY * entries + 16 * outputLength;
+        uint256 data = CALLDATA_GAS + CALLDATA_GAS_PER_ENTRY * entries + outputGas;
         uint256 floor = 21_000 + data * 5 / 2;
         uint256 standard = 21_000 + data + tail + gasAtStart - gasleft();
         return standard > floor ? standard : floor;
+    }
+
+    /// @dev What the output costs as calldata: 4 a byte, and 12 more a byte that is not zero, counted a word at a time.
+    function _calldataGas(bytes calldata output) private pure returns (uint256 gas) {
+        uint256 marked;
+        assembly ("memory-safe") {
+            let low := 0x7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f
+            let ones := 0x0101010101010101010101010101010101010101010101010101010101010101
+            for { let i := 0 } lt(i, output.length) { i := add(i, 0x20) } {
+                let word := calldataload(add(output.offset, i))
+                let left := sub(output.length, i)
+                if lt(left, 0x20) { word := shr(sub(0x100, shl(3, left)), word) }
+                // The top bit of each byte: whether any of its bits is set. The product's first byte is their sum.
+                let set := and(shr(7, or(add(and(word, low), low), word)), ones)
+                marked := add(marked, byte(0, mul(set, ones)))
+            }
+        }
+        return 4 * output.length + 12 * marked;
     }
 
     /// @dev Cost of the coming write to an account's credit; reads it, so that the read is metered.

@@ -10,12 +10,13 @@ abstract contract RelayLedger is IRelay {
     using SafeERC20 for IERC20;
 
     mapping(address account => mapping(address token => uint256)) private _balances;
-    bool private transient _pulling;
+    address private transient _pulling;
 
     /// @inheritdoc IRelay
     function withdraw(address token, address to) external {
         uint256 amount = _balances[msg.sender][token];
         if (amount == 0) revert NothingToWithdraw(msg.sender, token);
+        if (to == address(0) || to == address(this)) revert TransferFailed(to, amount);
         _balances[msg.sender][token] = 0;
         emit Withdrawn(msg.sender, token, to, amount);
         if (token != address(0)) return IERC20(token).safeTransfer(to, amount);
@@ -35,13 +36,18 @@ abstract contract RelayLedger is IRelay {
     /// @dev Takes exactly `amount` from the caller's allowance; a token that delivers less or more is refused. A
     /// token with hooks may not have two fees counted as one.
     function _pull(address token, uint256 amount) internal {
-        if (_pulling) revert TokenReentered(token);
-        _pulling = true;
+        _requireNotPulling();
+        _pulling = token;
         uint256 before = IERC20(token).balanceOf(address(this));
         IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
         uint256 afterwards = IERC20(token).balanceOf(address(this));
         uint256 received = afterwards > before ? afterwards - before : 0;
         if (received != amount) revert TokenShortfall(token, received, amount);
-        _pulling = false;
+        _pulling = address(0);
+    }
+
+    /// @dev Inside a token's hook nobody is answered either: the callback could not ask again for a token fee.
+    function _requireNotPulling() internal view {
+        if (_pulling != address(0)) revert TokenReentered(_pulling);
     }
 }

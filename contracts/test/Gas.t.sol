@@ -6,7 +6,8 @@ import {RelayBase} from "./utils/relay/RelayBase.sol";
 
 /// @notice What transactions cost. The gas profile runs each top-level call as a transaction of its own, so that the
 /// figures hold intrinsic gas, calldata, cold storage and refunds. The consumer is an account without code: the
-/// figures are without the consumer's own code. Elsewhere the figures are not transactions, and nothing is kept.
+/// figures are without the consumer's own code. `decline` is missing: it needs a base fee above the request's cap, and
+/// in isolated calls the base fee is zero. Elsewhere the figures are not transactions, and nothing is kept.
 contract GasTest is RelayBase {
     bytes private constant INPUT_64 =
         hex"0101020100000004000000a3704040cdcc6c40e17a943fa4707d3f9a99993f0ad7a33e295c0f40d7a3f03fe17a143fa4703d3e0ad7233c8fc2f53e0000803f00";

@@ -15,11 +15,8 @@ contract OperatorsTest is Test {
     Operators private operators;
     address private alice = makeAddr("alice");
     address private bob = makeAddr("bob");
-    bool private _refusePay;
 
-    receive() external payable {
-        if (_refusePay) revert("no");
-    }
+    receive() external payable {}
 
     function setUp() public {
         vm.warp(1_800_000_000);
@@ -117,10 +114,23 @@ contract OperatorsTest is Test {
         vm.prank(alice);
         operators.unbond(1);
         pass(UNBONDING);
-        _refusePay = true;
         vm.prank(alice);
-        vm.expectRevert(abi.encodeWithSelector(IOperators.TransferFailed.selector, address(this), SLOT));
-        operators.withdrawStake(address(this));
+        vm.expectRevert(abi.encodeWithSelector(IOperators.TransferFailed.selector, address(operators), SLOT));
+        operators.withdrawStake(address(operators));
+    }
+
+    function test_withdrawToNobody() public {
+        bond(alice, SLOT);
+        vm.prank(alice);
+        operators.unbond(1);
+        pass(UNBONDING);
+        address[2] memory nobody = [address(0), operators.RELAY()];
+        for (uint256 i; i < 2; ++i) {
+            vm.prank(alice);
+            vm.expectRevert(abi.encodeWithSelector(IOperators.TransferFailed.selector, nobody[i], SLOT));
+            operators.withdrawStake(nobody[i]);
+        }
+        assertEq(operators.slashableOf(alice), SLOT, "still there");
     }
 
     function test_slotIsReusedOnlyWhenNobodyCanReferToIt() public {

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {RelayConsumer} from "../src/RelayConsumer.sol";
 import {IRelay} from "../src/interfaces/IRelay.sol";
+import {Vm} from "./utils/Vm.sol";
 import {Probe} from "./utils/relay/Probe.sol";
 import {RelayBase} from "./utils/relay/RelayBase.sol";
 
@@ -73,6 +74,28 @@ contract RelayCallbackTest is RelayBase {
         assertNotEq(relay.commitmentOf(job.id), bytes32(0), "stays open");
         fulfil(job);
         assertEq(probe.answers(), 1, "answered with more");
+    }
+
+    /// @notice An account without code may ask; it is called like any other, and reads its answer in the receipt.
+    function test_accountWithoutCode() public {
+        address asker = makeAddr("asker");
+        IRelay.Params memory p = params();
+        Job memory job = ask(p);
+        job.request.consumer = asker;
+        job.request.nonce = relay.nextNonce();
+        job.request.blockNumber = uint64(vm.getBlockNumber());
+        job.request.timestamp = uint64(vm.getBlockTimestamp());
+        uint256 value = relay.quote(p);
+        hoax(asker, value);
+        job.id = relay.request{value: value}(p, INPUT);
+        mine(12);
+        job.receipt = receiptFor(job);
+        vm.recordLogs();
+        fulfil(job);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        (,, bool callbackOk,,) = abi.decode(logs[logs.length - 1].data, (bytes32, uint8, bool, uint256, uint256));
+        assertTrue(callbackOk, "a call without code succeeds");
+        assertGt(relay.balanceOf(asker, address(0)), 0, "refund");
     }
 
     // Reentrancy
@@ -180,6 +203,12 @@ contract RelayCallbackTest is RelayBase {
         vm.expectRevert(abi.encodeWithSelector(IRelay.TransferFailed.selector, address(token), credit));
         relay.withdraw(address(0), address(token));
         assertEq(relay.balanceOf(alice, address(0)), credit, "still there");
+        address[2] memory nobody = [address(0), address(relay)];
+        for (uint256 i; i < 2; ++i) {
+            vm.prank(alice);
+            vm.expectRevert(abi.encodeWithSelector(IRelay.TransferFailed.selector, nobody[i], credit));
+            relay.withdraw(address(0), nobody[i]);
+        }
         vm.prank(alice);
         relay.withdraw(address(0), makeAddr("wallet"));
         assertEq(makeAddr("wallet").balance, credit, "elsewhere");

@@ -5,12 +5,14 @@ import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.so
 import {Operators} from "../src/Operators.sol";
 import {Relay} from "../src/Relay.sol";
 import {IRelay} from "../src/interfaces/IRelay.sol";
+import {IReleases} from "../src/interfaces/IReleases.sol";
 import {RelayBase} from "./utils/relay/RelayBase.sol";
 import {HookedToken, ITokenHook, TaxedToken} from "./utils/relay/Tokens.sol";
 
 /// @notice Every check of `request` and of the constructor.
 contract RelayRequestTest is RelayBase, ITokenHook {
     bool private _again;
+    Job private _answerInHook;
     IRelay.Params private _hookParams;
 
     function send(IRelay.Params memory p, bytes memory input) private returns (bytes32) {
@@ -166,7 +168,24 @@ contract RelayRequestTest is RelayBase, ITokenHook {
         refuseParams(_hookParams, abi.encodeWithSelector(IRelay.TokenReentered.selector, address(hooked)));
     }
 
+    /// @notice Nor can a request be answered while a token is being pulled: its callback could not pay a token fee.
+    function test_noAnswerInsideAHook() public {
+        HookedToken hooked = new HookedToken();
+        IRelay.Params memory p = _announced(address(hooked));
+        hooked.mint(address(this), 1000);
+        hooked.approve(address(relay), 1000);
+        Job memory job = ask();
+        _answerInHook = job;
+        uint256 value = relay.quote(p);
+        vm.deal(address(this), value);
+        vm.expectRevert(abi.encodeWithSelector(IRelay.TokenReentered.selector, address(hooked)));
+        relay.request{value: value}(p, INPUT);
+        assertNotEq(relay.commitmentOf(job.id), bytes32(0), "still open");
+        fulfil(job);
+    }
+
     function beforeTransfer() external {
+        if (_answerInHook.id != 0) return fulfil(_answerInHook);
         if (!_again) return;
         _again = false;
         send(_hookParams, INPUT);
@@ -188,7 +207,7 @@ contract RelayRequestTest is RelayBase, ITokenHook {
     }
 
     function test_constructorRefusesBadParameters() public {
-        string[8] memory names = [
+        string[9] memory names = [
             "operators",
             "insurance",
             "penalty",
@@ -196,7 +215,8 @@ contract RelayRequestTest is RelayBase, ITokenHook {
             "minDeadline",
             "maxDeadline",
             "maxCallbackGas",
-            "maxOutput"
+            "maxOutput",
+            "releases"
         ];
         for (uint256 i; i < names.length; ++i) {
             IRelay.Parameters memory p = parameters();
@@ -207,6 +227,7 @@ contract RelayRequestTest is RelayBase, ITokenHook {
             if (i == 5) p.maxDeadline += 1;
             if (i == 6) p.maxCallbackGas = 12_000_001;
             if (i == 7) p.maxOutput = 65_537;
+            if (i == 8) p.releases = IReleases(address(7));
             // All but the first name an operators contract that names them.
             address relayToBe = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
             if (i != 0) p.operators = new Operators(relayToBe, SLOT, EPOCH, UNBONDING);

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IEvidenceVerifier} from "./IEvidenceVerifier.sol";
+import {IReleases} from "./IReleases.sol";
 
 /// @notice Facts that the enclave signs about one answer: docs/protocol.md, Receipt. EIP-712 typed data.
 struct Receipt {
@@ -89,6 +90,9 @@ interface IEnclaveRegistry {
     /// @notice Adds the verifier of a TEE kind that has none; only the owner may. The simulated kind has simulated
     /// assurance and every other kind tee: a verifier that says otherwise is refused.
     function addVerifier(IEvidenceVerifier verifier) external;
+
+    /// @notice Where the releases of the keys are listed.
+    function RELEASES() external view returns (IReleases);
 
     /// @notice Zero when the kind has none.
     function verifierOf(uint8 kind) external view returns (IEvidenceVerifier);

@@ -51,7 +51,7 @@ interface IOperators {
     /// unbond(0) moves that alone. Unbonding again restarts the time of all that is unbonding.
     function unbond(uint256 slots) external;
 
-    /// @notice Pays what has unbonded to `to`.
+    /// @notice Pays what has unbonded to `to`, not to the relay nor to zero.
     function withdrawStake(address to) external;
 
     /// @notice Announces or re-prices an artifact from the next epoch on; token zero is the chain's own coin.

@@ -75,6 +75,7 @@ interface IRelay {
     event Requested(
         bytes32 indexed id, bytes32 indexed artifact, address indexed consumer, Request request, bytes input
     );
+    /// @param callbackOk whether the callback returned; so does a call to an account without code
     event Fulfilled(
         bytes32 indexed id,
         address indexed operator,
@@ -142,7 +143,7 @@ interface IRelay {
     /// may answer at once.
     function decline(Request calldata request) external;
 
-    /// @notice Pays out the caller's balance to `to`; token zero is the chain's own coin.
+    /// @notice Pays out the caller's balance to `to`, not to this relay nor to zero; token zero is the chain's own coin.
     function withdraw(address token, address to) external;
 
     /// @return value the exact msg.value for `request`

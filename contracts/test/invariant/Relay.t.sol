@@ -19,7 +19,7 @@ contract RelayInvariantTest is Test {
         handler = new RelayHandler();
         (address relay_, address operators_, address token_, address alice_) = handler.addresses();
         (relay, operators, token, alice) = (Relay(payable(relay_)), Operators(operators_), DevToken(token_), alice_);
-        bytes4[] memory steps = new bytes4[](13);
+        bytes4[] memory steps = new bytes4[](15);
         steps[0] = handler.stepAsk.selector;
         steps[1] = handler.stepAsk.selector;
         steps[2] = handler.stepAsk.selector;
@@ -33,6 +33,10 @@ contract RelayInvariantTest is Test {
         steps[10] = handler.stepWithdrawStake.selector;
         steps[11] = handler.stepOffer.selector;
         steps[12] = handler.stepTime.selector;
+        steps[13] = handler.stepSqueeze.selector;
+        steps[14] = handler.stepDecline.selector;
+        // forge pays the sender back for gas: were it one of these contracts, coins would appear in it.
+        targetSender(makeAddr("anyone"));
         targetContract(address(handler));
         targetSelector(FuzzSelector(address(handler), steps));
     }
@@ -98,8 +102,21 @@ contract RelayInvariantTest is Test {
         }
         assertEq(handler.expired(), 6, "expired");
         assertGt(handler.slashedTotal(), 0, "slashed");
+        handler.stepAsk(400);
+        handler.stepDecline(2 * handler.jobs() - 2); // the newest, by alice
+        handler.stepDecline(2 * handler.jobs() - 1); // or by bob
         invariant_solvency();
         invariant_stakeIsExact();
         invariant_exactlyOnce();
+    }
+
+    /// @notice Used up again in the epoch of the slashes, the cover still covers.
+    function test_squeezedOperatorIsCovered() public {
+        handler.stepSqueeze(5);
+        assertGt(handler.slashedTotal(), 0, "slashed");
+        assertGt(handler.liabilityOf(alice), 0, "and still in duty");
+        invariant_penaltiesAreCovered();
+        invariant_solvency();
+        invariant_stakeIsExact();
     }
 }

@@ -14,6 +14,7 @@ contract RelayHandler is RelayBase {
     mapping(bytes32 id => uint256) public closings;
     uint256 public answered;
     uint256 public expired;
+    uint256 public declined;
     uint256 public forged;
     uint256 public slashedTotal;
     uint256 public etherHeld;
@@ -33,8 +34,54 @@ contract RelayHandler is RelayBase {
     function stepAsk(uint256 seed) external {
         IRelay.Params memory p = seed % 2 == 0 ? params() : tokenParams();
         p.deadline = uint64(vm.getBlockTimestamp() + 60 + seed % 400);
-        uint256 covered = relay.openRequests();
-        if (covered >= relay.MAX_OPEN()) return;
+        _ask(p);
+        mine(12);
+    }
+
+    /// @notice Lets as many requests as the relay takes fall on one operator, lets some of them expire, and asks for as
+    /// many again in the same epoch, when the operator has been slashed but still serves.
+    function stepSqueeze(uint256 seed) external {
+        address target = seed % 4 == 0 ? bob : alice;
+        mine(EPOCH - vm.getBlockTimestamp() % EPOCH);
+        uint256 first = _jobs.length;
+        _crowd(target);
+        mine(61);
+        uint256 last = _jobs.length;
+        uint256 some = 1 + seed % 10;
+        for (uint256 i = first; i < last && some > 0; ++i) {
+            if (_expire(_jobs[i])) --some;
+        }
+        _crowd(target);
+    }
+
+    function stepFulfil(uint256 seed, uint256 mode) external {
+        if (_jobs.length == 0) return;
+        probe.misbehave(Probe.Mode(mode % 4), "");
+        vm.txGasPrice(1 gwei + mode % 3 gwei);
+        Job memory job = _prepared(seed % _jobs.length);
+        if (mode % 5 == 0) job = fail(job, 1, "bad-input");
+        _fulfil(job);
+    }
+
+    /// @dev Asks until the relay takes no more, three times, answering in between what is not the target's duty.
+    function _crowd(address target) private {
+        IRelay.Params memory p = params();
+        p.deadline = uint64(vm.getBlockTimestamp() + 60);
+        probe.misbehave(Probe.Mode.Keep, "");
+        for (uint256 round; round < 3; ++round) {
+            uint256 first = _jobs.length;
+            // One more than the cover lets: the last is refused.
+            for (uint256 i; i <= relay.MAX_OPEN() && _ask(p); ++i) {}
+            mine(1);
+            for (uint256 i = first; i < _jobs.length && round < 2; ++i) {
+                (address holder,) = relay.assignedOf(_jobs[i].request);
+                if (holder != target) _fulfil(_prepared(i));
+            }
+            p.deadline += 1;
+        }
+    }
+
+    function _ask(IRelay.Params memory p) private returns (bool asked) {
         uint256 value = relay.quote(p);
         vm.deal(address(this), value);
         IRelay.Request memory request = IRelay.Request(
@@ -50,18 +97,13 @@ contract RelayHandler is RelayBase {
             Job storage job = _jobs.push();
             (job.id, job.request) = (id, request);
             (etherHeld, tokensHeld) = (etherHeld + value, tokensHeld + (p.feeToken == address(0) ? 0 : p.fee));
+            return true;
         } catch {
-            // Cover is exhausted by this epoch's slashes, or nobody announces now.
+            // The cover is used up, by open requests or by this epoch's slashes, or nobody announces now.
         }
-        mine(12);
     }
 
-    function stepFulfil(uint256 seed, uint256 mode) external {
-        if (_jobs.length == 0) return;
-        Job memory job = _prepared(seed);
-        probe.misbehave(Probe.Mode(mode % 4), "");
-        vm.txGasPrice(1 gwei + mode % 3 gwei);
-        if (mode % 5 == 0) job = fail(job, 1, "bad-input");
+    function _fulfil(Job memory job) private {
         bytes memory signature = sign(job);
         try relay.fulfil(job.request, job.receipt, signature, job.output) {
             ++closings[job.id];
@@ -72,7 +114,7 @@ contract RelayHandler is RelayBase {
     /// @notice An answer that no enclave signed, or that was signed for something else.
     function stepForge(uint256 seed, uint256 field) external {
         if (_jobs.length == 0) return;
-        Job memory job = _prepared(seed);
+        Job memory job = _prepared(seed % _jobs.length);
         bytes memory signature = sign(job);
         if (field % 6 == 0) job.output = bytes.concat(job.output, hex"00");
         if (field % 6 == 1) job.receipt.outputHash = bytes32(field);
@@ -88,13 +130,27 @@ contract RelayHandler is RelayBase {
 
     function stepExpire(uint256 seed) external {
         if (_jobs.length == 0) return;
-        Job memory job = _jobs[seed % _jobs.length];
+        _expire(_jobs[seed % _jobs.length]);
+    }
+
+    function stepDecline(uint256 seed) external {
+        if (_jobs.length == 0) return;
+        vm.fee(GAS_PRICE + 1);
+        vm.prank(seed % 2 == 0 ? alice : bob);
+        try relay.decline(_jobs[seed % _jobs.length].request) {
+            ++declined;
+        } catch {}
+        vm.fee(1 gwei);
+    }
+
+    function _expire(Job memory job) private returns (bool done) {
         uint256 before = operators.slashableOf(alice) + operators.slashableOf(bob);
         try relay.expire(job.request) {
             ++closings[job.id];
             ++expired;
             uint256 slashed = before - operators.slashableOf(alice) - operators.slashableOf(bob);
             (slashedTotal, etherHeld, stakeHeld) = (slashedTotal + slashed, etherHeld + slashed, stakeHeld - slashed);
+            return true;
         } catch {}
     }
 
@@ -187,8 +243,8 @@ contract RelayHandler is RelayBase {
         return (address(relay), address(operators), address(token), alice);
     }
 
-    function _prepared(uint256 seed) private view returns (Job memory job) {
-        job = _jobs[seed % _jobs.length];
+    function _prepared(uint256 index) private view returns (Job memory job) {
+        job = _jobs[index];
         job.signer = aliceKey;
         job.output = hex"01010100000000" hex"0000803f";
         job.receipt = receiptFor(job);
