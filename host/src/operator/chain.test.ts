@@ -116,25 +116,6 @@ test('an answer whose gas became too dear is declined in its place when half of 
   await expectConserved()
 })
 
-test('an answer that is never mined ends with the deadline, and its nonce does nothing', async () => {
-  const { timestamp, baseFeePerGas: cheap } = await world.chain.getBlock()
-  const id = await asked({ deadline: timestamp + 60n })
-  await world.untilState(id, 'submitted')
-  await mineAt(cheap! + DEAR, timestamp + 61n)
-  expect(await world.untilState(id, 'skipped')).toMatchObject({ reason: 'deadline-passed', nonce: null })
-  await world.chain.setAutomine(true)
-  await eventually(async () => {
-    await world.chain.mine({ blocks: 1 })
-    return (await pendingRows()) === 0 ? true : undefined
-  })
-  expect(await world.fulfilments(id)).toEqual([])
-  const { rows } = await world.database.query('select status from transactions where purpose = $1', [
-    `cancel:${id}`,
-  ])
-  expect(rows).toEqual([{ status: 'success' }])
-  await fulfilledOnce(await world.ask())
-})
-
 test('PostgreSQL is killed and comes back: the same agent goes on', async () => {
   const { port, pid, exited } = world.processes.server
   process.kill(pid, 'SIGKILL')
@@ -167,6 +148,25 @@ test('anvil is killed and starts from an older state: the agent answers on the s
   await world.untilState(lost, 'orphaned')
   await fulfilledOnce(await world.ask({ maxEvidenceAge: 86_398 }))
   await expectConserved()
+})
+
+test('an answer that is never mined ends with the deadline, and its nonce does nothing', async () => {
+  const { timestamp, baseFeePerGas: cheap } = await world.chain.getBlock()
+  const id = await asked({ deadline: timestamp + 60n })
+  await world.untilState(id, 'submitted')
+  await mineAt(cheap! + DEAR, timestamp + 61n)
+  expect(await world.untilState(id, 'skipped')).toMatchObject({ reason: 'deadline-passed', nonce: null })
+  await world.chain.setAutomine(true)
+  await eventually(async () => {
+    await world.chain.mine({ blocks: 1 })
+    return (await pendingRows()) === 0 ? true : undefined
+  })
+  expect(await world.fulfilments(id)).toEqual([])
+  const { rows } = await world.database.query('select status from transactions where purpose = $1', [
+    `cancel:${id}`,
+  ])
+  expect(rows).toEqual([{ status: 'success' }])
+  await fulfilledOnce(await world.ask())
 })
 
 test('a request that was always too dear is declined after a restart; ageing evidence is renewed; logs hold no secrets', async () => {
