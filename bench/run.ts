@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- NAME]`: each model as a bare engine call, as an attested answer and as a relay round trip, on a
+ * `npm run bench [-- NAME] [--json]`: each model as a bare engine call, as an attested answer and as a relay round trip, on a
  * development network of its own. Writes bench/results/<name>.json and prints a table beside the article's figures.
  */
 import { spawn } from 'node:child_process'
@@ -9,10 +9,12 @@ import { arch, cpus, loadavg, platform, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { table } from '../cli/src/table.ts'
 import { freePorts } from '../test/e2e/nacre.ts'
 import { benchAttested } from './attested.ts'
 import { CASES, type Case } from './cases.ts'
+import { benchChannel } from './channel.ts'
 import { benchEngine } from './engine.ts'
 import { openNetwork } from './network.ts'
 import { benchRelay } from './relay.ts'
@@ -20,16 +22,21 @@ import type { Times } from './stats.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-const wanted = process.argv[2]
+const USAGE = `usage: npm run bench -- [${CASES.map(one => one.name).join(' | ')}] [--json]
+Measures each model as a bare engine call, as an attested answer and as a relay round trip; takes about a minute on
+an idle machine. Writes bench/results/<name>.json and prints a table; with --json the last line of standard output is
+one JSON object {name: result} and everything else goes to standard error.`
+const { wanted, json } = readOptions()
+const say = (text = ''): void => (json ? console.error(text) : console.log(text))
 const cases = CASES.filter(one => wanted === undefined || one.name === wanted)
 if (cases.length === 0) {
-  console.error(`no benchmark ${wanted}; there are ${CASES.map(one => one.name).join(', ')}`)
+  console.error(`there is no benchmark ${wanted}\n${USAGE}`)
   process.exit(2)
 }
 
 const state = mkdtempSync(join(tmpdir(), 'nacre-bench-'))
 const port = await freePorts()
-console.log('starting a development network, SIMULATED …')
+say('starting a development network, SIMULATED …')
 const dev = spawn(
   process.execPath,
   ['cli/src/main.ts', 'dev', '--json', '--state', state, '--port', `${port}`],
@@ -46,17 +53,20 @@ try {
   const results = []
   for (const one of cases) results.push(await measure(one))
   print(results)
+  if (json) console.log(JSON.stringify(Object.fromEntries(results.map(result => [result.name, result]))))
 
   async function measure(one: Case) {
-    console.log(`${one.name}: engine, attested, relay`)
+    say(`${one.name}: engine, attested, relay`)
     const engine = await benchEngine(one)
-    const attested = await benchAttested(network, one, engine)
+    const channel = await benchChannel(one)
+    const attested = await benchAttested(network, one, channel, engine)
     const relay = await benchRelay(network, one)
     const result = {
       name: one.name,
       title: one.title,
       rows: one.rows,
       engine,
+      channel,
       ...attested,
       relay,
       article: one.article,
@@ -77,6 +87,21 @@ async function ready(): Promise<void> {
   )
   await Promise.race([line, died])
   died.catch(() => {})
+}
+
+function readOptions(): { wanted: string | undefined; json: boolean } {
+  try {
+    const options = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
+    const { values, positionals } = parseArgs({ options, allowPositionals: true })
+    if (values.help) {
+      console.log(USAGE)
+      process.exit(0)
+    }
+    return { wanted: positionals[0], json: values.json ?? false }
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${USAGE}`)
+    process.exit(2)
+  }
 }
 
 function save(name: string, result: object): void {
@@ -113,6 +138,8 @@ function print(results: Row[]): void {
     '× engine',
     'verify noble',
     'verify node',
+    'sign',
+    'evidence',
     'receipt',
     'relay',
     'gas',
@@ -125,24 +152,22 @@ function print(results: Row[]): void {
     (one.attested.median / one.engine.median).toFixed(0),
     ms(one.verify.noble),
     ms(one.verify.node),
+    `${one.receiptShare.sign.toFixed(2)} ms`,
+    `${one.receiptShare.evidence.toFixed(2)} ms`,
     `${one.receiptShare.percent} %`,
     ms(one.relay.time),
     `${one.relay.gasRequest} + ${one.relay.gasFulfil}`,
     `${one.article * 1000} ms`,
   ])
-  console.log()
-  for (const line of table(header, rows)) console.log(line)
-  console.log(
+  say()
+  for (const line of table(header, rows)) say(line)
+  say(
     '\nTimes in ms, median / 90th percentile. attested: HTTP on loopback to the operator, fresh nonce and fresh',
   )
-  console.log(
-    'SIMULATED evidence for each answer, the receipt verified here by OpenSSL’s P-256, no verdict kept.',
-  )
-  console.log('receipt: share of the attested answer that is not the engine and not an empty HTTP call.')
-  console.log(
-    'article: the article’s figure for its TEE, on its own machines; another model of the same kind.',
-  )
-  console.log(
+  say('SIMULATED evidence for each answer, the receipt verified here by OpenSSL’s P-256, no verdict kept.')
+  say('sign (with hashes), evidence, verify node: medians; receipt: their share of the attested answer.')
+  say('article: the article’s figure for its TEE, on its own machines; another model of the same kind.')
+  say(
     `Targets: attested ≤ 10 ms, relay ≤ 150 ms at the median. Load of this machine: ${loadavg()[0]?.toFixed(1)}.`,
   )
 }
@@ -153,7 +178,7 @@ type Row = {
   engine: Times
   attested: Times
   verify: { noble: Times; node: Times }
-  receiptShare: { percent: number }
+  receiptShare: { percent: number; sign: number; evidence: number }
   relay: { time: Times; gasRequest: number; gasFulfil: number }
   article: number
 }
