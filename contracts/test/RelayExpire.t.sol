@@ -210,6 +210,11 @@ contract RelayExpireTest is RelayBase {
         vm.expectRevert(abi.encodeWithSelector(IRelay.NotDeclinable.selector, job.id, 1 gwei, GAS_PRICE));
         relay.decline(job.request);
 
+        vm.fee(GAS_PRICE);
+        vm.prank(alice);
+        vm.expectRevert(abi.encodeWithSelector(IRelay.NotDeclinable.selector, job.id, GAS_PRICE, GAS_PRICE));
+        relay.decline(job.request);
+
         vm.fee(GAS_PRICE + 1);
         vm.expectRevert(
             abi.encodeWithSelector(IRelay.NotAssigned.selector, address(this), alice, job.request.timestamp + WINDOW)
@@ -239,7 +244,62 @@ contract RelayExpireTest is RelayBase {
             relay.expire(jobs[i].request);
         }
         assertEq(operators.slashableOf(alice), 0, "all ten penalties were covered");
+        vm.deal(address(this), value);
+        vm.expectRevert(abi.encodeWithSelector(IRelay.StakeCoverExhausted.selector, 10, 10));
+        relay.request{value: value}(p, INPUT);
+    }
+
+    /// @notice An epoch begins with its own count of slashes.
+    function test_coverOfTheNextEpoch() public {
+        Job[] memory jobs = new Job[](3);
+        for (uint256 i; i < 3; ++i) {
+            jobs[i] = ask();
+        }
+        late(jobs[2]);
+        relay.expire(jobs[0].request);
+        relay.expire(jobs[1].request);
         mine(EPOCH);
-        ask(); // the next epoch has its own cover
+        relay.expire(jobs[2].request);
+        IRelay.Params memory p = params();
+        uint256 value = relay.quote(p);
+        vm.deal(address(this), 10 * value);
+        for (uint256 i; i < 9; ++i) {
+            relay.request{value: value}(p, INPUT);
+        }
+        vm.expectRevert(abi.encodeWithSelector(IRelay.StakeCoverExhausted.selector, 10, 10));
+        relay.request{value: value}(p, INPUT);
+        mine(EPOCH);
+        relay.request{value: value}(p, INPUT);
+    }
+
+    /// @notice Expired after the stake has left: nothing is taken, all comes back.
+    function test_refundsWhenTheStakeIsGone() public {
+        Job memory job = ask();
+        vm.prank(alice);
+        operators.unbond(1);
+        mine(UNBONDING);
+        vm.prank(alice);
+        operators.withdrawStake(alice);
+        expectSlash(job, alice, 0);
+        assertEq(relay.balanceOf(address(probe), address(0)), relay.quote(job.request.params), "refund");
+    }
+
+    /// @notice A release that was revoked, or never listed, is nobody's duty, also of who declared it.
+    function test_declaredReleaseThatIsNotInForce() public {
+        vm.prank(alice);
+        operators.declare(releaseId, 2);
+        mine(EPOCH);
+        Job memory job = ask();
+        vm.prank(publisher);
+        releases.revoke(releaseId);
+        late(job);
+        expectSlash(job, address(0), 0);
+
+        vm.prank(alice);
+        operators.declare("never listed", 2);
+        mine(EPOCH);
+        IRelay.Params memory p = params();
+        p.releases[0] = "never listed";
+        expectDuty(p, false);
     }
 }

@@ -347,6 +347,19 @@ contract RelayFulfilTest is RelayBase {
         assertGt(relay.balanceOf(bob, address(0)), FEE, "the one who answers is paid");
     }
 
+    function test_windowIsOpenWhenTheDrawnHasNothingToLose() public {
+        (address bob, uint256 bobKey) = addBob(1);
+        Job memory job = by(askFor(alice), bobKey, bob, releaseId);
+        vm.prank(address(relay));
+        operators.slash(alice, SLOT - PENALTY);
+        uint256 until = job.request.timestamp + WINDOW;
+        refuse(job, abi.encodeWithSelector(IRelay.NotAssigned.selector, bob, alice, until));
+        vm.prank(address(relay));
+        operators.slash(alice, 1);
+        fulfil(job);
+        assertGt(relay.balanceOf(bob, address(0)), FEE, "inside the window");
+    }
+
     function test_windowIsOpenWhenTheDrawnIsTooDear() public {
         (address bob, uint256 bobKey) = addBob(1);
         vm.prank(alice);

@@ -83,6 +83,22 @@ contract RelayRequestTest is RelayBase, ITokenHook {
         refuseParams(p, abi.encodeWithSelector(IRelay.GasPriceTooLow.selector, 1 gwei - 1, 1 gwei));
     }
 
+    function test_limitsThemselvesAreAccepted() public {
+        IRelay.Params memory p = params();
+        (p.fee, p.callbackGas, p.maxOutput) = (0.001 ether, 30_000, 4096);
+        (p.maxEvidenceAge, p.maxGasPrice) = (600, 1 gwei);
+        p.releases = new bytes32[](8);
+        send(p, INPUT);
+        p.callbackGas = 5_000_000;
+        send(p, INPUT);
+        p = tokenParams();
+        p.fee = 1;
+        token.mint(address(this), 1);
+        token.approve(address(relay), 1);
+        send(p, INPUT);
+        assertEq(relay.openRequests(), 3, "open");
+    }
+
     function test_deadline() public {
         IRelay.Params memory p = params();
         (uint256 first, uint256 last) = (vm.getBlockTimestamp() + 60, vm.getBlockTimestamp() + MAX_DEADLINE);
