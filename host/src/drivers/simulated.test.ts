@@ -16,7 +16,7 @@ import {
 import { verifySimulated } from '@nacre/verify/attest/simulated'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildImage } from '../../../enclave/scripts/build.ts'
-import { encodeModel, GATHER, LINEAR, LOGARITHM } from '../../../enclave/test/onnxModel.ts'
+import { ENDLESS, encodeModel, GATHER, LINEAR, LOGARITHM } from '../../../enclave/test/onnxModel.ts'
 import { createEnclaveClient, type EnclaveClient, type InferJob } from '../enclaveClient.ts'
 import { createRoot } from '../nsm/root.ts'
 import type { LaunchOptions, RunningEnclave } from './driver.ts'
@@ -292,6 +292,23 @@ describe('starting and ending', () => {
       second.close()
       await other.terminate()
     }
+    expect(await other.exited).toEqual({ code: 0, signal: null })
+  })
+
+  test('a model that does not end keeps neither health from answering nor the enclave from ending', async () => {
+    const other = await simulatedDriver.launch(image, launchOptions())
+    const second = createEnclaveClient({ socketPath: other.socketPath })
+    const endless = encodeModel(ENDLESS)
+    await second.loadArtifact(hashOf(endless), endless)
+    const stuck = second.infer(jobOf(floats([1], 1), { artifact: hashOf(endless) }))
+    const failed = expect(stuck).rejects.toMatchObject({ code: 'unreachable' })
+    // The second call is answered after the first was taken: both go through one process, in order.
+    await expect(second.infer(jobOf(floats([1, 4], 1)))).rejects.toMatchObject({ code: 'unknown-artifact' })
+    await second.health()
+    await second.attest('0x01')
+    await other.terminate()
+    await failed
+    second.close()
     expect(await other.exited).toEqual({ code: 0, signal: null })
   })
 
