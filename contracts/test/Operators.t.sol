@@ -133,6 +133,36 @@ contract OperatorsTest is Test {
         assertEq(operators.slashableOf(alice), SLOT, "still there");
     }
 
+    function test_mostSlotsPerCall() public {
+        bond(alice, 32 * SLOT);
+        bond(alice, SLOT);
+        vm.prank(alice);
+        vm.expectRevert(abi.encodeWithSelector(IOperators.TooManySlots.selector, 33, 32));
+        operators.unbond(33);
+        vm.prank(alice);
+        operators.unbond(32);
+        assertEq(operators.slotsOf(alice), 1, "the rest");
+    }
+
+    function test_slotIsReusedFromTheSecondItsStakeIsFree() public {
+        bond(alice, SLOT);
+        vm.prank(alice);
+        operators.unbond(1);
+        uint64 until = now_() + 1;
+        vm.warp(uint256(until) * EPOCH + UNBONDING - 1);
+        bond(bob, SLOT);
+        assertEq(operators.slotCountAt(now_() + 1), 2, "a new slot");
+        pass(1);
+        bond(bob, SLOT);
+        assertEq(operators.slotCountAt(now_() + 1), 2, "alice's");
+    }
+
+    function test_slashOfExactlyOneSlot() public {
+        bond(alice, 2 * SLOT);
+        operators.slash(alice, SLOT);
+        assertEq(operators.slotsOf(alice), 1, "the other is still backed in full");
+    }
+
     function test_slotIsReusedOnlyWhenNobodyCanReferToIt() public {
         bond(alice, SLOT);
         pass(EPOCH);

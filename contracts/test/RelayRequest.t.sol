@@ -7,7 +7,7 @@ import {Relay} from "../src/Relay.sol";
 import {IRelay} from "../src/interfaces/IRelay.sol";
 import {IReleases} from "../src/interfaces/IReleases.sol";
 import {RelayBase} from "./utils/relay/RelayBase.sol";
-import {HookedToken, ITokenHook, TaxedToken} from "./utils/relay/Tokens.sol";
+import {GenerousToken, HookedToken, ITokenHook, TaxedToken} from "./utils/relay/Tokens.sol";
 
 /// @notice Every check of `request` and of the constructor.
 contract RelayRequestTest is RelayBase, ITokenHook {
@@ -174,6 +174,15 @@ contract RelayRequestTest is RelayBase, ITokenHook {
         refuseParams(p, abi.encodeWithSelector(IRelay.TokenShortfall.selector, address(taxed), 990, 1000));
     }
 
+    /// @notice More than the fee would be nobody's.
+    function test_generousToken() public {
+        GenerousToken generous = new GenerousToken();
+        IRelay.Params memory p = _announced(address(generous));
+        generous.mint(address(this), 1000);
+        generous.approve(address(relay), 1000);
+        refuseParams(p, abi.encodeWithSelector(IRelay.TokenShortfall.selector, address(generous), 1001, 1000));
+    }
+
     /// @notice A token with hooks cannot have one transfer counted for two fees.
     function test_hookedToken() public {
         HookedToken hooked = new HookedToken();
@@ -223,7 +232,7 @@ contract RelayRequestTest is RelayBase, ITokenHook {
     }
 
     function test_constructorRefusesBadParameters() public {
-        string[9] memory names = [
+        string[13] memory names = [
             "operators",
             "insurance",
             "penalty",
@@ -232,7 +241,11 @@ contract RelayRequestTest is RelayBase, ITokenHook {
             "maxDeadline",
             "maxCallbackGas",
             "maxOutput",
-            "releases"
+            "releases",
+            "penalty",
+            "minDeadline",
+            "maxCallbackGas",
+            "maxOutput"
         ];
         for (uint256 i; i < names.length; ++i) {
             IRelay.Parameters memory p = parameters();
@@ -244,6 +257,10 @@ contract RelayRequestTest is RelayBase, ITokenHook {
             if (i == 6) p.maxCallbackGas = 12_000_001;
             if (i == 7) p.maxOutput = 65_537;
             if (i == 8) p.releases = IReleases(address(7));
+            if (i == 9) p.penalty = 0;
+            if (i == 10) p.minDeadline = MAX_DEADLINE + 1;
+            if (i == 11) p.minCallbackGas = p.maxCallbackGas + 1;
+            if (i == 12) p.maxInput = 65_537;
             // All but the first name an operators contract that names them.
             address relayToBe = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
             if (i != 0) p.operators = new Operators(relayToBe, SLOT, EPOCH, UNBONDING);

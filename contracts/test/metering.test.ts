@@ -55,6 +55,7 @@ const ZERO_WORD: Hex = `0x${'00'.repeat(32)}`
 const ARTIFACT: Hex = `0x${'22'.repeat(32)}`
 const FEE = 10n ** 15n
 const GAS_PRICE = 3n * 10n ** 9n
+const MAX_OUTPUT = 16_384
 const ONE_FLOAT: Hex = '0x01010201000000010000009a99993f'
 const KEY = fromHex(keccak256(new TextEncoder().encode('receipt key')))
 const MANIFEST: Manifest = {
@@ -106,6 +107,7 @@ test.each([
   ['nothing', '0x'],
   ['one float', ONE_FLOAT],
   ['4,096 bytes without a zero', bytes(4096, i => (i % 255) + 1)],
+  ['16,384 bytes without a zero: the floor of calldata', bytes(16_384, i => (i % 255) + 1)],
   ['4,096 zeros', bytes(4096, () => 0)],
   ['4,095 bytes, every other zero', bytes(4095, i => (i % 2 === 0 ? 0 : 0x5a))],
   ['33 bytes, the last one zero', bytes(33, i => (i < 32 ? 0xff : 0))],
@@ -244,7 +246,7 @@ function receiptOf(facts: { id: Hex; inputHash: Hex; output: Hex; number: bigint
     inputHash: facts.inputHash,
     outputHash: keccak256(fromHex(facts.output)),
     parametersHash: keccak256(fromHex('0x01')),
-    usageHash: usageHash({ units: 1n, price: FEE, token: ZERO_ADDRESS, maxOutput: 4096 }),
+    usageHash: usageHash({ units: 1n, price: FEE, token: ZERO_ADDRESS, maxOutput: MAX_OUTPUT }),
     status: 0,
     sequence: 7n,
     anchorNumber: facts.number,
@@ -259,7 +261,7 @@ function paramsUntil(deadline: bigint): RelayParams {
     artifact: ARTIFACT,
     feeToken: ZERO_ADDRESS,
     fee: FEE,
-    maxOutput: 4096,
+    maxOutput: MAX_OUTPUT,
     callbackGas: 200_000,
     maxGasPrice: GAS_PRICE,
     deadline,

@@ -17,6 +17,20 @@ contract TaxedToken is ERC20 {
     }
 }
 
+/// @notice Gives one more than was sent.
+contract GenerousToken is ERC20 {
+    constructor() ERC20("Generous", "GEN") {}
+
+    function mint(address to, uint256 amount) external {
+        _mint(to, amount);
+    }
+
+    function transferFrom(address from, address to, uint256 amount) public override returns (bool) {
+        _mint(to, 1);
+        return super.transferFrom(from, to, amount);
+    }
+}
+
 /// @notice Calls a hook of the sender before each transfer, as ERC-777 does.
 contract HookedToken is ERC20 {
     constructor() ERC20("Hooked", "HOOK") {}
