@@ -85,7 +85,7 @@ async function call(
 /** The deadline covers the body too: its signal ends a body that drips. */
 async function readText(response: Response, url: string): Promise<string> {
   const reader = response.body?.getReader()
-  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const decoder = new TextDecoder()
   let [text, size] = ['', 0]
   for (;;) {
     const part = await reader?.read()

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { enclaveRegistryAbi, releasesAbi } from '@nacre/contracts'
@@ -289,6 +290,23 @@ describe('bad use', () => {
       code: 'bad-file',
       why: expect.stringContaining('no release and no publisher'),
     })
+  })
+
+  test('a node that answers nonsense, or is of another chain, is told apart from a bad receipt', async () => {
+    const server = createHttpServer((_request, response) =>
+      response.end('{"jsonrpc":"2.0","id":1,"result":"0x1"}'),
+    )
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port: other } = server.address() as AddressInfo
+    const file = receipts()[0]!
+    const asked = failedChecks(file, { policy: policyFile(), rpc: `http://127.0.0.1:${other}` })
+    await expect(asked).rejects.toMatchObject({ code: 'wrong-chain' })
+    server.removeAllListeners('request')
+    server.on('request', (_request, response) => response.end('<html>'))
+    const garbage = failedChecks(file, { policy: policyFile(), rpc: `http://127.0.0.1:${other}` })
+    await expect(garbage).rejects.toMatchObject({ code: 'not-running' })
+    server.closeAllConnections()
+    server.close()
   })
 
   test('a request without a network exits 4 and says how to start one', async () => {

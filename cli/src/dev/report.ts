@@ -12,7 +12,8 @@ const WIDTH = 100
 export function printAnswer(output: Output, answer: Answered, picture?: string): void {
   const right = answer.answer.includes(answer.expected)
   output.line()
-  if (picture) for (const row of picture.split('\n')) output.line(`${INDENT}${row}`)
+  if (picture)
+    for (const row of picture.replace(/^\s*\n|\n\s*$/g, '').split('\n')) output.line(`${INDENT}${row}`)
   output.line(`${INDENT}${answer.consumer} asks ${answer.model}: ${dim(`${answer.latencyMs.toFixed(0)} ms`)}`)
   output.line(`${INDENT}${answer.question}`)
   output.line(`${INDENT}${bold(plain(answer.answer))}${right ? `  ${green('right')}` : ''}`)
