@@ -3,7 +3,6 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import { join } from 'node:path'
 import { type Hex, parseBundle, releaseId, toHex, verifyReceipt } from '@nacre/verify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Child, spawnChild, waitReady } from '../processes/supervise.ts'
 import {
   ARTIFACT as artifact,
   createWorld,
@@ -12,7 +11,8 @@ import {
   idOf,
   INPUT as input,
   type World,
-} from './testing.ts'
+} from '../../testing/operatorWorld.ts'
+import { type Child, spawnChild, waitReady } from '../processes/supervise.ts'
 
 let world: World
 let proxy: RpcProxy

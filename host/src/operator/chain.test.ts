@@ -6,13 +6,13 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { zeroAddress } from 'viem'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { createWorld, DEPLOYER, eventually, INPUT, idOf, type World } from '../../testing/operatorWorld.ts'
 import { parseConfig } from '../common/config.ts'
 import { createShutdown, type Shutdown } from '../common/shutdown.ts'
 import { startAnvil } from '../processes/anvil.ts'
 import { startPostgres } from '../processes/postgres.ts'
 import { operatorConfig } from './config.ts'
 import { type Operator, startOperator } from './start.ts'
-import { createWorld, DEPLOYER, eventually, INPUT, idOf, type World } from './testing.ts'
 
 type Agent = Operator & { shutdown: Shutdown }
 

@@ -9,9 +9,10 @@ import { connect, type Database } from '../database/connect.ts'
 import { temporaryPostgres } from '../database/testing.ts'
 import { type Anvil, startAnvil } from '../processes/anvil.ts'
 import type { Postgres } from '../processes/postgres.ts'
+import type { TransactionsOptions } from './broadcast.ts'
 import { rewindTransactions } from './nonces.ts'
 import { attemptsTable, type TransactionRow, transactionsTable } from './tables.ts'
-import { createTransactions, type TransactionsOptions } from './transactions.ts'
+import { createTransactions } from './transactions.ts'
 
 /** Counts its calls in slot 0. */
 const COUNTER: Hex = '0x00000000000000000000000000000000000000cc'

@@ -1,27 +1,21 @@
 import { and, eq } from 'drizzle-orm'
-import { type Hex, keccak256, type PrivateKeyAccount, type PublicClient } from 'viem'
+import type { Hex } from 'viem'
 import { read } from '../chain/client.ts'
 import { callContract } from '../chain/reverts.ts'
-import { FatalError } from '../common/errors.ts'
-import type { Database, Queries } from '../database/connect.ts'
+import type { Queries } from '../database/connect.ts'
+import {
+  broadcast,
+  isStuck,
+  lastOf,
+  push,
+  type Settled,
+  sign,
+  type TransactionsOptions,
+} from './broadcast.ts'
 import { type Fees, marketFees, raisedFees } from './fees.ts'
 import { explain, findMined } from './mined.ts'
 import { attemptsOf, freeNonce, gaps, pendingRows } from './nonces.ts'
-import { type AttemptRow, attemptsTable, type TransactionRow, transactionsTable } from './tables.ts'
-
-export type TransactionsOptions = {
-  client: PublicClient
-  account: PrivateKeyAccount
-  chainId: number
-  database: Database
-  /** The most that is ever paid for a unit of gas, wei, whatever the node says. */
-  ceiling?: Fees
-  /** A transaction that is not mined after this time is sent again with higher fees. */
-  replaceAfterMs?: number
-  onMined?: (row: TransactionRow) => void
-  /** A node refused a broadcast for another reason than that it knows the transaction. */
-  onRefused?: (error: unknown) => void
-}
+import { attemptsTable, type TransactionRow, transactionsTable } from './tables.ts'
 
 export type Intent = {
   /** What for: `fulfil:<request id>`, `register:<key>`, … */
@@ -178,8 +172,6 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
   }
 }
 
-type Settled = TransactionsOptions & { ceiling: Fees; replaceAfterMs: number }
-
 async function nonceOf({ client, account }: TransactionsOptions): Promise<bigint> {
   return BigInt(
     await read(() => client.getTransactionCount({ address: account.address, blockTag: 'latest' })),
@@ -198,51 +190,6 @@ async function estimate(
   const call = { account: account.address, to, data, blockTag, ...price } as const
   const gas = await callContract(() => client.estimateGas(call))
   return (gas * 5n) / 4n
-}
-
-async function sign(
-  { account, chainId }: TransactionsOptions,
-  row: Pick<TransactionRow, 'nonce' | 'target' | 'data' | 'gas'>,
-  { maxFee, priorityFee }: Fees,
-): Promise<Omit<AttemptRow, 'createdAt'>> {
-  const raw = await account.signTransaction({
-    type: 'eip1559',
-    chainId,
-    nonce: Number(row.nonce),
-    to: row.target,
-    data: row.data,
-    gas: row.gas,
-    maxFeePerGas: maxFee,
-    maxPriorityFeePerGas: priorityFee,
-  })
-  return { hash: keccak256(raw), nonce: row.nonce, raw, maxFee, priorityFee }
-}
-
-function lastOf(row: TransactionRow, attempts: AttemptRow[]): AttemptRow {
-  const last = attempts.at(-1)
-  if (last) return last
-  throw new FatalError('INTERNAL', `Nonce ${row.nonce} has no signed transaction.`)
-}
-
-function isStuck({ replaceAfterMs }: Settled, last: AttemptRow): boolean {
-  return Date.now() - last.createdAt.getTime() >= replaceAfterMs
-}
-
-/** The next nonce, and it has waited too long: signed again with higher fees, below the ceiling. */
-async function push(options: Settled, row: TransactionRow, attempts: AttemptRow[]): Promise<void> {
-  const last = lastOf(row, attempts)
-  const fees = await raisedFees(options.client, options.ceiling, last)
-  if (fees.maxFee <= last.maxFee || fees.priorityFee < last.priorityFee) return broadcast(options, last.raw)
-  const next = await sign(options, row, fees)
-  await options.database.queries.insert(attemptsTable).values(next)
-  await broadcast(options, next.raw)
-}
-
-/** Never fails: the node may know the transaction already, or be away; `check` sees the truth and sends it again. */
-async function broadcast({ client, onRefused }: TransactionsOptions, raw: Hex): Promise<void> {
-  await client.sendRawTransaction({ serializedTransaction: raw }).catch((error: Error) => {
-    if (!/already (known|imported)|nonce too low/i.test(error.message)) onRefused?.(error)
-  })
 }
 
 /** Runs works one after the other, in the order of the calls. */

@@ -34,6 +34,8 @@ export function createWorker(options: StepOptions): Worker {
     for (const [key, row] of open) {
       if (busy.has(key) || (pauses.get(key)?.until ?? 0) > Date.now()) continue
       if (busy.size >= MAX_BUSY) break
+      const pause = pauses.get(key)
+      if (pause) pause.until = Number.POSITIVE_INFINITY
       busy.set(key, work(key, row, head))
     }
     schedule()
@@ -64,7 +66,7 @@ export function createWorker(options: StepOptions): Worker {
   function schedule(): void {
     clearTimeout(timer)
     const next = Math.min(...[...pauses.values()].map(({ until }) => until))
-    if (!Number.isFinite(next) || common.shutdown.signal.aborted) return
+    if (!Number.isFinite(next) || busy.size >= MAX_BUSY || common.shutdown.signal.aborted) return
     timer = setTimeout(poke, Math.max(10, next - Date.now()))
   }
 

@@ -25,11 +25,11 @@ import {
 } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { anvil as anvilChain } from 'viem/chains'
-import { buildImage } from '../../../enclave/scripts/build.ts'
-import { loadIndex, modelPath, sampleOf } from '../../../models/samples.ts'
-import { loadRoot } from '../nsm/root.ts'
-import { type Anvil, startAnvil } from '../processes/anvil.ts'
-import { type Postgres, startPostgres } from '../processes/postgres.ts'
+import { buildImage } from '../../enclave/scripts/build.ts'
+import { loadIndex, modelPath, sampleOf } from '../../models/samples.ts'
+import { loadRoot } from '../src/nsm/root.ts'
+import { type Anvil, startAnvil } from '../src/processes/anvil.ts'
+import { type Postgres, startPostgres } from '../src/processes/postgres.ts'
 
 export const DEPLOYER = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
 export const FEE = 10n ** 15n
