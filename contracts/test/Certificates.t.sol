@@ -128,6 +128,7 @@ contract CertificatesTest is EvidenceBuilder {
         vm.expectRevert(SimulatedVerifier.HintsNotUsed.selector);
         verifier.cacheCertificate(der_, rootId, hex"00");
         _refuse(new bytes(1025), abi.encodeWithSelector(SimulatedVerifier.CertificateTooLarge.selector, 1025));
+        _refuse(new bytes(1024), abi.encodeWithSelector(Der.DerUnexpectedTag.selector, 0, 0x30, 0));
     }
 
     // The root itself

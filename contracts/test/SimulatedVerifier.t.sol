@@ -73,6 +73,7 @@ contract SimulatedVerifierTest is EvidenceBuilder {
 
     function test_refusesTooLargeEvidence() public {
         _refuse(new bytes(8193), abi.encodeWithSelector(SimulatedVerifier.EvidenceTooLarge.selector, 8193));
+        _refuse(new bytes(8192), abi.encodeWithSelector(Cbor.CborUnexpectedType.selector, 0, 4, 0));
     }
 
     function test_refusesEmptyEvidence() public {
