@@ -1,11 +1,15 @@
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { type CryptoProvider, concat, fromHex } from '@nacre/verify'
+import { recover } from 'tiny-secp256k1'
 
 /** DER of a SubjectPublicKeyInfo of P-256 up to the point (RFC 5480, 2). */
 const SPKI_PREFIX = fromHex('0x3059301306072a8648ce3d020106082a8648ce3d030107034200')
 
-/** OpenSSL's primitives where they are faster than noble's; pass it as `crypto` to the verifiers. */
-export const nodeCrypto: Pick<CryptoProvider, 'sha256' | 'sha384' | 'verifyEs256'> = {
+/**
+ * Faster primitives than noble's: OpenSSL's for hashes and P-256, libsecp256k1 (as WebAssembly) for recovery, which
+ * OpenSSL does not offer. Pass it as `crypto` to the verifiers.
+ */
+export const nodeCrypto: Pick<CryptoProvider, 'sha256' | 'sha384' | 'verifyEs256' | 'recoverSecp256k1'> = {
   sha256: bytes => new Uint8Array(createHash('sha256').update(bytes).digest()),
   sha384: bytes => new Uint8Array(createHash('sha384').update(bytes).digest()),
   verifyEs256(message, signature, publicKey) {
@@ -15,6 +19,11 @@ export const nodeCrypto: Pick<CryptoProvider, 'sha256' | 'sha384' | 'verifyEs256
     } catch {
       return false
     }
+  },
+  recoverSecp256k1(digest, signature, recovery) {
+    const key = recover(digest, signature, recovery, false)
+    if (!key) throw new Error('no public key signs this digest with this signature')
+    return key
   },
 }
 

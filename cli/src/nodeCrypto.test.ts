@@ -1,0 +1,63 @@
+import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { fromHex, nobleCrypto, recoverSigner, signReceipt, toHex } from '@nacre/verify'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createBundle } from '../../test/authority/index.ts'
+import { nodeCrypto } from './nodeCrypto.ts'
+
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+/** What a call gives, or that it throws: providers may word their errors differently. */
+const outcome = (run: () => unknown): unknown => {
+  try {
+    return run()
+  } catch {
+    return 'throws'
+  }
+}
+
+test('hashes are noble’s', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), data => {
+      expect(toHex(nodeCrypto.sha256(data))).toBe(toHex(nobleCrypto.sha256(data)))
+      expect(toHex(nodeCrypto.sha384(data))).toBe(toHex(nobleCrypto.sha384(data)))
+    }),
+  )
+})
+
+test('recovery agrees with noble on signatures and on anything else', () => {
+  const bundle = createBundle()
+  const key = new Uint8Array(randomBytes(32))
+  const domain = { chainId: bundle.chainId, registry: bundle.registry }
+  const signature = signReceipt(domain, bundle.receipt, key)
+  expect(recoverSigner(domain, bundle.receipt, signature, nodeCrypto)).toBe(
+    recoverSigner(domain, bundle.receipt, signature),
+  )
+  const [rs, v] = [fromHex(signature).subarray(0, 64), (fromHex(signature)[64]! - 27) as 0 | 1]
+  const anySignature = fc.oneof(
+    bytes(64),
+    fc.constant(rs),
+    fc.constant(new Uint8Array(64)),
+    fc.constant(new Uint8Array(64).fill(255)),
+  )
+  fc.assert(
+    fc.property(bytes(32), anySignature, fc.constantFrom(0, 1, v), (digest, candidate, recovery) => {
+      const both = [nodeCrypto, nobleCrypto].map(provider =>
+        outcome(() => toHex(provider.recoverSecp256k1(digest, candidate, recovery as 0 | 1))),
+      )
+      expect(both[0]).toBe(both[1])
+    }),
+    { numRuns: 40 },
+  )
+})
+
+test('ES256 agrees with noble', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const point = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }).subarray(-65))
+  const message = new Uint8Array(createHash('sha256').update('message').digest())
+  const good = new Uint8Array(sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' }))
+  const bad = good.with(10, good[10]! ^ 1)
+  for (const signature of [good, bad, new Uint8Array(64), good.subarray(1)]) {
+    const both = [nodeCrypto, nobleCrypto].map(({ verifyEs256 }) => verifyEs256(message, signature, point))
+    expect(both).toEqual([signature === good, signature === good])
+  }
+})
