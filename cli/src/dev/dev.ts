@@ -227,7 +227,7 @@ async function checkAttested(
       why: 'the operator agent said that it is ready, and the registry has no key of this release',
       fix: 'see logs/operator.log in the state folder',
     })
-  progress.step(`the chain verified the SIMULATED attestation of enclave key ${key}`)
+  progress.step(`the chain verified the SIMULATED attestation of ${key}`)
 }
 
 /** Tells `nacre request` where this network is, as long as it runs. */

@@ -49,7 +49,7 @@ function cellsOf(answers: Answered[]): [string[], string[][]] {
     `${one.latencyMs.toFixed(0)} ms`,
     one.gasRequest.toLocaleString('en'),
     one.gasFulfil.toLocaleString('en'),
-    `${one.receiptId.slice(0, 10)}…`,
+    `${one.receiptId.slice(0, 9)}…`,
   ])
   return [header, rows]
 }
