@@ -1,7 +1,7 @@
 import type { Head } from '../chain/watcher.ts'
-import { describeError } from '../common/errors.ts'
+import { describeError, FatalError } from '../common/errors.ts'
 import { databaseError } from '../database/connect.ts'
-import { openRequests } from './requests.ts'
+import { moveRequest, openRequests } from './requests.ts'
 import { type StepOptions, step } from './steps.ts'
 import type { RequestRow } from './tables.ts'
 
@@ -47,6 +47,8 @@ export function createWorker(options: StepOptions): Worker {
       if (waitS === undefined) pauses.delete(key)
       else pauses.set(key, { until: Date.now() + waitS * 1000, failures: 0 })
     } catch (error) {
+      // A job that stopped the engine, or that the enclave will never take, is not tried until its deadline.
+      const skipped = row.state === 'seen' && error instanceof FatalError && (await giveUpOn(row, error))
       const failures = (pauses.get(key)?.failures ?? 0) + 1
       pauses.set(key, {
         until: Date.now() + Math.min(MAX_RETRY_S, RETRY_S * 2 ** (failures - 1)) * 1000,
@@ -54,13 +56,19 @@ export function createWorker(options: StepOptions): Worker {
       })
       logger.warn(
         { request: row.id, state: row.state, ...describeError(databaseError(error)) },
-        'request step failed, will be repeated',
+        skipped ? 'request skipped, the enclave cannot answer it' : 'request step failed, will be repeated',
       )
     }
     const full = busy.size >= MAX_BUSY
     busy.delete(key)
     if (full) poke()
     else schedule()
+  }
+
+  /** Final for this block: the request ends as skipped, with the error's code as its reason. */
+  async function giveUpOn(row: RequestRow, { code }: FatalError): Promise<boolean> {
+    const reason = `enclave-${code.toLowerCase().replaceAll('_', '-')}`
+    return moveRequest(database.queries, row, { state: 'skipped', reason }).catch(() => false)
   }
 
   function schedule(): void {
