@@ -18,7 +18,13 @@ module.exports = {
       { path: src('enclave'), pathNot: test },
       {
         dependencyTypesNot: ['core'],
-        pathNot: ['^enclave/', '^verify/src/', 'node_modules/onnxruntime-', 'node_modules/@noble/'],
+        pathNot: [
+          '^enclave/',
+          '^verify/src/',
+          'node_modules/onnxruntime-',
+          'node_modules/tiny-secp256k1/',
+          'node_modules/@noble/',
+        ],
       },
     ),
     rule(

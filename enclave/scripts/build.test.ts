@@ -38,7 +38,13 @@ test('two builds are the same, and a second build leaves the first alone', async
 test('another checkout, somewhere else, builds the same', async () => {
   const checkout = join(dir, 'a checkout elsewhere')
   const copied = ['package.json', 'enclave/src', 'enclave/scripts', 'enclave/package.json', 'verify']
-  const packages = ['onnxruntime-common', 'onnxruntime-node/dist', 'onnxruntime-node/package.json']
+  const packages = [
+    'tiny-secp256k1',
+    'uint8array-tools',
+    'onnxruntime-common',
+    'onnxruntime-node/dist',
+    'onnxruntime-node/package.json',
+  ]
   const native = `onnxruntime-node/bin/napi-v6/linux/${process.arch}`
   const paths = [...copied, ...[...packages, native].map(path => `node_modules/${path}`)]
   for (const path of paths) await cp(join(REPOSITORY, path), join(checkout, path), { recursive: true })
@@ -83,6 +89,7 @@ test('everything in the bundle is ours or a package', () => {
 test('a native engine is described with its size and hash', () => {
   expect(image.manifest.files.map(file => file.path)).toEqual([
     'app/enclave.mjs',
+    'app/secp256k1.wasm',
     'bin/node',
     'lib/libonnxruntime.so.1',
     'lib/onnxruntime_binding.node',

@@ -131,6 +131,10 @@ async function nativeFiles(): Promise<Record<string, string>> {
   await checkVersion(engine)
   const libraries = join(engine, 'bin/napi-v6', process.platform, process.arch)
   return {
+    'app/secp256k1.wasm': join(
+      dirname(createRequire(import.meta.url).resolve('tiny-secp256k1')),
+      '../secp256k1.wasm',
+    ),
     'bin/node': await realpath(process.execPath),
     'lib/libonnxruntime.so.1': join(libraries, 'libonnxruntime.so.1'),
     'lib/onnxruntime_binding.node': join(libraries, 'onnxruntime_binding.node'),

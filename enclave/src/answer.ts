@@ -17,7 +17,7 @@ import {
 import { ENGINE } from './engineName.ts'
 import type { Outcome } from './execute.ts'
 import type { Job } from './job.ts'
-import type { ReceiptKey } from './keys.ts'
+import { type ReceiptKey, sign } from './keys.ts'
 
 /** A signed answer, without the evidence that some calls add to it. */
 export type Answer = { receipt: Receipt; signature: Hex; output: Hex; parameters: Parameters; usage: Usage }
@@ -55,7 +55,7 @@ export function createSigner(key: ReceiptKey, config: EnclaveConfig): Signer {
     }
     return {
       receipt,
-      signature: signReceipt(domain, receipt, key.privateKey),
+      signature: signReceipt(domain, receipt, key.privateKey, sign),
       output: toHex(output),
       parameters,
       usage,

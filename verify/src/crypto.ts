@@ -38,6 +38,18 @@ export const nobleCrypto: CryptoProvider = {
   },
 }
 
+/** Signature r|s (64 bytes, low-s, RFC 6979 nonce) over a digest, and which of two points its r is. */
+export type SignSecp256k1 = (
+  digest: Uint8Array,
+  privateKey: Uint8Array,
+) => { signature: Uint8Array; recovery: 0 | 1 }
+
+/** noble's signatures; BigInt arithmetic is not in constant time. */
+export const nobleSign: SignSecp256k1 = (digest, privateKey) => {
+  const signed = secp256k1.sign(digest, privateKey, { prehash: false, format: 'recovered' })
+  return { signature: signed.subarray(1), recovery: signed[0] as 0 | 1 }
+}
+
 /** The default provider with the caller's replacements. */
 export function withDefaults(crypto: Partial<CryptoProvider> = {}): CryptoProvider {
   return { ...nobleCrypto, ...crypto }

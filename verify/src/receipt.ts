@@ -1,7 +1,7 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { type AbiField, type AbiType, abiEncode } from './abi.ts'
 import { concat, fromHex, type Hex, toHex, utf8 } from './bytes.ts'
-import { type CryptoProvider, nobleCrypto } from './crypto.ts'
+import { type CryptoProvider, nobleCrypto, nobleSign, type SignSecp256k1 } from './crypto.ts'
 import { NacreError } from './errors.ts'
 import { keccak256 } from './hash.ts'
 
@@ -78,16 +78,21 @@ export function receiptId(domain: Domain, receipt: Receipt): Hex {
 }
 
 /**
- * Signs with RFC 6979 nonces: 65 bytes r|s|v, low-s.
+ * Signs: 65 bytes r|s|v, low-s. `sign` may replace noble by a faster library, or one in constant time.
  * @throws NacreError invalid-key, integer-out-of-range, invalid-hex
  */
-export function signReceipt(domain: Domain, receipt: Receipt, privateKey: Uint8Array): Hex {
+export function signReceipt(
+  domain: Domain,
+  receipt: Receipt,
+  privateKey: Uint8Array,
+  sign: SignSecp256k1 = nobleSign,
+): Hex {
   if (!secp256k1.utils.isValidSecretKey(privateKey)) {
     throw new NacreError('invalid-key', 'not a secp256k1 private key')
   }
   const digest = fromHex(receiptId(domain, receipt))
-  const [recovery, ...signature] = secp256k1.sign(digest, privateKey, { prehash: false, format: 'recovered' })
-  return toHex(Uint8Array.of(...signature, 27 + (recovery as number)))
+  const { signature, recovery } = sign(digest, privateKey)
+  return toHex(Uint8Array.of(...signature, 27 + recovery))
 }
 
 /**
