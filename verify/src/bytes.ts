@@ -6,21 +6,11 @@ export type Hex = `0x${string}`
 export const ZERO_HASH: Hex = `0x${'00'.repeat(32)}`
 export const ZERO_ADDRESS: Hex = `0x${'00'.repeat(20)}`
 
-/** Bytes turned into text at a time: few enough to be arguments of one call. */
-const CHUNK = 4096
+const DIGITS: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 export function toHex(bytes: Uint8Array): Hex {
   let text = '0x'
-  for (let start = 0; start < bytes.length; start += CHUNK) {
-    const chunk = bytes.subarray(start, start + CHUNK)
-    const codes = new Uint8Array(2 * chunk.length)
-    for (let i = 0; i < chunk.length; i++) {
-      const byte = chunk[i] as number
-      codes[2 * i] = digit(byte >> 4)
-      codes[2 * i + 1] = digit(byte & 15)
-    }
-    text += String.fromCharCode(...codes)
-  }
+  for (const byte of bytes) text += DIGITS[byte]
   return text as Hex
 }
 
@@ -81,10 +71,6 @@ export function fromUtf8(bytes: Uint8Array): string {
 }
 
 const tail = (code: number): number => 0x80 | (code & 0x3f)
-
-function digit(value: number): number {
-  return value < 10 ? value + 48 : value + 87
-}
 
 function nibble(code: number): number {
   if (code >= 48 && code <= 57) return code - 48
