@@ -1,5 +1,14 @@
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -421,17 +430,19 @@ describe('stopped', () => {
 })
 
 test(
-  '--reset starts over and deletes only its own; DATABASE_URL is used',
+  '--reset starts over and deletes only its own; DATABASE_URL is used; without bubblewrap it warns',
   async () => {
     const before = contracts()
     writeFileSync(join(state, 'notes.txt'), 'mine')
     const database = await temporaryPostgres()
     try {
-      const env = { ...process.env, DATABASE_URL: database.databaseUrl }
+      const PATH = `${brokenBubblewrap()}:${process.env.PATH}`
+      const env = { ...process.env, PATH, DATABASE_URL: database.databaseUrl }
       const child = start(['dev', '--once', '--reset', '--json', '--state', state, '--port', `${port}`], {
         env,
       })
       expect(await once(child.process, 'close'), child.stderr()).toEqual([0, null])
+      expect(child.stderr()).toContain('WITHOUT A SANDBOX: apt-get install bubblewrap')
       const { requests } = lastLine(child.stdout()) as Result
       expect(requests.map(one => one.consumer)).toEqual(CONSUMERS)
       expect(requests.flatMap(one => failed(one.checks))).toEqual([])
@@ -446,6 +457,20 @@ test(
   },
   LONG,
 )
+
+/** A folder whose bwrap fails, as the real one does where user namespaces are forbidden. */
+function brokenBubblewrap(): string {
+  const folder = join(dir, 'broken')
+  mkdirSync(folder)
+  writeFileSync(
+    join(folder, 'bwrap'),
+    '#!/bin/sh\necho "No permissions to create new namespace" >&2\nexit 1\n',
+    {
+      mode: 0o755,
+    },
+  )
+  return folder
+}
 
 function startDev(options: Parameters<typeof start>[1]): Started {
   return start(['dev', '--json', '--state', state, '--port', `${port}`], options)

@@ -183,30 +183,35 @@ async function startOperator({ host, paths, lifetime, progress }: Run, config: s
   mkdirSync(paths.logs, { recursive: true })
   const log = join(paths.logs, 'operator.log')
   writeFileSync(log, '')
-  const ready = Promise.withResolvers<string>()
+  const ready = Promise.withResolvers<Ready>()
   const child = host.spawnChild({
     command: process.execPath,
     args: [AGENT, '--config', config],
     stopSignal: 'SIGTERM',
     onLine: line => {
       writeFileSync(log, `${line}\n`, { flag: 'a' })
-      const url = readyUrl(line)
-      if (url) ready.resolve(url)
+      const said = readReady(line)
+      if (said) ready.resolve(said)
     },
   })
   await lifetime.keep('operator', () => child.stop())
   recordProcess(paths.processes, 'operator', child.pid)
   await host.waitReady('the operator agent', child, ready.promise, 60_000)
-  const url = await ready.promise
+  const { url, sandboxed } = await ready.promise
   lifetime.watch('the operator agent', child.exited)
   progress.step(`operator agent on ${url}, log in ${log}`)
+  if (sandboxed) progress.step('the enclave runs in a bubblewrap sandbox without a network')
+  else progress.step(red(NO_SANDBOX))
   return url
 }
 
-function readyUrl(line: string): string | undefined {
-  if (!line.startsWith('{"event":"ready"')) return undefined
-  const { url } = JSON.parse(line) as { url?: string }
-  return url
+type Ready = { url: string; sandboxed: boolean }
+
+const NO_SANDBOX =
+  'WARNING: bubblewrap does not work here. The enclave is a plain process WITHOUT A SANDBOX: apt-get install bubblewrap'
+
+function readReady(line: string): Ready | undefined {
+  return line.startsWith('{"event":"ready"') ? (JSON.parse(line) as Ready) : undefined
 }
 
 /** The chain itself says that it verified the enclave's evidence. */

@@ -17,6 +17,8 @@ export type Launched = {
   infer(job: Job): Promise<Answered>
   exited: Promise<unknown>
   pid: number
+  /** Whether the enclave's process is in a sandbox without a network. */
+  sandboxed: boolean
   terminate(): Promise<void>
 }
 

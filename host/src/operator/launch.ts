@@ -61,6 +61,7 @@ export async function launchEnclave({
       infer: job => attempt(() => client.infer(job)),
       exited: running.exited,
       pid: running.pid,
+      sandboxed: running.sandboxed,
       terminate,
     }
   } catch (error) {

@@ -12,8 +12,8 @@ async function main(): Promise<void> {
   const common = createCommon({ name: 'operator', config, logLevel: config.logLevel })
   closeOnSignals(common.shutdown)
   try {
-    const { url, receiptKey, failed } = await startOperator(common)
-    process.stdout.write(`${JSON.stringify({ event: 'ready', url, receiptKey })}\n`)
+    const { url, receiptKey, sandboxed, failed } = await startOperator(common)
+    process.stdout.write(`${JSON.stringify({ event: 'ready', url, receiptKey, sandboxed })}\n`)
     await failed
   } catch (error) {
     if (common.shutdown.signal.aborted) return

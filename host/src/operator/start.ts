@@ -18,7 +18,7 @@ import { createTransactions, type Transactions } from './transactions.ts'
 import { createWorker, type Worker } from './worker.ts'
 
 /** A running operator agent. `failed` rejects when it cannot go on. */
-export type Operator = { url: string; receiptKey: Hex; failed: Promise<never> }
+export type Operator = { url: string; receiptKey: Hex; sandboxed: boolean; failed: Promise<never> }
 
 /** What the services share, and the newest block read. */
 type Parts = Prepared & {
@@ -75,7 +75,8 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   const { url, close } = await listen(http.fetch, config.http)
   shutdown.onClose('http', close)
   await Promise.race([ready.promise, failure.promise])
-  return { url, receiptKey: enclaves.current()!.identity.receiptKey, failed: failure.promise }
+  const { identity, sandboxed } = enclaves.current()!
+  return { url, receiptKey: identity.receiptKey, sandboxed, failed: failure.promise }
 }
 
 /** The operator account's transactions. */
@@ -110,7 +111,7 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
         root,
         config: parts.enclaveConfig,
         artifacts,
-        onLog: line => logger.debug({ line }, 'enclave'),
+        onLog: line => (line.startsWith('WARNING') ? logger.warn(line) : logger.debug({ line }, 'enclave')),
       }),
     register: ({ identity, config: own, attest }) =>
       register({ client, transactions, contracts: config.deployment, identity, config: own, attest }),
