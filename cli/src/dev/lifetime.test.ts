@@ -44,9 +44,12 @@ test('a child that ends while closing is no failure', async () => {
 })
 
 test('one Ctrl-C stops in order, though it may arrive twice', async () => {
-  const { child, said } = run("() => console.log('stopped')")
+  // The stop ends with the second signal, so that it never meets a process that is gone already.
+  const stop = "() => new Promise(resolve => { process.once('SIGINT', resolve); console.log('waiting') })"
+  const { child, said } = run(stop)
   await said('up')
   child.kill('SIGINT')
+  await said('waiting')
   child.kill('SIGINT')
   expect((await once(child, 'close'))[0]).toBe(0)
 })
