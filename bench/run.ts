@@ -106,8 +106,8 @@ function readOptions(): { wanted: string | undefined; json: boolean } {
 
 function save(name: string, result: object): void {
   const versions = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')).packages
-  const version = (packageName: string): string =>
-    versions[`node_modules/${packageName}`]?.version ?? 'unknown'
+  const version = (packageName: string, workspace = ''): string =>
+    versions[`${workspace}node_modules/${packageName}`]?.version ?? 'unknown'
   const facts = {
     date: new Date().toISOString(),
     machine: {
@@ -121,7 +121,8 @@ function save(name: string, result: object): void {
       node: process.version,
       onnxruntime: version('onnxruntime-node'),
       anvil: version('@foundry-rs/anvil-linux-amd64'),
-      noble: version('@noble/curves'),
+      noble: version('@noble/curves', 'verify/'),
+      libsecp256k1: `tiny-secp256k1 ${version('tiny-secp256k1')}`,
     },
   }
   const dir = join(ROOT, 'bench', 'results')
@@ -164,7 +165,7 @@ function print(results: Row[]): void {
   say(
     '\nTimes in ms, median / 90th percentile. attested: HTTP on loopback to the operator, fresh nonce and fresh',
   )
-  say('SIMULATED evidence for each answer, the receipt verified here by OpenSSL’s P-256, no verdict kept.')
+  say('SIMULATED evidence for each answer, the receipt verified here by OpenSSL and libsecp256k1, no verdict kept.')
   say('sign (with hashes), evidence, verify node: medians; receipt: their share of the attested answer.')
   say('article: the article’s figure for its TEE, on its own machines; another model of the same kind.')
   say(

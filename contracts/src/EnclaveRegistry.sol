@@ -21,11 +21,6 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
         bool revoked;
     }
 
-    struct Binding {
-        bytes32 releaseId;
-        bytes32 configHash;
-    }
-
     uint16 public constant RECEIPT_VERSION = 1;
 
     /// @notice Oldest evidence that registers a key, seconds.
@@ -45,10 +40,8 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
     /// @inheritdoc IEnclaveRegistry
     mapping(uint8 kind => IEvidenceVerifier) public verifierOf;
 
-    mapping(address receiptKey => Binding) private _bindings;
-
-    /// @dev Keyed by the receipt key and its binding together: a receipt of another release or configuration finds
-    /// nothing here, so that the two need not be loaded and compared.
+    /// @dev Keyed by the receipt key and what its evidence binds, together: a receipt of another release or
+    /// configuration finds nothing here, and whoever attests somebody else's key only registers another entry.
     mapping(bytes32 boundKey => State) private _states;
 
     /// @param owner a timelock
@@ -80,45 +73,35 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
     ) external {
         IEvidenceVerifier verifier = verifierOf[kind];
         if (address(verifier) == address(0)) revert UnknownKind(kind);
-        if (identity.receiptKey == address(0) || config.operator == address(0)) {
-            revert ZeroIdentity(identity.receiptKey, config.operator);
+        _requireUsable(identity, config);
+        bytes32 configHash = EnclaveIdentity.hashConfig(config);
+        if (_stateOf(identity.receiptKey, config.releaseId, configHash).operator != address(0)) {
+            revert KeyAlreadyRegistered(identity.receiptKey);
         }
-        if (config.maxInput < LEAST_LIMIT || config.maxOutput < LEAST_LIMIT) {
-            revert LimitsTooLow(config.maxInput, config.maxOutput, LEAST_LIMIT);
-        }
-        if (_bindings[identity.receiptKey].configHash != 0) revert KeyAlreadyRegistered(identity.receiptKey);
 
         IEvidenceVerifier.Attestation memory attestation = verifier.verify(evidence, hints);
-        bytes32 configHash = EnclaveIdentity.hashConfig(config);
         _requireNonce(attestation.nonce, anchorNumber);
         _requireUserData(attestation.userData, identity, configHash);
         _requireMeasured(config.releaseId, kind, attestation.measurement);
-        uint40 time = _evidenceTime(attestation.timestamp);
-
-        _bindings[identity.receiptKey] = Binding(config.releaseId, configHash);
-        _states[_boundKey(identity.receiptKey, config.releaseId, configHash)] =
-            State(config.operator, time, kind, _assuranceOf(kind), false);
-        emit KeyRegistered(identity.receiptKey, config.operator, config.releaseId, kind, time + KEY_LIFETIME);
+        _add(identity.receiptKey, config, configHash, kind, _evidenceTime(attestation.timestamp));
     }
 
     /// @inheritdoc IEnclaveRegistry
-    function revokeKey(address receiptKey) external {
-        Binding memory binding = _bindings[receiptKey];
-        State storage state = _states[_boundKey(receiptKey, binding.releaseId, binding.configHash)];
-        if (state.operator == address(0)) revert UnknownKey(receiptKey);
+    function revokeKey(address receiptKey, bytes32 releaseId, bytes32 configHash) external {
+        State storage state = _stateOf(receiptKey, releaseId, configHash);
+        if (state.operator == address(0)) revert UnknownKey(receiptKey, releaseId, configHash);
         if (state.operator != msg.sender) revert NotKeyOperator(msg.sender, state.operator);
         if (state.revoked) revert RevokedKey(receiptKey);
         state.revoked = true;
-        emit KeyRevoked(receiptKey, msg.sender);
+        emit KeyRevoked(receiptKey, msg.sender, releaseId, configHash);
     }
 
     /// @inheritdoc IEnclaveRegistry
-    function keyOf(address receiptKey) external view returns (Key memory key) {
-        Binding memory binding = _bindings[receiptKey];
-        State memory state = _states[_boundKey(receiptKey, binding.releaseId, binding.configHash)];
+    function keyOf(address receiptKey, bytes32 releaseId, bytes32 configHash) external view returns (Key memory key) {
+        State memory state = _stateOf(receiptKey, releaseId, configHash);
         if (state.operator == address(0)) return key;
-        (address publisher,) = RELEASES.releaseOf(binding.releaseId);
-        return _key(state, binding.releaseId, binding.configHash, publisher);
+        (address publisher,) = RELEASES.releaseOf(releaseId);
+        return _key(state, releaseId, configHash, publisher);
     }
 
     /// @inheritdoc IEnclaveRegistry
@@ -131,8 +114,8 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
             revert UnsupportedReceipt(receipt.version, receipt.parentsRoot, receipt.extensionsRoot);
         }
         receiptKey = ECDSA.recoverCalldata(hashReceipt(receipt), signature);
-        State memory state = _states[_boundKey(receiptKey, receipt.releaseId, receipt.configHash)];
-        if (state.operator == address(0)) _revertUnbound(receiptKey, receipt);
+        State memory state = _stateOf(receiptKey, receipt.releaseId, receipt.configHash);
+        if (state.operator == address(0)) revert UnknownKey(receiptKey, receipt.releaseId, receipt.configHash);
         if (state.revoked) revert RevokedKey(receiptKey);
         (address publisher, bool revoked) = RELEASES.releaseOf(receipt.releaseId);
         if (revoked) revert ReceiptReleaseRevoked(receipt.releaseId);
@@ -159,6 +142,23 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
         return kind == 1 ? 1 : 2;
     }
 
+    function _add(address receiptKey, Config calldata config, bytes32 configHash, uint8 kind, uint40 time) private {
+        State storage state = _stateOf(receiptKey, config.releaseId, configHash);
+        (state.operator, state.evidenceTime) = (config.operator, time);
+        (state.kind, state.assurance) = (kind, _assuranceOf(kind));
+        emit KeyRegistered(receiptKey, config.operator, config.releaseId, configHash, kind, time + KEY_LIFETIME);
+    }
+
+    /// @dev An operator whose own limits are low could be paid for the failures that they provoke.
+    function _requireUsable(Identity calldata identity, Config calldata config) private pure {
+        if (identity.receiptKey == address(0) || config.operator == address(0)) {
+            revert ZeroIdentity(identity.receiptKey, config.operator);
+        }
+        if (config.maxInput < LEAST_LIMIT || config.maxOutput < LEAST_LIMIT) {
+            revert LimitsTooLow(config.maxInput, config.maxOutput, LEAST_LIMIT);
+        }
+    }
+
     function _requireNonce(bytes32 nonce, uint64 anchorNumber) private view {
         bytes32 anchorHash = BlockHash.blockHash(anchorNumber);
         if (anchorHash == 0) revert AnchorUnavailable(anchorNumber);
@@ -183,8 +183,8 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
         return uint40(timestamp < block.timestamp ? timestamp : block.timestamp);
     }
 
-    function _boundKey(address receiptKey, bytes32 releaseId, bytes32 configHash) private pure returns (bytes32) {
-        return keccak256(abi.encode(receiptKey, releaseId, configHash));
+    function _stateOf(address receiptKey, bytes32 releaseId, bytes32 configHash) private view returns (State storage) {
+        return _states[keccak256(abi.encode(receiptKey, releaseId, configHash))];
     }
 
     function _key(State memory state, bytes32 releaseId, bytes32 configHash, address publisher)
@@ -203,15 +203,5 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
             configHash: configHash,
             publisher: publisher
         });
-    }
-
-    /// @dev Says why no state was found; only on the way to a revert.
-    function _revertUnbound(address receiptKey, Receipt calldata receipt) private view {
-        Binding memory binding = _bindings[receiptKey];
-        if (binding.configHash == 0) revert UnknownKey(receiptKey);
-        if (binding.releaseId != receipt.releaseId) {
-            revert ReceiptReleaseMismatch(binding.releaseId, receipt.releaseId);
-        }
-        revert ReceiptConfigMismatch(binding.configHash, receipt.configHash);
     }
 }

@@ -51,7 +51,7 @@ contract DefectsTest is RelayBase {
     function test_revocationIsOfTheKey() public {
         Job memory job = ask();
         vm.prank(alice);
-        registry.revokeKey(vm.addr(aliceKey));
+        registry.revokeKey(vm.addr(aliceKey), releaseId, configHash(alice, releaseId));
         refuse(job, abi.encodeWithSelector(IEnclaveRegistry.RevokedKey.selector, vm.addr(aliceKey)));
         register(55, alice, releaseId);
         fulfil(by(job, 55, alice, releaseId));
@@ -116,7 +116,7 @@ contract DefectsTest is RelayBase {
     /// @notice Defect 8: verified keys never expire, and EIP-712 domains hold across deployments.
     function test_keysExpireAndReceiptsAreBoundToTheirDeployment() public {
         Job memory job = ask();
-        uint40 expiresAt = registry.keyOf(vm.addr(aliceKey)).expiresAt;
+        uint40 expiresAt = registry.keyOf(vm.addr(aliceKey), releaseId, configHash(alice, releaseId)).expiresAt;
         uint256 start = vm.snapshotState();
         vm.warp(expiresAt - 100);
         IRelay.Params memory p = params();

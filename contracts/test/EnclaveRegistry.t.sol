@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
 import {EnclaveRegistry} from "../src/EnclaveRegistry.sol";
-import {IEnclaveRegistry} from "../src/interfaces/IEnclaveRegistry.sol";
+import {IEnclaveRegistry, Receipt} from "../src/interfaces/IEnclaveRegistry.sol";
 import {IEvidenceVerifier} from "../src/interfaces/IEvidenceVerifier.sol";
 import {BlockHash} from "../src/libraries/BlockHash.sol";
 import {SimulatedVerifier} from "../src/SimulatedVerifier.sol";
@@ -23,9 +23,9 @@ contract NamedVerifier {
 contract EnclaveRegistryTest is RegistryFixture {
     function test_registers() public {
         vm.expectEmit(address(registry));
-        emit IEnclaveRegistry.KeyRegistered(receiptKey, operator, releaseId, 1, uint40(NOW + LIFETIME));
+        emit IEnclaveRegistry.KeyRegistered(receiptKey, operator, releaseId, configHash(), 1, uint40(NOW + LIFETIME));
         register();
-        IEnclaveRegistry.Key memory key = registry.keyOf(receiptKey);
+        IEnclaveRegistry.Key memory key = registry.keyOf(receiptKey, releaseId, configHash());
         assertEq(key.operator, operator, "operator");
         assertEq(uint256(key.evidenceTime), NOW, "evidence time");
         assertEq(uint256(key.expiresAt), NOW + LIFETIME, "expiry");
@@ -41,12 +41,12 @@ contract EnclaveRegistryTest is RegistryFixture {
         bytes memory bytes_ = evidence();
         vm.prank(makeAddr("someone"));
         registry.register(1, bytes_, "", identity, config, ANCHOR);
-        assertEq(registry.keyOf(receiptKey).operator, operator, "operator");
+        assertEq(registry.keyOf(receiptKey, releaseId, configHash()).operator, operator, "operator");
     }
 
     function test_unknownKeyIsAllZero() public view {
         IEnclaveRegistry.Key memory none;
-        bytes memory key = abi.encode(registry.keyOf(receiptKey));
+        bytes memory key = abi.encode(registry.keyOf(receiptKey, releaseId, configHash()));
         assertEq(key, abi.encode(none), "key");
     }
 
@@ -54,7 +54,7 @@ contract EnclaveRegistryTest is RegistryFixture {
         vm.roll(ANCHOR + 1000);
         vm.etch(BlockHash.HISTORY, abi.encodePacked(hex"7f", ANCHOR_HASH, hex"5f5260205ff3"));
         register();
-        assertEq(registry.keyOf(receiptKey).operator, operator, "operator");
+        assertEq(registry.keyOf(receiptKey, releaseId, configHash()).operator, operator, "operator");
     }
 
     // Replays, and evidence for something else
@@ -67,8 +67,32 @@ contract EnclaveRegistryTest is RegistryFixture {
     function test_refusesReplaysOfARevokedKey() public {
         register();
         vm.prank(operator);
-        registry.revokeKey(receiptKey);
+        registry.revokeKey(receiptKey, releaseId, configHash());
         _refuse(abi.encodeWithSelector(IEnclaveRegistry.KeyAlreadyRegistered.selector, receiptKey));
+    }
+
+    /// @dev Evidence does not prove that its enclave holds the key that it names: somebody else may attest it first, in
+    /// an image and for an operator of its own. That stands in nobody's way.
+    function test_anotherEnclaveMayNameTheSameKey() public {
+        IEnclaveRegistry.Config memory ours = config;
+        address squatter = makeAddr("squatter");
+        config.operator = squatter;
+        bytes32 theirs = configHash();
+        registry.register(1, document(documentParts(userData(), ANCHOR_HASH)), "", identity, config, ANCHOR);
+        config = ours;
+        register();
+
+        assertEq(registry.keyOf(receiptKey, releaseId, theirs).operator, squatter, "theirs");
+        assertEq(registry.keyOf(receiptKey, releaseId, configHash()).operator, operator, "ours");
+        Receipt memory receipt = receiptOf();
+        (, IEnclaveRegistry.Key memory key) = registry.checkReceipt(receipt, signature(receipt));
+        assertEq(key.operator, operator, "our answers are ours");
+        vm.prank(squatter);
+        vm.expectRevert(abi.encodeWithSelector(IEnclaveRegistry.NotKeyOperator.selector, squatter, operator));
+        registry.revokeKey(receiptKey, releaseId, configHash());
+        vm.prank(squatter);
+        registry.revokeKey(receiptKey, releaseId, theirs);
+        registry.checkReceipt(receipt, signature(receipt));
     }
 
     function test_refusesAnotherOperator() public {
@@ -168,7 +192,11 @@ contract EnclaveRegistryTest is RegistryFixture {
         _refuse(bytes_, ANCHOR, abi.encodeWithSelector(IEnclaveRegistry.EvidenceFromFuture.selector, NOW));
         vm.warp(NOW - skew);
         registry.register(1, bytes_, "", identity, config, ANCHOR);
-        assertEq(uint256(registry.keyOf(receiptKey).evidenceTime), NOW - skew, "evidence time, never ahead");
+        assertEq(
+            uint256(registry.keyOf(receiptKey, releaseId, configHash()).evidenceTime),
+            NOW - skew,
+            "evidence time, never ahead"
+        );
     }
 
     // Measurements and releases
@@ -228,13 +256,13 @@ contract EnclaveRegistryTest is RegistryFixture {
     function test_operatorRevokesItsKey() public {
         register();
         vm.expectEmit(address(registry));
-        emit IEnclaveRegistry.KeyRevoked(receiptKey, operator);
+        emit IEnclaveRegistry.KeyRevoked(receiptKey, operator, releaseId, configHash());
         vm.prank(operator);
-        registry.revokeKey(receiptKey);
-        assertTrue(registry.keyOf(receiptKey).revoked, "revoked");
+        registry.revokeKey(receiptKey, releaseId, configHash());
+        assertTrue(registry.keyOf(receiptKey, releaseId, configHash()).revoked, "revoked");
         vm.prank(operator);
         vm.expectRevert(abi.encodeWithSelector(IEnclaveRegistry.RevokedKey.selector, receiptKey));
-        registry.revokeKey(receiptKey);
+        registry.revokeKey(receiptKey, releaseId, configHash());
     }
 
     function test_othersDoNotRevokeIt() public {
@@ -243,10 +271,10 @@ contract EnclaveRegistryTest is RegistryFixture {
         for (uint256 i = 0; i < others.length; ++i) {
             vm.prank(others[i]);
             vm.expectRevert(abi.encodeWithSelector(IEnclaveRegistry.NotKeyOperator.selector, others[i], operator));
-            registry.revokeKey(receiptKey);
+            registry.revokeKey(receiptKey, releaseId, configHash());
         }
-        vm.expectRevert(abi.encodeWithSelector(IEnclaveRegistry.UnknownKey.selector, owner));
-        registry.revokeKey(owner);
+        vm.expectRevert(abi.encodeWithSelector(IEnclaveRegistry.UnknownKey.selector, owner, releaseId, configHash()));
+        registry.revokeKey(owner, releaseId, configHash());
     }
 
     // Verifiers

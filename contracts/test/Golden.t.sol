@@ -59,8 +59,9 @@ contract GoldenTest is Test {
             uint32(vm.parseJsonUint(vector, ".config.maxOutput"))
         );
         registry.register(1, _bytes(".evidence"), "", identity, config, ANCHOR);
-        bytes32 configHash = registry.keyOf(identity.receiptKey).configHash;
-        assertEq(configHash, _word(".identity.configHash"), "configuration hash");
+        bytes32 configHash = _word(".identity.configHash");
+        address registered = registry.keyOf(identity.receiptKey, config.releaseId, configHash).operator;
+        assertEq(registered, config.operator, "configuration hash");
 
         Receipt memory receipt = _receipt();
         assertEq(registry.hashReceipt(receipt), _word(".receiptId"), "receipt id");

@@ -20,7 +20,7 @@ contract ReceiptsTest is RegistryFixture {
     function test_checksAReceipt() public view {
         (address signer, IEnclaveRegistry.Key memory key) = registry.checkReceipt(receipt, signature(receipt));
         assertEq(signer, receiptKey, "signer");
-        assertEq(abi.encode(key), abi.encode(registry.keyOf(receiptKey)), "key");
+        assertEq(abi.encode(key), abi.encode(registry.keyOf(receiptKey, releaseId, configHash())), "key");
     }
 
     function testFuzz_digestIsEip712(Receipt memory any) public view {
@@ -126,7 +126,7 @@ contract ReceiptsTest is RegistryFixture {
         receipt.releaseId = keccak256("another");
         _refuse(
             signature(receipt),
-            abi.encodeWithSelector(IEnclaveRegistry.ReceiptReleaseMismatch.selector, releaseId, keccak256("another"))
+            abi.encodeWithSelector(IEnclaveRegistry.UnknownKey.selector, receiptKey, keccak256("another"), configHash())
         );
     }
 
@@ -134,7 +134,7 @@ contract ReceiptsTest is RegistryFixture {
         receipt.configHash = keccak256("another");
         _refuse(
             signature(receipt),
-            abi.encodeWithSelector(IEnclaveRegistry.ReceiptConfigMismatch.selector, configHash(), keccak256("another"))
+            abi.encodeWithSelector(IEnclaveRegistry.UnknownKey.selector, receiptKey, releaseId, keccak256("another"))
         );
     }
 
@@ -142,7 +142,8 @@ contract ReceiptsTest is RegistryFixture {
 
     function test_refusesUnknownKeys() public {
         (address stranger, uint256 strangerKey) = makeKey("stranger");
-        bytes memory error_ = abi.encodeWithSelector(IEnclaveRegistry.UnknownKey.selector, stranger);
+        bytes memory error_ =
+            abi.encodeWithSelector(IEnclaveRegistry.UnknownKey.selector, stranger, releaseId, configHash());
         _refuse(signatureOf(_digest(), strangerKey), error_);
     }
 
@@ -156,7 +157,7 @@ contract ReceiptsTest is RegistryFixture {
 
     function test_refusesRevokedKeys() public {
         vm.prank(operator);
-        registry.revokeKey(receiptKey);
+        registry.revokeKey(receiptKey, releaseId, configHash());
         _refuse(signature(receipt), abi.encodeWithSelector(IEnclaveRegistry.RevokedKey.selector, receiptKey));
     }
 

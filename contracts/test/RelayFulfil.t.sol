@@ -179,14 +179,19 @@ contract RelayFulfilTest is RelayBase {
         job.receipt.releaseId = bytes32(uint256(1));
         refuse(
             job,
-            abi.encodeWithSelector(IEnclaveRegistry.ReceiptReleaseMismatch.selector, releaseId, bytes32(uint256(1)))
+            abi.encodeWithSelector(
+                IEnclaveRegistry.UnknownKey.selector,
+                vm.addr(aliceKey),
+                bytes32(uint256(1)),
+                configHash(alice, releaseId)
+            )
         );
         job.receipt = receiptFor(job);
         job.receipt.configHash = bytes32(uint256(1));
         refuse(
             job,
             abi.encodeWithSelector(
-                IEnclaveRegistry.ReceiptConfigMismatch.selector, configHash(alice, releaseId), bytes32(uint256(1))
+                IEnclaveRegistry.UnknownKey.selector, vm.addr(aliceKey), releaseId, bytes32(uint256(1))
             )
         );
         for (uint256 i; i < 2; ++i) {
@@ -248,7 +253,12 @@ contract RelayFulfilTest is RelayBase {
     function test_unknownKey() public {
         Job memory job = ask();
         job.signer = 123;
-        refuse(job, abi.encodeWithSelector(IEnclaveRegistry.UnknownKey.selector, vm.addr(123)));
+        refuse(
+            job,
+            abi.encodeWithSelector(
+                IEnclaveRegistry.UnknownKey.selector, vm.addr(123), releaseId, configHash(alice, releaseId)
+            )
+        );
     }
 
     function test_expiredKey() public {
@@ -256,7 +266,7 @@ contract RelayFulfilTest is RelayBase {
         IRelay.Params memory p = params();
         p.maxEvidenceAge = 48 hours;
         Job memory job = ask(p);
-        uint40 expiresAt = registry.keyOf(vm.addr(aliceKey)).expiresAt;
+        uint40 expiresAt = registry.keyOf(vm.addr(aliceKey), releaseId, configHash(alice, releaseId)).expiresAt;
         vm.warp(expiresAt);
         refuse(job, abi.encodeWithSelector(IEnclaveRegistry.ExpiredKey.selector, vm.addr(aliceKey), expiresAt));
     }
@@ -264,7 +274,7 @@ contract RelayFulfilTest is RelayBase {
     function test_revokedKey() public {
         Job memory job = ask();
         vm.prank(alice);
-        registry.revokeKey(vm.addr(aliceKey));
+        registry.revokeKey(vm.addr(aliceKey), releaseId, configHash(alice, releaseId));
         refuse(job, abi.encodeWithSelector(IEnclaveRegistry.RevokedKey.selector, vm.addr(aliceKey)));
     }
 
@@ -297,7 +307,7 @@ contract RelayFulfilTest is RelayBase {
         IRelay.Params memory p = params();
         p.maxEvidenceAge = 600;
         Job memory job = ask(p);
-        uint40 time = registry.keyOf(vm.addr(aliceKey)).evidenceTime;
+        uint40 time = registry.keyOf(vm.addr(aliceKey), releaseId, configHash(alice, releaseId)).evidenceTime;
         vm.warp(time + 601);
         refuse(job, abi.encodeWithSelector(IRelay.EvidenceTooOld.selector, time, 600));
         vm.warp(time + 600);

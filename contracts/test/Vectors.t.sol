@@ -27,8 +27,9 @@ contract VectorsTest is Test {
     function _checkReceipt(EnclaveRegistry registry, string memory vector, string memory name) private view {
         Receipt memory receipt = _receipt(vector);
         assertEq(registry.hashReceipt(receipt), vm.parseJsonBytes32(vector, ".digest"), name);
+        address signer = vm.parseJsonAddress(vector, ".signer");
         bytes memory unknown =
-            abi.encodeWithSelector(IEnclaveRegistry.UnknownKey.selector, vm.parseJsonAddress(vector, ".signer"));
+            abi.encodeWithSelector(IEnclaveRegistry.UnknownKey.selector, signer, receipt.releaseId, receipt.configHash);
         try registry.checkReceipt(receipt, vm.parseJsonBytes(vector, ".signature")) {
             fail(string.concat(name, ": accepted without a key"));
         } catch (bytes memory error_) {

@@ -16,6 +16,7 @@ export async function readChainFacts(options: {
   releases?: Hex
 }): Promise<ChainFacts> {
   const { client, bundle } = options
+  const { identity, receipt } = bundle
   const registry = { address: bundle.registry, abi: enclaveRegistryAbi } as const
   const chainId = BigInt(await client.getChainId())
   if (chainId !== bundle.chainId)
@@ -24,7 +25,11 @@ export async function readChainFacts(options: {
     throw sdkError('wrong-chain', `There is no contract at the receipt’s registry ${bundle.registry}.`)
   const releases = options.releases ?? (await client.readContract({ ...registry, functionName: 'RELEASES' }))
   const [key, [publisher, revoked], anchorHash] = await Promise.all([
-    client.readContract({ ...registry, functionName: 'keyOf', args: [bundle.identity.receiptKey] }),
+    client.readContract({
+      ...registry,
+      functionName: 'keyOf',
+      args: [identity.receiptKey, receipt.releaseId, receipt.configHash],
+    }),
     client.readContract({
       address: releases,
       abi: releasesAbi,

@@ -384,7 +384,7 @@ describe('killed with -9', () => {
       await chainClient(rpc()).waitForTransactionReceipt({ hash })
     }
     const key = { address: enclaveRegistry, abi: enclaveRegistryAbi, functionName: 'revokeKey' }
-    await send('operator', { ...key, args: [identity.receiptKey] })
+    await send('operator', { ...key, args: [identity.receiptKey, receipt.releaseId, receipt.configHash] })
     expect(await failedChecks(file, options)).toEqual(['chain-key'])
     const release = { address: releases, abi: releasesAbi, functionName: 'revoke' }
     await send('publisher', { ...release, args: [receipt.releaseId] })

@@ -19,7 +19,7 @@ export type Expectations = {
 
 /** Facts that the caller read on chain; each one given is checked. */
 export type ChainFacts = {
-  /** Of `EnclaveRegistry.keyOf(identity.receiptKey)`; `keyOperator` is zero for a key that is not registered. */
+  /** Of `EnclaveRegistry.keyOf(identity.receiptKey, receipt.releaseId, receipt.configHash)`; `keyOperator` is zero for a key that is not registered. */
   keyOperator?: Hex
   keyReleaseId?: Hex
   keyConfigHash?: Hex

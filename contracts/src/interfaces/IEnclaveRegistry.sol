@@ -61,9 +61,14 @@ interface IEnclaveRegistry {
 
     event VerifierAdded(uint8 indexed kind, address verifier);
     event KeyRegistered(
-        address indexed receiptKey, address indexed operator, bytes32 indexed releaseId, uint8 kind, uint40 expiresAt
+        address indexed receiptKey,
+        address indexed operator,
+        bytes32 indexed releaseId,
+        bytes32 configHash,
+        uint8 kind,
+        uint40 expiresAt
     );
-    event KeyRevoked(address indexed receiptKey, address by);
+    event KeyRevoked(address indexed receiptKey, address by, bytes32 releaseId, bytes32 configHash);
 
     error NotOwner(address caller);
     error UnknownKind(uint8 kind);
@@ -78,12 +83,10 @@ interface IEnclaveRegistry {
     error EvidenceTooOld(uint64 timestamp);
     error EvidenceFromFuture(uint64 timestamp);
     error KeyAlreadyRegistered(address receiptKey);
-    error UnknownKey(address receiptKey);
+    error UnknownKey(address receiptKey, bytes32 releaseId, bytes32 configHash);
     error ExpiredKey(address receiptKey, uint40 expiresAt);
     error RevokedKey(address receiptKey);
     error NotKeyOperator(address caller, address operator);
-    error ReceiptReleaseMismatch(bytes32 expected, bytes32 actual);
-    error ReceiptConfigMismatch(bytes32 expected, bytes32 actual);
     error UnsupportedReceipt(uint16 version, bytes32 parentsRoot, bytes32 extensionsRoot);
     error ReceiptReleaseRevoked(bytes32 releaseId);
 
@@ -102,7 +105,8 @@ interface IEnclaveRegistry {
     function LEAST_LIMIT() external view returns (uint32);
 
     /// @notice Registers an enclave's receipt key for KEY_LIFETIME from the evidence's time. Anyone may send it; the
-    /// operator is the one that the evidence binds.
+    /// operator is the one that the evidence binds. A registration is of the key with its release and configuration:
+    /// who attests a key that another enclave made registers an entry that no receipt of that enclave refers to.
     /// @param hints work-saving values for the kind's verifier (IEvidenceVerifier)
     /// @param anchorNumber a recent block, whose hash is the evidence's nonce
     function register(
@@ -114,11 +118,11 @@ interface IEnclaveRegistry {
         uint64 anchorNumber
     ) external;
 
-    /// @notice Revokes a key for ever; only its operator may.
-    function revokeKey(address receiptKey) external;
+    /// @notice Revokes a registration for ever; only its operator may.
+    function revokeKey(address receiptKey, bytes32 releaseId, bytes32 configHash) external;
 
-    /// @notice The key as registered, expired and revoked ones too; all zero when unknown. `publisher` is as listed.
-    function keyOf(address receiptKey) external view returns (Key memory);
+    /// @notice The registration, expired and revoked ones too; all zero when unknown. `publisher` is as listed.
+    function keyOf(address receiptKey, bytes32 releaseId, bytes32 configHash) external view returns (Key memory);
 
     /// @notice EIP-712 digest of a receipt: its id.
     function hashReceipt(Receipt calldata receipt) external view returns (bytes32);

@@ -1,18 +1,25 @@
 import { writeFileSync } from 'node:fs'
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http'
 import { join } from 'node:path'
-import { type Hex, parseBundle, releaseId, toHex, verifyReceipt } from '@nacre/verify'
+import { type Hex, parseBundle, type ReceiptBundle, releaseId, toHex, verifyReceipt } from '@nacre/verify'
+import { parseConfig, parseIdentity } from '@nacre/verify/bundle'
+import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   ARTIFACT as artifact,
   createWorld,
+  DEPLOYER,
   eventually,
   FEE,
   idOf,
   INPUT as input,
   type World,
 } from '../../testing/operatorWorld.ts'
+import { createClient } from '../chain/client.ts'
+import { connect } from '../database/connect.ts'
 import { type Child, spawnChild, waitReady } from '../processes/supervise.ts'
+import { register } from './register.ts'
+import { createTransactions } from './transactions.ts'
 
 let world: World
 let proxy: RpcProxy
@@ -109,6 +116,38 @@ test('a client is answered over HTTP with fresh evidence over its nonce; malform
   expect(await (await fetch(`${agent.url}/v1/artifacts`)).json()).toMatchObject([{ artifact }])
 })
 
+test('a registration that somebody else sent first is ours all the same; one that the chain refuses is not', async () => {
+  const agent = await running()
+  const attestation = (nonce: Hex) => getJson(`${agent.url}/v1/attestation?nonce=${nonce}`)
+  const { identity, config } = (await attestation(`0x${'01'.repeat(32)}`)) as unknown as Record<
+    string,
+    unknown
+  >
+  const { databaseUrl, rpcUrl, deployment } = world.config
+  const migrations = join(import.meta.dirname, 'migrations')
+  const database = await connect({ databaseUrl, schema: 'copier', migrations })
+  const client = createClient(rpcUrl)
+  const account = privateKeyToAccount(DEPLOYER)
+  const registration = {
+    client,
+    transactions: createTransactions({ client, account, chainId: deployment.chainId, database }),
+    contracts: deployment,
+    identity: parseIdentity(identity, 'identity'),
+    config: parseConfig(config, 'config'),
+    attest: async (nonce: Hex) => (await attestation(nonce)).evidence,
+  }
+  try {
+    await expect(register(registration)).resolves.toMatchObject({ evidence: { kind: 'simulated' } })
+    const another = { ...registration.identity, receiptKey: deployment.relay }
+    await expect(register({ ...registration, identity: another })).rejects.toMatchObject({
+      code: 'EVIDENCE_REJECTED',
+      message: expect.stringContaining('UserDataMismatch'),
+    })
+  } finally {
+    await database.close()
+  }
+})
+
 test('a second agent on the same state, and a wrong configuration, end with a clear error', async () => {
   await running()
   await expect(startAgent()).rejects.toThrow('STATE_IN_USE')
@@ -161,7 +200,14 @@ async function askUntilOtherKey(agent: Agent): Promise<Hex> {
 }
 
 /** What the tests look at in the agent's JSON. */
-type Json = { ok: boolean; receiptKey: Hex; enclavePid: number; state: string; bundle: unknown }
+type Json = {
+  evidence: ReceiptBundle['evidence']
+  ok: boolean
+  receiptKey: Hex
+  enclavePid: number
+  state: string
+  bundle: unknown
+}
 
 async function getJson(url: string): Promise<Json> {
   return (await (await fetch(url)).json()) as Json

@@ -48,7 +48,7 @@ export async function register(options: RegisterOptions): Promise<Registration> 
   await cacheCertificate(options, document.certificate)
   const { receiptKey, tlsKeyHash, hpkeKey } = identity
   const { operator, releaseId, maxInput, maxOutput } = config
-  await accepted(transactions, {
+  const intent = {
     purpose: `register:${receiptKey}`,
     target: contracts.enclaveRegistry,
     data: encodeFunctionData({
@@ -63,8 +63,19 @@ export async function register(options: RegisterOptions): Promise<Registration> 
         anchor.number,
       ],
     }),
+  }
+  await accepted(transactions, intent).catch(async refusal => {
+    // Registration is open to anyone: who copied ours out of the mempool and came first did it for us.
+    if (!(await isRegistered(options))) throw refusal
   })
   return { evidence, evidenceNonce: anchor.hash, time: Math.floor(document.timestamp / 1000) }
+}
+
+/** A registration of this key with this release and configuration can only be the operator's: the evidence binds it. */
+function isRegistered({ client, contracts, identity, config }: RegisterOptions): Promise<boolean> {
+  const call = { address: contracts.enclaveRegistry, abi: enclaveRegistryAbi, functionName: 'keyOf' } as const
+  const args = [identity.receiptKey, config.releaseId, identity.configHash] as const
+  return callContract(async () => (await client.readContract({ ...call, args })).operator !== zeroAddress)
 }
 
 /** Fresh evidence has this machine's time: on a chain whose clock is far ahead it is old, and nothing here can mend that. */

@@ -17,7 +17,7 @@ import { createTransactions } from './transactions.ts'
 /** Counts its calls in slot 0. */
 const COUNTER: Hex = '0x00000000000000000000000000000000000000cc'
 const COUNTER_CODE = '0x5f546001015f5500'
-/** Reverts with UnknownKey(address 0). */
+/** Reverts with an error of the contracts. */
 const REFUSER: Hex = '0x00000000000000000000000000000000000000ff'
 const migrations = join(import.meta.dirname, 'migrations')
 
