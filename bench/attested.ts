@@ -27,10 +27,10 @@ export async function benchAttested(
   const client = createClient({ url, policy, developmentRoot, crypto: nodeCrypto })
   const { artifact, input } = one
   const { bundle } = await client.infer({ artifact, input })
-  const attested = await measure(300, 100, () => client.infer({ artifact, input }))
+  const attested = await measure(300, 500, () => client.infer({ artifact, input }))
   const http = await measure(100, 10, async () => (await fetch(`${url}/health`)).text())
-  const noble = await measure(100, 50, () => verifyAgain(network, bundle, {}))
-  const node = await measure(100, 50, () => verifyAgain(network, bundle, nodeCrypto))
+  const noble = await measure(100, 200, () => verifyAgain(network, bundle, {}))
+  const node = await measure(100, 200, () => verifyAgain(network, bundle, nodeCrypto))
   const { empty, infer, inferWithEvidence } = channel
   const sign = Math.max(0, infer.median - empty.median - engine.median)
   const evidence = Math.max(0, inferWithEvidence.median - infer.median)

@@ -165,7 +165,9 @@ function print(results: Row[]): void {
   say(
     '\nTimes in ms, median / 90th percentile. attested: HTTP on loopback to the operator, fresh nonce and fresh',
   )
-  say('SIMULATED evidence for each answer, the receipt verified here by OpenSSL and libsecp256k1, no verdict kept.')
+  say(
+    'SIMULATED evidence for each answer, the receipt verified here by OpenSSL and libsecp256k1, no verdict kept.',
+  )
   say('sign (with hashes), evidence, verify node: medians; receipt: their share of the attested answer.')
   say('article: the article’s figure for its TEE, on its own machines; another model of the same kind.')
   say(
