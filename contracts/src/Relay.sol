@@ -3,8 +3,7 @@ pragma solidity 0.8.37;
 
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {RelayLedger} from "./RelayLedger.sol";
+import {RelayTerms} from "./RelayTerms.sol";
 import {IEnclaveRegistry, Receipt} from "./interfaces/IEnclaveRegistry.sol";
 import {IOperators} from "./interfaces/IOperators.sol";
 import {IRelay, IRelayCallback} from "./interfaces/IRelay.sol";
@@ -13,7 +12,7 @@ import {BlockHash} from "./libraries/BlockHash.sol";
 import {ReceiptHash} from "./libraries/ReceiptHash.sol";
 
 /// @title Relay: see IRelay
-contract Relay is RelayLedger, ReentrancyGuardTransient {
+contract Relay is RelayTerms, ReentrancyGuardTransient {
     /// @dev One slot. slashes counts those of slashEpoch only.
     struct State {
         uint64 nonce;
@@ -31,60 +30,16 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
         uint128 price;
     }
 
-    /// @notice Releases and publishers that one request may name together.
-    uint256 public constant MAX_POLICY = 8;
     /// @notice Longest text of an answer that is an error, bytes.
     uint256 public constant MAX_ERROR_OUTPUT = 256;
-    /// @notice Gas of a fulfilment that the deposit covers beside the callback, and for each byte of output.
-    uint256 public constant FULFIL_OVERHEAD = 240_000;
-    uint256 public constant GAS_PER_OUTPUT_BYTE = 48;
-    uint128 public constant ERROR_FEE_DIVISOR = 10;
     /// @dev Kept for what follows the callback: two credits and the event, all cold.
     uint256 private constant CALLBACK_RESERVE = 70_000;
-    /// @dev Calldata of a fulfilment without policy entries and output, as its fields need; padding is not paid.
-    uint256 private constant CALLDATA_GAS = 9_300;
-    uint256 private constant CALLDATA_GAS_PER_ENTRY = 400;
     uint16 private constant RECEIPT_VERSION = 1;
-    uint8 private constant STATUS_OK = 0;
-    uint8 private constant STATUS_BAD_INPUT = 1;
-    uint8 private constant STATUS_LIMIT_EXCEEDED = 2;
-    uint8 private constant STATUS_ENGINE_FAILED = 3;
-
-    IEnclaveRegistry public immutable REGISTRY;
-    IReleases public immutable RELEASES;
-    IOperators public immutable OPERATORS;
-    address public immutable INSURANCE;
-    uint256 public immutable MIN_FEE;
-    uint256 public immutable MIN_CALLBACK_GAS;
-    uint256 public immutable MAX_CALLBACK_GAS;
-    uint256 public immutable MIN_DEADLINE;
-    uint256 public immutable MAX_DEADLINE;
-    uint256 public immutable MAX_INPUT;
-    uint256 public immutable MAX_OUTPUT;
-    uint256 public immutable WINDOW;
-    uint256 public immutable MIN_EVIDENCE_AGE;
-    uint256 public immutable PENALTY;
-    uint256 public immutable COMPENSATION_CAP;
-    uint256 public immutable MAX_OPEN;
-    /// @notice Length of an epoch, seconds: that of the operators contract.
-    uint64 public immutable EPOCH;
-    /// @notice EIP-712 domain separator of the receipts: the registry's.
-    bytes32 public immutable DOMAIN;
 
     mapping(bytes32 id => bytes32) private _commitments;
     State private _state;
 
-    constructor(Parameters memory p) {
-        _checkParameters(p);
-        (REGISTRY, RELEASES, OPERATORS, INSURANCE) = (p.registry, p.releases, p.operators, p.insurance);
-        (MIN_FEE, PENALTY, COMPENSATION_CAP) = (p.minFee, p.penalty, p.compensationCap);
-        (MIN_CALLBACK_GAS, MAX_CALLBACK_GAS) = (p.minCallbackGas, p.maxCallbackGas);
-        (MIN_DEADLINE, MAX_DEADLINE, WINDOW) = (p.minDeadline, p.maxDeadline, p.window);
-        (MAX_INPUT, MAX_OUTPUT, MIN_EVIDENCE_AGE) = (p.maxInput, p.maxOutput, p.minEvidenceAge);
-        MAX_OPEN = p.operators.SLOT_STAKE() / p.penalty;
-        EPOCH = p.operators.EPOCH();
-        DOMAIN = _domainOf(address(p.registry));
-    }
+    constructor(Parameters memory p) RelayTerms(p) {}
 
     /// @dev Only slashed stake arrives without a call.
     receive() external payable {
@@ -181,19 +136,6 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
         (bytes32 id, bool declined) = _find(asked);
         operator = declined ? address(0) : _dutyHolder(id, asked, BlockHash.blockHash(asked.blockNumber));
         until = asked.timestamp + WINDOW;
-    }
-
-    /// @inheritdoc IRelay
-    function quote(Params calldata params) public pure returns (uint256 value) {
-        return _gasDeposit(params) + (params.feeToken == address(0) ? params.fee : 0);
-    }
-
-    /// @inheritdoc IRelay
-    function priceOf(uint8 status, uint128 fee) public pure returns (uint128) {
-        if (status == STATUS_OK) return fee;
-        if (status == STATUS_BAD_INPUT || status == STATUS_LIMIT_EXCEEDED) return fee / ERROR_FEE_DIVISOR;
-        if (status == STATUS_ENGINE_FAILED) return 0;
-        revert ReceiptMismatch("status");
     }
 
     /// @inheritdoc IRelay
@@ -379,109 +321,6 @@ contract Relay is RelayLedger, ReentrancyGuardTransient {
         uint256 until = asked.timestamp + WINDOW;
         if (holder == operator || block.timestamp > until || !_isDuty(asked, holder)) return;
         if (OPERATORS.slashableOf(holder) >= PENALTY) revert NotAssigned(operator, holder, until);
-    }
-
-    function _checkParams(Params calldata params, bytes calldata input) private view {
-        uint256 entries = params.releases.length + params.publishers.length;
-        if (entries == 0) revert EmptyPolicy();
-        if (entries > MAX_POLICY) revert PolicyTooLong(entries, MAX_POLICY);
-        if (params.assurance == 0 || params.assurance > 2) revert UnknownAssurance(params.assurance);
-        if (params.maxEvidenceAge < MIN_EVIDENCE_AGE) {
-            revert EvidenceAgeTooStrict(params.maxEvidenceAge, MIN_EVIDENCE_AGE);
-        }
-        if (input.length > MAX_INPUT) revert InputTooLarge(input.length, MAX_INPUT);
-        if (params.maxOutput > MAX_OUTPUT) revert OutputLimit(params.maxOutput, MAX_OUTPUT);
-        uint256 minFee = params.feeToken == address(0) ? MIN_FEE : 1;
-        if (params.fee < minFee) revert FeeTooLow(params.fee, minFee);
-        if (params.callbackGas < MIN_CALLBACK_GAS || params.callbackGas > MAX_CALLBACK_GAS) {
-            revert CallbackGasOutOfRange(params.callbackGas, MIN_CALLBACK_GAS, MAX_CALLBACK_GAS);
-        }
-        (uint256 earliest, uint256 latest) = (block.timestamp + MIN_DEADLINE, block.timestamp + MAX_DEADLINE);
-        if (params.deadline < earliest || params.deadline > latest) {
-            revert DeadlineOutOfRange(params.deadline, earliest, latest);
-        }
-        if (params.maxGasPrice < block.basefee) revert GasPriceTooLow(params.maxGasPrice, block.basefee);
-    }
-
-    /// @dev The operators contract names this relay, the registry these releases, and stake outlasts every request by two epochs.
-    function _checkParameters(Parameters memory p) private view {
-        if (p.operators.RELAY() != address(this)) revert InvalidParameter("operators");
-        if (address(p.registry.RELEASES()) != address(p.releases)) revert InvalidParameter("releases");
-        if (p.insurance == address(0)) revert InvalidParameter("insurance");
-        if (p.penalty == 0 || p.penalty > p.operators.SLOT_STAKE()) revert InvalidParameter("penalty");
-        if (p.compensationCap > p.penalty / 2) revert InvalidParameter("compensationCap");
-        if (p.minDeadline == 0 || p.minDeadline > p.maxDeadline) revert InvalidParameter("minDeadline");
-        uint256 longest = uint256(p.maxDeadline) + 2 * uint256(p.operators.EPOCH());
-        if (p.operators.UNBONDING() < longest) revert InvalidParameter("maxDeadline");
-        if (p.minCallbackGas > p.maxCallbackGas || p.maxCallbackGas > 12_000_000) {
-            revert InvalidParameter("maxCallbackGas");
-        }
-        uint256 limit = p.registry.LEAST_LIMIT();
-        if (p.maxInput > limit || p.maxOutput > limit) revert InvalidParameter("maxOutput");
-    }
-
-    function _domainOf(address registry) private view returns (bytes32) {
-        bytes32 typeHash =
-            keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
-        return keccak256(abi.encode(typeHash, keccak256("Nacre"), keccak256("1"), block.chainid, registry));
-    }
-
-    // Sums
-
-    function _gasDeposit(Params calldata params) private pure returns (uint256) {
-        uint256 gas = FULFIL_OVERHEAD + params.callbackGas + GAS_PER_OUTPUT_BYTE * params.maxOutput;
-        return params.maxGasPrice * gas;
-    }
-
-    /// @dev Intrinsic gas, calldata as its fields need (not as it was padded) with its floor (EIP-7623), and execution.
-    /// The event, which follows, is set against the refunds for slots that relay and consumer clear.
-    function _meteredGas(Params calldata params, uint256 outputGas, uint256 gasAtStart, uint256 tail)
-        private
-        view
-        returns (uint256)
-    {
-        uint256 entries = params.releases.length + params.publishers.length;
-        uint256 data = CALLDATA_GAS + CALLDATA_GAS_PER_ENTRY * entries + outputGas;
-        uint256 floor = 21_000 + data * 5 / 2;
-        uint256 standard = 21_000 + data + tail + gasAtStart - gasleft();
-        return standard > floor ? standard : floor;
-    }
-
-    /// @dev What the output costs as calldata: 4 a byte, and 12 more a byte that is not zero, counted a word at a time.
-    function _calldataGas(bytes calldata output) private pure returns (uint256 gas) {
-        uint256 marked;
-        assembly ("memory-safe") {
-            let low := 0x7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f
-            let ones := 0x0101010101010101010101010101010101010101010101010101010101010101
-            for { let i := 0 } lt(i, output.length) { i := add(i, 0x20) } {
-                let word := calldataload(add(output.offset, i))
-                let left := sub(output.length, i)
-                if lt(left, 0x20) { word := shr(sub(0x100, shl(3, left)), word) }
-                // The top bit of each byte: whether any of its bits is set. The product's first byte is their sum.
-                let set := and(shr(7, or(add(and(word, low), low), word)), ones)
-                marked := add(marked, byte(0, mul(set, ones)))
-            }
-        }
-        return 4 * output.length + 12 * marked;
-    }
-
-    /// @dev Cost of the coming write to an account's credit; reads it, so that the read is metered.
-    function _writeGas(address account) private view returns (uint256) {
-        return balanceOf(account, address(0)) == 0 ? 20_000 : 2_900;
-    }
-
-    function _epochAt(uint256 timestamp) private view returns (uint64) {
-        return SafeCast.toUint64(timestamp / EPOCH);
-    }
-
-    function _accepts(Params calldata params, bytes32 releaseId, address publisher) private pure returns (bool) {
-        for (uint256 i; i < params.releases.length; ++i) {
-            if (params.releases[i] == releaseId) return true;
-        }
-        for (uint256 i; i < params.publishers.length; ++i) {
-            if (params.publishers[i] == publisher) return true;
-        }
-        return false;
     }
 
     /// @dev What a declined request's slot holds: same fields, no duty and no window.

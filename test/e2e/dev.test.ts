@@ -21,8 +21,10 @@ import { chainClient, chainWallet } from '../../cli/src/dev/clients.ts'
 import { ACCOUNTS } from '../../cli/src/dev/settings.ts'
 import { temporaryPostgres } from '../../host/src/database/testing.ts'
 import { loadIndex, sampleOf } from '../../models/samples.ts'
-import { freePorts, lastLine, nacre, type Started, start } from './nacre.ts'
+import { freePorts, lastLine, nacre, oldNode, processesOf, type Started, start } from './nacre.ts'
 import { type Check, type Damaged, damage, failedChecks, flip } from './receipts.ts'
+
+// One file, since its tests share the network that the first of them starts: a network of its own costs each ten seconds.
 
 type Request = { consumer: string; artifact: Hex; answer: string; receipt: string; checks: Check[] }
 type Result = { ready_ms: number; requests: Request[] }
@@ -481,11 +483,6 @@ async function mainJobOf(child: Started): Promise<Result> {
   return lastLine(child.stdout()) as Result
 }
 
-/** The Node that came with the machine, if there is one: nacre must start with it too. */
-function oldNode(): string {
-  return ['/usr/bin/node', '/usr/local/bin/node'].find(existsSync) ?? process.execPath
-}
-
 function policyFile(): string {
   return join(state, 'policy.json')
 }
@@ -533,20 +530,4 @@ function write(change: (bundle: Damaged) => void): string {
 
 function afterChange(change: (bundle: Damaged) => void): Promise<string[]> {
   return failedChecks(write(change), { policy: policyFile() })
-}
-
-/** Command lines of running processes that name this folder. */
-function processesOf(folder: string): string[] {
-  return readdirSync('/proc')
-    .filter(name => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .map(commandLine)
-    .filter(line => line.includes(folder))
-}
-
-function commandLine(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-  } catch {
-    return ''
-  }
 }

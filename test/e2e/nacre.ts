@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
@@ -77,4 +78,25 @@ export async function freePorts(): Promise<number> {
 export function lastLine(text: string): Record<string, unknown> {
   const line = text.trimEnd().split('\n').at(-1) ?? ''
   return line.startsWith('{') ? JSON.parse(line) : {}
+}
+
+/** The Node that came with the machine, if there is one: nacre must start with it too. */
+export function oldNode(): string {
+  return ['/usr/bin/node', '/usr/local/bin/node'].find(existsSync) ?? process.execPath
+}
+
+/** Command lines of running processes that name this folder. */
+export function processesOf(folder: string): string[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map(commandLine)
+    .filter(line => line.includes(folder))
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
 }
