@@ -1,18 +1,31 @@
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { relayAbi } from '@nacre/contracts'
-import { type Hex, parseBundle } from '@nacre/verify'
+import { type Hex, parseBundle, releaseId } from '@nacre/verify'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { zeroAddress } from 'viem'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { createWorld, DEPLOYER, eventually, INPUT, idOf, type World } from '../../testing/operatorWorld.ts'
+import {
+  ARTIFACT,
+  createWorld,
+  DEPLOYER,
+  eventually,
+  INPUT,
+  idOf,
+  type World,
+} from '../../testing/operatorWorld.ts'
 import { parseConfig } from '../common/config.ts'
+import { FatalError } from '../common/errors.ts'
 import { createShutdown, type Shutdown } from '../common/shutdown.ts'
+import { connect } from '../database/connect.ts'
 import { startAnvil } from '../processes/anvil.ts'
 import { startPostgres } from '../processes/postgres.ts'
 import { operatorConfig } from './config.ts'
+import { applyEvents, findRequest } from './requests.ts'
 import { type Operator, startOperator } from './start.ts'
+import { createTransactions } from './transactions.ts'
+import { createWorker } from './worker.ts'
 
 type Agent = Operator & { shutdown: Shutdown }
 
@@ -113,6 +126,65 @@ test('an answer whose gas became too dear is declined in its place when half of 
   })
   await fulfilledOnce(id)
   expect(await declined(id)).toHaveLength(1)
+  await expectConserved()
+})
+
+test('a request that the enclave cannot answer is skipped at once, and answered by one that can', async () => {
+  await agent.shutdown.close()
+  const id = await world.ask()
+  const { databaseUrl, deployment, release } = world.config
+  const migrations = join(import.meta.dirname, 'migrations')
+  const database = await connect({ databaseUrl, schema: 'unable', migrations })
+  const shutdown = createShutdown({ logger: pino({ level: 'silent' }) })
+  const { client } = world
+  const block = await client.getBlock()
+  const logs = await client.getLogs({ address: deployment.relay, fromBlock: block.number })
+  const operator = world.operator.address
+  await database.transaction(queries => applyEvents(queries, logs, operator))
+  let jobs = 0
+  const worker = createWorker({
+    common: { logger: pino({ level: 'silent' }), shutdown },
+    client,
+    database,
+    transactions: createTransactions({
+      client,
+      account: world.operator,
+      chainId: deployment.chainId,
+      database,
+    }),
+    profile: {
+      operator,
+      releaseId: releaseId(release.publisher, release.manifestHash),
+      publisher: release.publisher,
+      assurance: 'simulated',
+      artifacts: new Set([ARTIFACT]),
+      relay: deployment.relay,
+      operators: deployment.operators,
+    },
+    enclave: () => ({
+      identity: {} as never,
+      config: {} as never,
+      answer: async () => {
+        jobs += 1
+        throw new FatalError('BAD_REQUEST', 'engine-stopped: the engine took longer than 20000 ms')
+      },
+    }),
+  })
+  try {
+    const { number, hash, timestamp, baseFeePerGas } = block
+    worker.wake({ number, hash, timestamp, baseFee: baseFeePerGas! })
+    const row = await eventually(async () => {
+      const [found] = await findRequest(database.queries, id)
+      return found?.state === 'skipped' ? found : undefined
+    })
+    expect(row.reason).toBe('enclave-bad-request')
+    expect(jobs).toBe(1)
+  } finally {
+    await worker.close()
+    await database.close()
+  }
+  agent = await startAgent()
+  await fulfilledOnce(id)
   await expectConserved()
 })
 
