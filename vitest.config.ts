@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // Most tests wait for processes: two at a time fill two cores, and vitest's own choice there is one.
+    maxWorkers: 2,
   },
 })

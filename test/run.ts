@@ -3,7 +3,7 @@
  *
  *     node test/run.ts [--long] [--only NAME]
  *
- * Two lanes, one a core: the Solidity compiler and its tests beside everything that is TypeScript. A skipped test
+ * Two lanes: the Solidity compiler and its tests, then the types, beside everything that is TypeScript. A skipped test
  * counts as a failure: what cannot be tested here must say so in a test of its own.
  */
 import { spawn } from 'node:child_process'
@@ -16,7 +16,7 @@ type Counts = { passed: number; failed: number; detail: string }
 type Outcome = { code: number; output: string }
 type Step = { name: string; command: string[]; cwd?: string; count: (outcome: Outcome) => Counts }
 
-const USAGE = 'usage: node test/run.ts [--long] [--only contracts|static|typescript]'
+const USAGE = 'usage: node test/run.ts [--long] [--only contracts|types|static|typescript]'
 const root = join(import.meta.dirname, '..')
 const scratch = mkdtempSync(join(tmpdir(), 'nacre-test-'))
 const vitestReport = join(scratch, 'vitest.json')
@@ -47,10 +47,10 @@ const lanes: Record<string, Step[]> = {
     step('contracts: gas snapshots', [process.execPath, 'contracts/scripts/gas.ts', '--check']),
     step('contracts: format', [bin('forge'), 'fmt', '--root', 'contracts', '--check']),
   ],
+  types: [step('types', ['npm', 'run', '--silent', 'types'])],
   static: [
     step('format and lint', [join(root, 'node_modules/@biomejs/cli-linux-x64/biome'), 'check', '.']),
     step('import rules', ['npm', 'run', '--silent', 'imports']),
-    step('types', ['npm', 'run', '--silent', 'types']),
   ],
   typescript: [
     {
@@ -72,7 +72,10 @@ process.on('SIGTERM', stop)
 const started = Date.now()
 const wanted = (name: string): Step[] => (options.only && options.only !== name ? [] : (lanes[name] ?? []))
 const results = (
-  await Promise.all([runLane(wanted('contracts')), runLane([...wanted('static'), ...wanted('typescript')])])
+  await Promise.all([
+    runLane([...wanted('contracts'), ...wanted('types')]),
+    runLane([...wanted('static'), ...wanted('typescript')]),
+  ])
 ).flat()
 rmSync(scratch, { recursive: true, force: true })
 
@@ -177,7 +180,7 @@ function readOptions(): { long: boolean; only?: string } {
       process.stdout.write(`${USAGE}\n`)
       process.exit(0)
     }
-    if (values.only && !['contracts', 'static', 'typescript'].includes(values.only))
+    if (values.only && !['contracts', 'types', 'static', 'typescript'].includes(values.only))
       throw new Error(`unknown part ${values.only}`)
     return { long: values.long ?? false, ...(values.only ? { only: values.only } : {}) }
   } catch (error) {

@@ -3,7 +3,7 @@ import { relayAbi } from '@nacre/contracts'
 import { eq } from 'drizzle-orm'
 import { createTestClient, encodeErrorResult, type Hex, http, publicActions } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createClient } from '../chain/client.ts'
 import { connect, type Database } from '../database/connect.ts'
 import { temporaryPostgres } from '../database/testing.ts'
@@ -66,6 +66,14 @@ async function counted(): Promise<number> {
   return Number(await chain().getStorageAt({ address: COUNTER, slot: '0x0' }))
 }
 
+/** Waits until the chain has used so many nonces: anvil mines after it has answered the sender. */
+async function used(nonces: number): Promise<void> {
+  const options = { timeout: 30_000, interval: 10 }
+  await vi.waitFor(async () => {
+    expect(await chain().getTransactionCount({ address: account.address })).toBe(nonces)
+  }, options)
+}
+
 const rows = () => database.queries.select().from(transactionsTable).orderBy(transactionsTable.nonce)
 const attempts = () => database.queries.select().from(attemptsTable)
 
@@ -80,7 +88,7 @@ test('many at the same time get one nonce each, are mined once each, and their c
   const own = transactions({ onMined: row => mined.push(row) })
   const nonces = await Promise.all([1, 2, 3, 4, 5].map(() => own.send(count, 60_000n)))
   expect(nonces.sort()).toEqual([0n, 1n, 2n, 3n, 4n])
-  await chain().mine({ blocks: 1 })
+  await used(5)
   await own.check()
   expect(await counted()).toBe(5)
   expect(mined.map(({ status }) => status)).toEqual(Array(5).fill('success'))
@@ -97,6 +105,7 @@ test('killed after storing and before broadcasting: the next process sends the s
   expect(await counted()).toBe(0)
   const next = transactions()
   await next.check()
+  await used(1)
   await next.check()
   expect(await counted()).toBe(1)
   expect((await rows())[0]).toMatchObject({ state: 'mined', hash: stored!.hash })
@@ -104,6 +113,7 @@ test('killed after storing and before broadcasting: the next process sends the s
 
 test('killed after broadcasting: the next process sees it mined and sends nothing', async () => {
   await transactions().send(count, 60_000n)
+  await used(1)
   await transactions().check()
   expect(await counted()).toBe(1)
   expect(await transactions().send(count, 60_000n)).toBe(1n)
@@ -125,6 +135,7 @@ test('a stuck transaction is replaced with the same nonce and higher fees, and c
   expect(second!.maxFee).toBeGreaterThan((first!.maxFee * 110n) / 100n)
   expect(second!.nonce).toBe(first!.nonce)
   await chain().mine({ blocks: 1 })
+  await used(1)
   await own.check()
   expect(await counted()).toBe(1)
   expect((await rows())[0]).toMatchObject({ state: 'mined', status: 'success', hash: second!.hash })
@@ -134,11 +145,13 @@ test('mined in a block that the chain dropped: pending again, and mined again', 
   const snapshot = await chain().snapshot()
   const own = transactions()
   await own.send(count, 60_000n)
+  await used(1)
   await own.check()
   const ancestor = (await chain().getBlockNumber()) - 1n
   await chain().revert({ id: snapshot })
   await database.transaction(queries => rewindTransactions(queries, ancestor))
   await own.check()
+  await used(1)
   await own.check()
   expect(await counted()).toBe(1)
   expect((await rows())[0]).toMatchObject({ state: 'mined', status: 'success' })
@@ -156,6 +169,7 @@ test('a nonce that another program used is reported as lost', async () => {
     maxPriorityFeePerGas: 1n,
   })
   await chain().sendRawTransaction({ serializedTransaction: other })
+  await used(1)
   const own = transactions()
   await own.check()
   const [row] = await database.queries.select().from(transactionsTable).where(eq(transactionsTable.nonce, 0n))
@@ -173,6 +187,7 @@ test('a refusal is named by the contracts’ own error, before sending and after
     reason: 'EmptyPolicy',
   })
   const nonce = await own.send(refused, 60_000n)
+  await used(1)
   await own.check()
   const row = await own.mined(nonce)
   expect(row.status).toBe('reverted')
@@ -187,6 +202,7 @@ test('a nonce that waits can be used for something else: one of the two is mined
   expect(await own.replace(nonce, nothing, 21_000n)).toBe(true)
   expect(await own.isPending('cancel:1')).toBe(true)
   await chain().mine({ blocks: 1 })
+  await used(1)
   await own.check()
   expect(await counted()).toBe(0)
   expect(await rows()).toMatchObject([{ purpose: 'cancel:1', state: 'mined', status: 'success' }])
@@ -205,12 +221,14 @@ test('a chain set back before transactions of another program: the gap is filled
     maxPriorityFeePerGas: 1n,
   })
   await chain().sendRawTransaction({ serializedTransaction: other })
+  await used(1)
   const own = transactions({ replaceAfterMs: 0 })
   expect(await own.send(count, 60_000n)).toBe(1n)
+  await used(2)
   await own.check()
   await chain().revert({ id: snapshot })
   await own.check()
-  await own.check()
+  await used(2)
   await own.check()
   expect(await counted()).toBe(1)
   expect((await rows()).map(({ purpose, status }) => [purpose, status])).toEqual([
