@@ -13,18 +13,33 @@ import {ReceiptHash} from "./libraries/ReceiptHash.sol";
 
 /// @title Relay: see IRelay
 contract Relay is RelayTerms, ReentrancyGuardTransient {
-    /// @dev One slot. slashes counts those of slashEpoch only.
+    /// @dev What an open request's commitment says of it. Assigned: the drawn slot's holder answers.
+    enum Kind {
+        Assigned,
+        ByHash,
+        Declined
+    }
+
+    /// @dev One slot. covered: as coveredRequests; slashes counts those of slashEpoch only.
     struct State {
         uint64 nonce;
-        uint32 open;
+        uint32 covered;
         uint64 slashEpoch;
         uint32 slashes;
     }
 
-    /// @dev What the checks of a fulfilment find. holder: of the drawn slot; zero when none or declined.
+    /// @dev One slot, of a request by hash.
+    struct Acceptance {
+        address operator;
+        uint64 until;
+    }
+
+    /// @dev What the checks of a fulfilment find. accepted: of a request by hash, zeros when it is not.
     struct Answer {
         bytes32 id;
-        address holder;
+        Kind kind;
+        Acceptance accepted;
+        bytes32 anchor;
         address operator;
         address receiptKey;
         uint128 price;
@@ -37,6 +52,7 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
     uint16 private constant RECEIPT_VERSION = 1;
 
     mapping(bytes32 id => bytes32) private _commitments;
+    mapping(bytes32 id => Acceptance) private _accepted;
     State private _state;
 
     constructor(Parameters memory p) RelayTerms(p) {}
@@ -48,21 +64,34 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
 
     /// @inheritdoc IRelay
     function request(Params calldata params, bytes calldata input) external payable returns (bytes32 id) {
-        _checkParams(params, input);
-        uint256 value = quote(params);
-        if (msg.value != value) revert WrongPayment(msg.value, value);
-        uint64 epoch = _epochAt(block.timestamp);
-        if (OPERATORS.announcersAt(params.artifact, params.feeToken, epoch) == 0) {
-            revert UnknownArtifact(params.artifact, params.feeToken);
-        }
+        return _ask(params, keccak256(input), input, Kind.Assigned);
+    }
 
-        uint64 nonce = _open(epoch);
-        Request memory asked =
-            Request(msg.sender, nonce, uint64(block.number), uint64(block.timestamp), keccak256(input), params);
-        id = requestIdOf(msg.sender, nonce);
-        _commitments[id] = keccak256(abi.encode(asked));
-        emit Requested(id, params.artifact, msg.sender, asked, input);
-        if (params.feeToken != address(0)) _pull(params.feeToken, params.fee);
+    /// @inheritdoc IRelay
+    function requestByHash(Params calldata params, bytes32 inputHash, bytes calldata source)
+        external
+        payable
+        returns (bytes32 id)
+    {
+        return _ask(params, inputHash, source, Kind.ByHash);
+    }
+
+    /// @inheritdoc IRelay
+    function accept(Request calldata asked) external {
+        (bytes32 id, Kind kind) = _find(asked);
+        if (kind != Kind.ByHash) revert NotAcceptable(id);
+        if (_accepted[id].operator != address(0)) revert AlreadyAccepted(id, _accepted[id].operator);
+        if (block.timestamp > asked.params.deadline) revert DeadlinePassed(id, asked.params.deadline);
+        _checkTurn(asked, msg.sender, _slotHolder(id, asked, _anchor(id, asked)));
+        // A slot held now: its stake stays until the last deadline, even if it is unbonded next.
+        if (OPERATORS.slotsOf(msg.sender) == 0 || !_isDuty(asked, msg.sender)) revert OperatorNotEligible(msg.sender);
+
+        State memory state = _state;
+        _cover(state);
+        _state = state;
+        uint64 until = uint64(block.timestamp + WINDOW);
+        _accepted[id] = Acceptance(msg.sender, until);
+        emit Accepted(id, msg.sender, until);
     }
 
     /// @inheritdoc IRelay
@@ -75,7 +104,7 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         Answer memory answer = _checkAnswer(asked, receipt, output);
         _checkKey(asked, answer, receipt, signature);
 
-        _close(answer.id);
+        _close(answer.id, answer.kind, answer.accepted.operator);
         bool callbackOk = _callBack(answer.id, asked, receipt.status, output);
         uint256 gasPaid = _pay(asked, answer, _calldataGas(output), gasAtStart);
         emit Fulfilled(
@@ -92,11 +121,11 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
 
     /// @inheritdoc IRelay
     function expire(Request calldata asked) external nonReentrant {
-        (bytes32 id, bool declined) = _find(asked);
+        (bytes32 id, Kind kind) = _find(asked);
         if (block.timestamp <= asked.params.deadline) revert DeadlineNotReached(id, asked.params.deadline);
-        address operator = declined ? address(0) : _dutyHolder(id, asked, BlockHash.blockHash(asked.blockNumber));
+        address operator = _obliged(id, kind, asked);
 
-        _close(id);
+        _close(id, kind, _accepted[id].operator);
         _credit(asked.consumer, asked.params.feeToken, asked.params.fee);
         _credit(asked.consumer, address(0), _gasDeposit(asked.params));
         uint256 taken = operator == address(0) ? 0 : _slash(operator, asked.consumer);
@@ -105,14 +134,17 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
 
     /// @inheritdoc IRelay
     function decline(Request calldata asked) external nonReentrant {
-        (bytes32 id, bool declined) = _find(asked);
+        (bytes32 id, Kind kind) = _find(asked);
         if (block.timestamp > asked.params.deadline) revert DeadlinePassed(id, asked.params.deadline);
-        if (declined || block.basefee <= asked.params.maxGasPrice) {
+        address accepted = _accepted[id].operator;
+        bool covered = kind == Kind.Assigned || accepted != address(0);
+        if (!covered || block.basefee <= asked.params.maxGasPrice) {
             revert NotDeclinable(id, block.basefee, asked.params.maxGasPrice);
         }
-        address holder = _slotHolder(id, asked, _anchor(id, asked));
+        address holder = kind == Kind.ByHash ? accepted : _slotHolder(id, asked, _anchor(id, asked));
         if (msg.sender != holder) revert NotAssigned(msg.sender, holder, asked.timestamp + WINDOW);
-        _commitments[id] = _declinedCommitment(_commitments[id]);
+        _close(id, kind, accepted);
+        _commitments[id] = _commitment(Kind.Declined, keccak256(abi.encode(asked)));
         emit Declined(id, holder);
     }
 
@@ -127,15 +159,22 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IRelay
-    function openRequests() external view returns (uint256) {
-        return _state.open;
+    function coveredRequests() external view returns (uint256) {
+        return _state.covered;
     }
 
     /// @inheritdoc IRelay
     function assignedOf(Request calldata asked) external view returns (address operator, uint256 until) {
-        (bytes32 id, bool declined) = _find(asked);
-        operator = declined ? address(0) : _dutyHolder(id, asked, BlockHash.blockHash(asked.blockNumber));
+        (bytes32 id, Kind kind) = _find(asked);
+        Acceptance memory accepted = _accepted[id];
+        if (accepted.operator != address(0)) return (accepted.operator, accepted.until);
         until = asked.timestamp + WINDOW;
+        if (kind != Kind.Declined) operator = _drawn(id, asked);
+    }
+
+    /// @inheritdoc IRelay
+    function acceptanceOf(bytes32 id) external view returns (address operator, uint64 until) {
+        return (_accepted[id].operator, _accepted[id].until);
     }
 
     /// @inheritdoc IRelay
@@ -145,19 +184,40 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
 
     // Effects
 
-    /// @dev Counts a request in. Every slot alone must cover all requests that can fall on it: Operators, invariant.
-    function _open(uint64 epoch) private returns (uint64 nonce) {
+    function _ask(Params calldata params, bytes32 inputHash, bytes calldata input, Kind kind)
+        private
+        returns (bytes32 id)
+    {
+        _checkParams(params, input);
+        uint256 value = quote(params);
+        if (msg.value != value) revert WrongPayment(msg.value, value);
+        if (OPERATORS.announcersAt(params.artifact, params.feeToken, _epochAt(block.timestamp)) == 0) {
+            revert UnknownArtifact(params.artifact, params.feeToken);
+        }
         State memory state = _state;
-        uint256 covered = state.open + (state.slashEpoch == epoch ? state.slashes : 0);
-        if (covered >= MAX_OPEN) revert StakeCoverExhausted(covered, MAX_OPEN);
-        nonce = state.nonce;
-        (state.nonce, state.open) = (nonce + 1, state.open + 1);
+        if (kind == Kind.Assigned) _cover(state);
+        uint64 nonce = state.nonce++;
         _state = state;
+        Request memory asked =
+            Request(msg.sender, nonce, uint64(block.number), uint64(block.timestamp), inputHash, params);
+        id = requestIdOf(msg.sender, nonce);
+        _commitments[id] = _commitment(kind, keccak256(abi.encode(asked)));
+        if (kind == Kind.Assigned) emit Requested(id, params.artifact, msg.sender, asked, input);
+        else emit RequestedByHash(id, params.artifact, msg.sender, asked, input);
+        if (params.feeToken != address(0)) _pull(params.feeToken, params.fee);
     }
 
-    function _close(bytes32 id) private {
+    /// @dev Counts a request in. Every slot alone must cover all requests that can fall on it: Operators, invariant.
+    function _cover(State memory state) private view {
+        uint256 covered = state.covered + (state.slashEpoch == _epochAt(block.timestamp) ? state.slashes : 0);
+        if (covered >= MAX_OPEN) revert StakeCoverExhausted(covered, MAX_OPEN);
+        ++state.covered;
+    }
+
+    function _close(bytes32 id, Kind kind, address accepted) private {
         delete _commitments[id];
-        --_state.open;
+        if (accepted != address(0)) delete _accepted[id];
+        if (kind == Kind.Assigned || accepted != address(0)) --_state.covered;
     }
 
     /// @dev Calls the consumer with exactly its callback gas, or reverts: 63/64 of what is left must suffice (EIP-150).
@@ -217,13 +277,23 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         return OPERATORS.assigned(seed, _epochAt(asked.timestamp));
     }
 
-    /// @dev The slot's holder if the request is its duty: it could have answered for this fee in this time.
-    function _dutyHolder(bytes32 id, Request calldata asked, bytes32 anchor) private view returns (address holder) {
+    /// @dev The slot's holder if the request fits it: it could have answered for this fee in this time.
+    function _drawn(bytes32 id, Request calldata asked) private view returns (address holder) {
+        bytes32 anchor = BlockHash.blockHash(asked.blockNumber);
         if (anchor == 0) return address(0);
         holder = _slotHolder(id, asked, anchor);
         if (!_isDuty(asked, holder)) return address(0);
     }
 
+    /// @dev Whose duty an open request is.
+    function _obliged(bytes32 id, Kind kind, Request calldata asked) private view returns (address holder) {
+        if (kind == Kind.Assigned) return _drawn(id, asked);
+        if (kind == Kind.ByHash) holder = _accepted[id].operator;
+        // A release that was revoked since it accepted frees it, as it frees a drawn operator.
+        if (!_isDuty(asked, holder)) return address(0);
+    }
+
+    /// @dev Whether what the operator offered and declared in the request's epoch fits it.
     function _isDuty(Request calldata asked, address holder) private view returns (bool) {
         if (holder == address(0)) return false;
         uint64 epoch = _epochAt(asked.timestamp);
@@ -252,14 +322,15 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
     // Checks
 
     /// @dev The open request's id; all its fields must be those that were asked.
-    function _find(Request calldata asked) private view returns (bytes32 id, bool declined) {
+    function _find(Request calldata asked) private view returns (bytes32 id, Kind kind) {
         id = requestIdOf(asked.consumer, asked.nonce);
         bytes32 stored = _commitments[id];
         bytes32 commitment = keccak256(abi.encode(asked));
         if (stored == 0) revert UnknownRequest(id);
-        if (stored == commitment) return (id, false);
-        if (stored != _declinedCommitment(commitment)) revert UnknownRequest(id);
-        return (id, true);
+        if (stored == commitment) return (id, Kind.Assigned);
+        if (stored == _commitment(Kind.ByHash, commitment)) return (id, Kind.ByHash);
+        if (stored == _commitment(Kind.Declined, commitment)) return (id, Kind.Declined);
+        revert UnknownRequest(id);
     }
 
     function _anchor(bytes32 id, Request calldata asked) private view returns (bytes32 hash) {
@@ -274,24 +345,23 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         view
         returns (Answer memory answer)
     {
-        bool declined;
-        (answer.id, declined) = _find(asked);
+        (answer.id, answer.kind) = _find(asked);
         if (block.timestamp > asked.params.deadline) revert DeadlinePassed(answer.id, asked.params.deadline);
-        bytes32 anchor = _anchor(answer.id, asked);
+        answer.anchor = _anchor(answer.id, asked);
         answer.price = priceOf(receipt.status, asked.params.fee);
         if (receipt.version != RECEIPT_VERSION) revert ReceiptMismatch("version");
         if (receipt.requestId != answer.id) revert ReceiptMismatch("requestId");
         if (receipt.artifact != asked.params.artifact) revert ReceiptMismatch("artifact");
         if (receipt.inputHash != asked.inputHash) revert ReceiptMismatch("inputHash");
         if (receipt.anchorNumber != asked.blockNumber) revert ReceiptMismatch("anchorNumber");
-        if (receipt.anchorHash != anchor) revert ReceiptMismatch("anchorHash");
+        if (receipt.anchorHash != answer.anchor) revert ReceiptMismatch("anchorHash");
         Params calldata params = asked.params;
         bytes32 usage = keccak256(abi.encode(uint64(1), uint256(answer.price), params.feeToken, params.maxOutput));
         if (receipt.usageHash != usage) revert ReceiptMismatch("usageHash");
         uint256 max = receipt.status == 0 ? asked.params.maxOutput : MAX_ERROR_OUTPUT;
         if (output.length > max) revert OutputTooLong(output.length, max);
         if (receipt.outputHash != keccak256(output)) revert OutputMismatch();
-        if (!declined) answer.holder = _slotHolder(answer.id, asked, anchor);
+        if (answer.kind == Kind.ByHash) answer.accepted = _accepted[answer.id];
     }
 
     /// @dev That the receipt is signed by a key that the request accepts, of an operator that may answer now.
@@ -308,23 +378,36 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         if (block.timestamp > uint256(key.evidenceTime) + params.maxEvidenceAge) {
             revert EvidenceTooOld(key.evidenceTime, params.maxEvidenceAge);
         }
-        _checkOperator(asked, key.operator, answer.holder);
+        _checkOperator(asked, answer);
     }
 
-    /// @dev Who answers must have stake and an offer that this fee meets, and wait out another operator's window.
-    function _checkOperator(Request calldata asked, address operator, address holder) private view {
+    /// @dev Who answers must have stake and an offer that this fee meets, and wait out another operator's time.
+    function _checkOperator(Request calldata asked, Answer memory answer) private view {
         Params calldata params = asked.params;
-        uint64 epoch = _epochAt(asked.timestamp);
+        address operator = answer.operator;
         (IOperators.Offer memory offer, uint256 stake) =
-            OPERATORS.standingAt(operator, params.artifact, params.feeToken, epoch);
+            OPERATORS.standingAt(operator, params.artifact, params.feeToken, _epochAt(asked.timestamp));
         if (!offer.active || offer.price > params.fee || stake < PENALTY) revert OperatorNotEligible(operator);
+        Acceptance memory accepted = answer.accepted;
+        if (accepted.operator == address(0)) {
+            if (answer.kind != Kind.Declined) {
+                _checkTurn(asked, operator, _slotHolder(answer.id, asked, answer.anchor));
+            }
+        } else if (accepted.operator != operator && block.timestamp <= accepted.until) {
+            revert NotAssigned(operator, accepted.operator, accepted.until);
+        }
+    }
+
+    /// @dev Within the request's window only the drawn slot's holder, if the request fits it and it has stake left.
+    function _checkTurn(Request calldata asked, address operator, address holder) private view {
         uint256 until = asked.timestamp + WINDOW;
         if (holder == operator || block.timestamp > until || !_isDuty(asked, holder)) return;
         if (OPERATORS.slashableOf(holder) >= PENALTY) revert NotAssigned(operator, holder, until);
     }
 
-    /// @dev What a declined request's slot holds: same fields, no duty and no window.
-    function _declinedCommitment(bytes32 commitment) private pure returns (bytes32) {
-        return keccak256(abi.encode("declined", commitment));
+    /// @dev What an open request's slot holds.
+    function _commitment(Kind kind, bytes32 fields) private pure returns (bytes32) {
+        if (kind == Kind.Assigned) return fields;
+        return keccak256(abi.encode(kind == Kind.ByHash ? "by-hash" : "declined", fields));
     }
 }

@@ -31,9 +31,23 @@ abstract contract RelayConsumer is IRelayCallback {
 
     /// @dev Asks, paying `value` (exactly RELAY.quote(params)) and a token fee from this contract's balance.
     function _ask(IRelay.Params memory params, bytes memory input, uint256 value) internal returns (bytes32 id) {
-        if (params.feeToken != address(0)) IERC20(params.feeToken).forceApprove(address(RELAY), params.fee);
+        _approve(params);
         id = RELAY.request{value: value}(params, input);
         _asked[id] = true;
+    }
+
+    /// @dev Asks about an input that operators fetch from `source`, a URL; see IRelay.requestByHash.
+    function _askByHash(IRelay.Params memory params, bytes32 inputHash, bytes memory source, uint256 value)
+        internal
+        returns (bytes32 id)
+    {
+        _approve(params);
+        id = RELAY.requestByHash{value: value}(params, inputHash, source);
+        _asked[id] = true;
+    }
+
+    function _approve(IRelay.Params memory params) private {
+        if (params.feeToken != address(0)) IERC20(params.feeToken).forceApprove(address(RELAY), params.fee);
     }
 
     /// @dev Moves this contract's refunds out of the relay.

@@ -38,6 +38,32 @@ contract GasTest is RelayBase {
         snapshot("relay.request+fulfil 784-byte digit", request + fulfilment);
     }
 
+    /// @notice Another operator answers after the window of the assigned one.
+    function test_fallback() public {
+        (address bob, uint256 bobKey) = (makeAddr("bob"), uint256(keccak256("bob's enclave")));
+        enlist(bob, 1);
+        register(bobKey, bob, releaseId);
+        mine(EPOCH);
+        fulfil(askAs(params(), INPUT_64));
+        Job memory job = askAs(params(), INPUT_64);
+        vm.warp(job.request.timestamp + WINDOW + 1);
+        (address holder,) = relay.assignedOf(job.request);
+        if (holder == alice) job = by(job, bobKey, bob, releaseId);
+        fulfil(job);
+        snapshot("relay.fulfil fallback", vm.lastCallGas().gasTotalUsed);
+    }
+
+    function test_byHash() public {
+        fulfil(askAs(params(), INPUT_64));
+        Job memory job = askAs(params(), INPUT_64, true);
+        snapshot("relay.requestByHash", lastRequest);
+        vm.prank(alice);
+        relay.accept(job.request);
+        snapshot("relay.accept", vm.lastCallGas().gasTotalUsed);
+        fulfil(job);
+        snapshot("relay.fulfil accepted", vm.lastCallGas().gasTotalUsed);
+    }
+
     function test_expire() public {
         Job memory job = askAs(params(), INPUT_64);
         vm.warp(job.request.params.deadline + 1);
@@ -99,13 +125,19 @@ contract GasTest is RelayBase {
 
     uint256 private lastRequest;
 
-    function askAs(IRelay.Params memory p, bytes memory input) private returns (Job memory job) {
+    function askAs(IRelay.Params memory p, bytes memory input) private returns (Job memory) {
+        return askAs(p, input, false);
+    }
+
+    function askAs(IRelay.Params memory p, bytes memory input, bool byHash) private returns (Job memory job) {
         job.request = IRelay.Request(
             asker, relay.nextNonce(), uint64(vm.getBlockNumber()), uint64(vm.getBlockTimestamp()), keccak256(input), p
         );
         uint256 value = relay.quote(p);
         hoax(asker, value + 1 ether);
-        job.id = relay.request{value: value}(p, input);
+        job.id = byHash
+            ? relay.requestByHash{value: value}(p, keccak256(input), SOURCE)
+            : relay.request{value: value}(p, input);
         lastRequest = vm.lastCallGas().gasTotalUsed;
         mine(12);
         job.signer = aliceKey;

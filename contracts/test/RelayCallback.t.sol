@@ -158,7 +158,7 @@ contract RelayCallbackTest is RelayBase {
         assertTrue(probe.callOk(), "allowed");
         bytes32 id = abi.decode(probe.callResult(), (bytes32));
         assertNotEq(relay.commitmentOf(id), bytes32(0), "open");
-        assertEq(relay.openRequests(), 1, "one open");
+        assertEq(relay.coveredRequests(), 1, "one open");
     }
 
     function test_withdrawReentered() public {

@@ -17,7 +17,7 @@ contract RelayFulfilTest is RelayBase {
         assertEq(probe.lastOutput(), job.output, "output");
         assertEq(probe.answers(), 1, "answers");
         assertEq(relay.commitmentOf(job.id), bytes32(0), "closed");
-        assertEq(relay.openRequests(), 0, "open");
+        assertEq(relay.coveredRequests(), 0, "open");
         uint256 earned = relay.balanceOf(alice, address(0));
         assertGt(earned, FEE, "fee and gas");
         assertEq(earned + relay.balanceOf(address(probe), address(0)), held, "nothing is lost");

@@ -26,7 +26,7 @@ contract RelayRequestTest is RelayBase, ITokenHook {
         vm.deal(address(this), value);
         vm.expectRevert(error);
         relay.request{value: value}(p, INPUT);
-        assertEq(relay.openRequests(), 0, "nothing is open");
+        assertEq(relay.coveredRequests(), 0, "nothing is open");
     }
 
     function test_commitsToEverything() public {
@@ -39,7 +39,7 @@ contract RelayRequestTest is RelayBase, ITokenHook {
         emit IRelay.Requested(id, ARTIFACT, address(this), expected, INPUT);
         assertEq(send(p, INPUT), id, "id");
         assertEq(relay.commitmentOf(id), keccak256(abi.encode(expected)), "commitment");
-        assertEq(relay.openRequests(), 1, "open");
+        assertEq(relay.coveredRequests(), 1, "open");
     }
 
     function test_policy() public {
@@ -96,7 +96,7 @@ contract RelayRequestTest is RelayBase, ITokenHook {
         token.mint(address(this), 1);
         token.approve(address(relay), 1);
         send(p, INPUT);
-        assertEq(relay.openRequests(), 3, "open");
+        assertEq(relay.coveredRequests(), 3, "open");
     }
 
     function test_deadline() public {

@@ -75,6 +75,12 @@ interface IRelay {
     event Requested(
         bytes32 indexed id, bytes32 indexed artifact, address indexed consumer, Request request, bytes input
     );
+    /// @param source where the input is, a URL in UTF-8, or the input itself
+    event RequestedByHash(
+        bytes32 indexed id, bytes32 indexed artifact, address indexed consumer, Request request, bytes source
+    );
+    /// @param until how long the operator alone may answer, seconds
+    event Accepted(bytes32 indexed id, address indexed operator, uint64 until);
     /// @param callbackOk whether the callback returned; so does a call to an account without code
     event Fulfilled(
         bytes32 indexed id,
@@ -105,7 +111,9 @@ interface IRelay {
     error WrongPayment(uint256 sent, uint256 expected);
     error TokenShortfall(address token, uint256 received, uint256 expected);
     error TokenReentered(address token);
-    error StakeCoverExhausted(uint256 open, uint256 max);
+    error StakeCoverExhausted(uint256 covered, uint256 max);
+    error AlreadyAccepted(bytes32 id, address operator);
+    error NotAcceptable(bytes32 id);
     error UnknownRequest(bytes32 id);
     error DeadlinePassed(bytes32 id, uint64 deadline);
     error DeadlineNotReached(bytes32 id, uint64 deadline);
@@ -129,18 +137,32 @@ interface IRelay {
     /// An ERC-20 fee is taken from the caller's allowance. Refunds are credited to the caller.
     function request(Params calldata params, bytes calldata input) external payable returns (bytes32 id);
 
+    /// @notice Asks about an input that is known by its hash. It is nobody's duty until an operator accepts it, and
+    /// takes no stake cover before: it also serves when the cover is used up. Payment as in `request`.
+    /// @param inputHash keccak256 of the input's canonical bytes
+    /// @param source where operators find the input: a URL in UTF-8, or the input itself
+    function requestByHash(Params calldata params, bytes32 inputHash, bytes calldata source)
+        external
+        payable
+        returns (bytes32 id);
+
+    /// @notice An operator that has the input makes a request by hash its duty: for WINDOW it alone may answer, and it
+    /// is slashed if the request expires. Within the request's own window only the drawn slot's holder may accept, if
+    /// the request fits it. Accept only what can be answered: the penalty does not ask why.
+    function accept(Request calldata request) external;
+
     /// @notice Answers, from the block after the request's own until the deadline. Anyone may send it; the operator
     /// bound to the receipt's key is paid: priceOf(status, fee), and metered gas.
-    /// Within the window only the assigned operator's key may answer, if the request is its duty.
+    /// Within the window only the assigned operator's key may answer: see `assignedOf`.
     function fulfil(Request calldata request, Receipt calldata receipt, bytes calldata signature, bytes calldata output)
         external;
 
-    /// @notice After the deadline: refunds the consumer in full and slashes the assigned operator if the request was
-    /// its duty. When the request's block hash is out of the chain's reach nobody is slashed any more: expire in time.
+    /// @notice After the deadline: refunds the consumer in full and slashes the operator whose duty the request was.
+    /// When the block hash of a request is out of the chain's reach only who accepted it is slashed: expire in time.
     function expire(Request calldata request) external;
 
-    /// @notice While the base fee is above the request's cap, the assigned operator declines without penalty. Others
-    /// may answer at once.
+    /// @notice While the base fee is above the request's cap, the operator whose duty it is declines without penalty.
+    /// Others may answer at once.
     function decline(Request calldata request) external;
 
     /// @notice Pays out the caller's balance to `to`, not to this relay nor to zero; token zero is the chain's own coin.
@@ -159,22 +181,27 @@ interface IRelay {
     /// @notice keccak256(abi.encode(chain id, this relay, consumer, nonce)).
     function requestIdOf(address consumer, uint64 nonce) external view returns (bytes32);
 
-    /// @notice The commitment of an open request, keccak256(abi.encode(request)), or its hash once declined; zero
-    /// when answered, expired or unknown.
+    /// @notice The commitment of an open request: c = keccak256(abi.encode(request)), or keccak256(abi.encode(kind, c))
+    /// with kind "by-hash" or "declined". Zero when answered, expired or unknown.
     function commitmentOf(bytes32 id) external view returns (bytes32);
 
     /// @notice Requests asked so far: the next nonce. One counter for all consumers.
     function nextNonce() external view returns (uint64);
 
-    /// @notice Requests that are neither answered nor expired.
-    function openRequests() external view returns (uint256);
+    /// @notice Open requests that are covered by stake: asked with `request` and not declined, or accepted.
+    function coveredRequests() external view returns (uint256);
 
-    /// @return operator whose duty the open request is; zero when nobody's: no slot, no offer that fits, declined, the
-    /// block hash not there yet or no longer
-    /// @return until end of its window, seconds
+    /// @notice Who alone may answer an open request, and how long. Whose duty it is, too, except of a request by hash
+    /// that is not accepted yet: there it is who alone may accept.
+    /// @return operator zero when nobody: no slot, no offer that fits, declined, the block hash not there yet or no
+    /// longer
+    /// @return until seconds
     function assignedOf(Request calldata request) external view returns (address operator, uint256 until);
 
-    /// @notice Most requests open at once: SLOT_STAKE / penalty, less the slashes of the current epoch.
+    /// @notice Who accepted an open request by hash, and until when it alone may answer; zeros when nobody.
+    function acceptanceOf(bytes32 id) external view returns (address operator, uint64 until);
+
+    /// @notice Most covered requests at once: SLOT_STAKE / penalty, less the slashes of the current epoch.
     function MAX_OPEN() external view returns (uint256);
 }
 

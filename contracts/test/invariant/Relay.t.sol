@@ -19,7 +19,7 @@ contract RelayInvariantTest is Test {
         handler = new RelayHandler();
         (address relay_, address operators_, address token_, address alice_) = handler.addresses();
         (relay, operators, token, alice) = (Relay(payable(relay_)), Operators(operators_), DevToken(token_), alice_);
-        bytes4[] memory steps = new bytes4[](15);
+        bytes4[] memory steps = new bytes4[](17);
         steps[0] = handler.stepAsk.selector;
         steps[1] = handler.stepAsk.selector;
         steps[2] = handler.stepAsk.selector;
@@ -35,6 +35,8 @@ contract RelayInvariantTest is Test {
         steps[12] = handler.stepTime.selector;
         steps[13] = handler.stepSqueeze.selector;
         steps[14] = handler.stepDecline.selector;
+        steps[15] = handler.stepAskByHash.selector;
+        steps[16] = handler.stepAccept.selector;
         // forge pays the sender back for gas: were it one of these contracts, coins would appear in it.
         targetSender(makeAddr("anyone"));
         targetContract(address(handler));
@@ -58,14 +60,14 @@ contract RelayInvariantTest is Test {
 
     /// @notice Every request is closed at most once, and is open until then.
     function invariant_exactlyOnce() public view {
-        uint256 open;
+        uint256 covered;
         for (uint256 i; i < handler.jobs(); ++i) {
             bytes32 id = handler.idAt(i);
             bool isOpen = relay.commitmentOf(id) != 0;
             assertEq(handler.closings(id), isOpen ? 0 : 1, "closed once");
-            if (isOpen) ++open;
+            if (isOpen && handler.isCovered(i)) ++covered;
         }
-        assertEq(relay.openRequests(), open, "open count");
+        assertEq(relay.coveredRequests(), covered, "covered");
     }
 
     function invariant_nobodyIsPaidForAnUnverifiedAnswer() public view {
@@ -105,6 +107,15 @@ contract RelayInvariantTest is Test {
         handler.stepAsk(400);
         handler.stepDecline(2 * handler.jobs() - 2); // the newest, by alice
         handler.stepDecline(2 * handler.jobs() - 1); // or by bob
+        for (uint256 i; i < 4; ++i) {
+            handler.stepAskByHash(400);
+            handler.stepAccept(2 * handler.jobs() - 2 + i % 2); // alice, bob; the drawn one alone may at once
+        }
+        handler.stepTime(31);
+        handler.stepAccept(2 * handler.jobs() - 2); // afterwards anyone
+        assertGt(handler.accepted(), 1, "accepted");
+        handler.stepFulfil(handler.jobs() - 1, 1);
+        assertEq(handler.answered(), 2, "accepted and answered");
         invariant_solvency();
         invariant_stakeIsExact();
         invariant_exactlyOnce();

@@ -15,6 +15,7 @@ contract RelayHandler is RelayBase {
     uint256 public answered;
     uint256 public expired;
     uint256 public declined;
+    uint256 public accepted;
     uint256 public forged;
     uint256 public slashedTotal;
     uint256 public etherHeld;
@@ -34,8 +35,23 @@ contract RelayHandler is RelayBase {
     function stepAsk(uint256 seed) external {
         IRelay.Params memory p = seed % 2 == 0 ? params() : tokenParams();
         p.deadline = uint64(vm.getBlockTimestamp() + 60 + seed % 400);
-        _ask(p);
+        _ask(p, false);
         mine(12);
+    }
+
+    function stepAskByHash(uint256 seed) external {
+        IRelay.Params memory p = seed % 2 == 0 ? params() : tokenParams();
+        p.deadline = uint64(vm.getBlockTimestamp() + 60 + seed % 400);
+        _ask(p, true);
+        mine(12);
+    }
+
+    function stepAccept(uint256 seed) external {
+        if (_jobs.length == 0) return;
+        vm.prank(seed % 2 == 0 ? alice : bob);
+        try relay.accept(_jobs[seed / 2 % _jobs.length].request) {
+            ++accepted;
+        } catch {}
     }
 
     /// @notice Lets as many requests as the relay takes fall on one operator, lets some of them expire, and asks for as
@@ -71,7 +87,7 @@ contract RelayHandler is RelayBase {
         for (uint256 round; round < 3; ++round) {
             uint256 first = _jobs.length;
             // One more than the cover lets: the last is refused.
-            for (uint256 i; i <= relay.MAX_OPEN() && _ask(p); ++i) {}
+            for (uint256 i; i <= relay.MAX_OPEN() && _ask(p, false); ++i) {}
             mine(1);
             for (uint256 i = first; i < _jobs.length && round < 2; ++i) {
                 (address holder,) = relay.assignedOf(_jobs[i].request);
@@ -81,7 +97,7 @@ contract RelayHandler is RelayBase {
         }
     }
 
-    function _ask(IRelay.Params memory p) private returns (bool asked) {
+    function _ask(IRelay.Params memory p, bool byHash) private returns (bool asked) {
         uint256 value = relay.quote(p);
         vm.deal(address(this), value);
         IRelay.Request memory request = IRelay.Request(
@@ -93,14 +109,16 @@ contract RelayHandler is RelayBase {
             p
         );
         if (p.feeToken != address(0)) token.mint(address(probe), p.fee);
-        try probe.ask{value: value}(p, INPUT) returns (bytes32 id) {
-            Job storage job = _jobs.push();
-            (job.id, job.request) = (id, request);
-            (etherHeld, tokensHeld) = (etherHeld + value, tokensHeld + (p.feeToken == address(0) ? 0 : p.fee));
-            return true;
-        } catch {
-            // The cover is used up, by open requests or by this epoch's slashes, or nobody announces now.
-        }
+        bytes memory call = byHash
+            ? abi.encodeCall(Probe.askByHash, (p, keccak256(INPUT), "https://input"))
+            : abi.encodeCall(Probe.ask, (p, INPUT));
+        (bool ok, bytes memory result) = address(probe).call{value: value}(call);
+        // Otherwise the cover is used up, by open requests or by this epoch's slashes, or nobody announces now.
+        if (!ok) return false;
+        Job storage job = _jobs.push();
+        (job.id, job.request) = (abi.decode(result, (bytes32)), request);
+        (etherHeld, tokensHeld) = (etherHeld + value, tokensHeld + (p.feeToken == address(0) ? 0 : p.fee));
+        return true;
     }
 
     function _fulfil(Job memory job) private {
@@ -137,7 +155,7 @@ contract RelayHandler is RelayBase {
         if (_jobs.length == 0) return;
         vm.fee(GAS_PRICE + 1);
         vm.prank(seed % 2 == 0 ? alice : bob);
-        try relay.decline(_jobs[seed % _jobs.length].request) {
+        try relay.decline(_jobs[seed / 2 % _jobs.length].request) {
             ++declined;
         } catch {}
         vm.fee(1 gwei);
@@ -213,6 +231,13 @@ contract RelayHandler is RelayBase {
         return _jobs[index].id;
     }
 
+    /// @notice Whether an open request takes stake cover: assigned or accepted, and not declined.
+    function isCovered(uint256 index) external view returns (bool) {
+        (bytes32 id, bytes32 fields) = (_jobs[index].id, keccak256(abi.encode(_jobs[index].request)));
+        (address acceptor,) = relay.acceptanceOf(id);
+        return relay.commitmentOf(id) == fields || acceptor != address(0);
+    }
+
     /// @notice Deposits of the open requests.
     function openDeposits() external view returns (uint256 inEther, uint256 inTokens) {
         for (uint256 i; i < _jobs.length; ++i) {
@@ -234,9 +259,18 @@ contract RelayHandler is RelayBase {
             IRelay.Request memory request = _jobs[i].request;
             if (relay.commitmentOf(_jobs[i].id) == 0) continue;
             if (vm.getBlockTimestamp() > request.params.deadline + EPOCH) continue;
-            (address holder,) = relay.assignedOf(request);
-            if (holder == operator) sum += PENALTY;
+            if (dutyOf(_jobs[i]) == operator) sum += PENALTY;
         }
+    }
+
+    /// @dev Who alone may answer a request by hash has a duty only once it accepted.
+    function dutyOf(Job memory job) private view returns (address holder) {
+        bool byHash = relay.commitmentOf(job.id) == keccak256(abi.encode("by-hash", keccak256(abi.encode(job.request))));
+        (holder,) = byHash ? acceptorOf(job.id) : relay.assignedOf(job.request);
+    }
+
+    function acceptorOf(bytes32 id) private view returns (address acceptor, uint256 until) {
+        return relay.acceptanceOf(id);
     }
 
     function addresses() external view returns (address relay_, address operators_, address token_, address alice_) {

@@ -69,7 +69,7 @@ async function expectConserved(): Promise<void> {
       world.chain.readContract({ ...relay, functionName: 'balanceOf', args: [account, zeroAddress] }),
     ),
   )
-  const open = await world.chain.readContract({ ...relay, functionName: 'openRequests' })
+  const open = await world.chain.readContract({ ...relay, functionName: 'coveredRequests' })
   expect(open).toBe(0n)
   expect(owed.reduce((sum, one) => sum + one, 0n)).toBe(held)
 }

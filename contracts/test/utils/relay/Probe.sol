@@ -41,6 +41,14 @@ contract Probe is RelayConsumer {
         return _ask(params, input, msg.value);
     }
 
+    function askByHash(IRelay.Params calldata params, bytes32 inputHash, bytes calldata source)
+        external
+        payable
+        returns (bytes32)
+    {
+        return _askByHash(params, inputHash, source, msg.value);
+    }
+
     function withdraw(address token, address to) external {
         _withdraw(token, to);
     }

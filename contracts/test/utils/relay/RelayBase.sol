@@ -37,6 +37,7 @@ abstract contract RelayBase is Test {
     bytes32 internal constant ARTIFACT = keccak256("model");
     bytes32 internal constant MANIFEST = keccak256("manifest");
     bytes32 internal constant MEASUREMENT = keccak256("measurement");
+    bytes internal constant SOURCE = "https://inputs.example/1";
     bytes internal constant INPUT = hex"01010201000000040000000000803f000000400000404000008040";
 
     Releases internal releases;
@@ -164,7 +165,17 @@ abstract contract RelayBase is Test {
     }
 
     /// @notice The probe asks; the answer is ready to send in the next block, signed by alice's enclave.
-    function ask(IRelay.Params memory p) internal returns (Job memory job) {
+    function ask(IRelay.Params memory p) internal returns (Job memory) {
+        return ask(p, "");
+    }
+
+    /// @notice The same by the input's hash.
+    function askByHash(IRelay.Params memory p) internal returns (Job memory) {
+        return ask(p, SOURCE);
+    }
+
+    /// @dev With a source, by hash.
+    function ask(IRelay.Params memory p, bytes memory source) private returns (Job memory job) {
         job.request = IRelay.Request(
             address(probe),
             relay.nextNonce(),
@@ -176,7 +187,9 @@ abstract contract RelayBase is Test {
         uint256 value = relay.quote(p);
         if (p.feeToken == address(token)) token.mint(address(probe), p.fee);
         vm.deal(address(this), value);
-        job.id = probe.ask{value: value}(p, INPUT);
+        job.id = source.length == 0
+            ? probe.ask{value: value}(p, INPUT)
+            : probe.askByHash{value: value}(p, keccak256(INPUT), source);
         mine(12);
         job.signer = aliceKey;
         job.output = hex"01010100000000" hex"0000803f";
