@@ -102,9 +102,9 @@ export async function createWorld() {
     if (receipt.status !== 'success') throw new Error(`${hash} reverted`)
   }
 
-  async function ask(params: Partial<RelayParams> = {}, bytes: Hex = INPUT): Promise<Hex> {
+  async function paramsOf(changes: Partial<RelayParams> = {}): Promise<RelayParams> {
     const { timestamp, baseFeePerGas } = await chain.getBlock()
-    const asked: RelayParams = {
+    return {
       artifact: ARTIFACT,
       feeToken: zeroAddress,
       fee: FEE,
@@ -116,10 +116,14 @@ export async function createWorld() {
       maxEvidenceAge: 86_400,
       releases: [releaseId(release.publisher, release.manifestHash)],
       publishers: [],
-      ...params,
+      ...changes,
     }
+  }
+
+  async function ask(changes: Partial<RelayParams> = {}, bytes: Hex = INPUT): Promise<Hex> {
+    const params = await paramsOf(changes)
     const { relay } = deployment
-    return (await request({ client, wallet: walletOf(DEPLOYER), relay, params: asked, input: bytes })).id
+    return (await request({ client, wallet: walletOf(DEPLOYER), relay, params, input: bytes })).id
   }
 
   const fulfilments = (id: Hex) =>
@@ -148,6 +152,7 @@ export async function createWorld() {
     root,
     announce,
     mined,
+    params: paramsOf,
     ask,
     fulfilments,
     rpcPort: port,

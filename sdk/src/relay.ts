@@ -8,6 +8,7 @@ import {
   decodeFunctionData,
   type PublicClient,
   parseEventLogs,
+  stringToHex,
   type TransactionReceipt,
   type Transport,
   type WalletClient,
@@ -55,6 +56,7 @@ export type RelayRequest = {
 export type Requested = {
   id: Hex
   request: RelayRequest
+  /** The input; of a request by hash, its source. */
   input: Hex
   transactionHash: Hex
   blockNumber: bigint
@@ -118,6 +120,30 @@ export async function request(options: {
 }
 
 /**
+ * Asks from a plain account about an input that operators fetch from `source`, an http or https URL, and check by
+ * `inputHash`, keccak256 of its canonical bytes. Nobody is obliged to answer until an operator accepts.
+ * @throws NacreError relay-reverted with the contract's own error
+ */
+export async function requestByHash(options: {
+  client: PublicClient
+  wallet: Wallet
+  relay: Hex
+  params: RelayParams
+  inputHash: Hex
+  source: string
+}): Promise<Requested> {
+  const { client, relay, params, inputHash, source } = options
+  return requestThrough({
+    ...options,
+    consumer: relay,
+    abi: relayAbi,
+    functionName: 'requestByHash',
+    args: [params, inputHash, stringToHex(source)],
+    value: await quote({ client, relay, params }),
+  })
+}
+
+/**
  * Asks through a consumer contract's own function, which calls the relay.
  * @throws NacreError relay-reverted, not-requested
  */
@@ -149,13 +175,14 @@ export async function requestThrough(options: {
  */
 export function requestedIn(receipt: TransactionReceipt, relay: Hex): Requested {
   const logs = receipt.logs.filter(log => log.address.toLowerCase() === relay.toLowerCase())
-  const event = parseEventLogs({ abi: relayAbi, eventName: 'Requested', logs })[0]
+  const event = parseEventLogs({ abi: relayAbi, eventName: ['Requested', 'RequestedByHash'], logs })[0]
   if (receipt.status !== 'success' || !event)
     throw sdkError(
       'not-requested',
       `Transaction ${receipt.transactionHash} made no request at the relay ${relay}.`,
     )
-  const { id, request, input } = event.args
+  const { id, request } = event.args
+  const input = 'input' in event.args ? event.args.input : event.args.source
   const { transactionHash, blockNumber, gasUsed } = receipt
   return { id, request, input, transactionHash, blockNumber, gasUsed }
 }

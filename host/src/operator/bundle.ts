@@ -39,7 +39,11 @@ export type Attested = {
 const ERROR_FEE_DIVISOR = 10n
 
 /** The job of a relay request: its anchor is the request's own block. */
-export function relayJob(relay: Hex, row: RequestRow, { consumer, nonce, params }: ChainRequest): Job {
+export function relayJob(
+  relay: Hex,
+  row: RequestRow & { input: Hex },
+  { consumer, nonce, params }: ChainRequest,
+): Job {
   return {
     origin: { type: 'relay', relay, consumer: consumer.toLowerCase() as Hex, nonce },
     artifact: row.artifact,

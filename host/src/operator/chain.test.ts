@@ -22,6 +22,7 @@ import { connect } from '../database/connect.ts'
 import { startAnvil } from '../processes/anvil.ts'
 import { startPostgres } from '../processes/postgres.ts'
 import { operatorConfig } from './config.ts'
+import { createInputs } from './inputs.ts'
 import { applyEvents, findRequest } from './requests.ts'
 import { type Operator, startOperator } from './start.ts'
 import { createTransactions } from './transactions.ts'
@@ -142,8 +143,11 @@ test('a request that the enclave cannot answer is skipped at once, and answered 
   const operator = world.operator.address
   await database.transaction(queries => applyEvents(queries, logs, operator))
   let jobs = 0
+  const common = { logger: pino({ level: 'silent' }), shutdown }
   const worker = createWorker({
-    common: { logger: pino({ level: 'silent' }), shutdown },
+    common,
+    inputs: createInputs({ common, database, maxBytes: 1, allowPrivate: false, onDone: () => {} }),
+    acceptInputs: false,
     client,
     database,
     transactions: createTransactions({

@@ -36,6 +36,14 @@ export const operatorConfig = z.strictObject({
   http: loopback.default({ host: '127.0.0.1', port: 0 }),
   maxInput: z.int().positive().default(1_048_576),
   maxOutput: z.int().positive().default(65_536),
+  inputs: z
+    .strictObject({
+      /** Whether a request by hash is accepted on chain before it is answered. */
+      accept: z.boolean().default(false),
+      /** Whether inputs are fetched from addresses that are not public; for development only. */
+      allowPrivate: z.boolean().default(false),
+    })
+    .default({ accept: false, allowPrivate: false }),
   /** Age of its evidence at which the enclave is replaced by a fresh one, seconds. */
   refreshAfterS: z.int().min(1).default(43_200),
   pollMs: z.int().min(10).default(1_000),

@@ -1,8 +1,9 @@
 import { relayAbi } from '@nacre/contracts'
 import { parseBundle } from '@nacre/verify'
-import { encodeFunctionData, type Hex } from 'viem'
-import { RevertError } from '../chain/reverts.ts'
+import { encodeFunctionData, type Hex, isAddressEqual, type PublicClient, zeroAddress } from 'viem'
+import { callContract, RevertError } from '../chain/reverts.ts'
 import type { Queries } from '../database/connect.ts'
+import type { Profile } from './decide.ts'
 import { chainRequest } from './requests.ts'
 import type { RequestRow } from './tables.ts'
 import type { Intent, Transactions } from './transactions.ts'
@@ -50,6 +51,36 @@ export function judge(reason: string): Refusal {
   if (FINAL.has(reason)) return { skip: reason }
   if (NEW_KEY.has(reason)) return { again: reason }
   return { waitS: 1, reason }
+}
+
+/**
+ * Takes the duty of a request by hash on chain. `done` when it is ours, or when it is answered as well without: the
+ * cover is used up, say. Throws CHAIN_UNAVAILABLE, DATABASE_UNAVAILABLE.
+ */
+export async function accept(
+  transactions: Transactions,
+  client: PublicClient,
+  { relay, operator }: Pick<Profile, 'relay' | 'operator'>,
+  row: RequestRow,
+): Promise<'done' | 'accepting' | 'assigned-to-another'> {
+  const read = { address: relay, abi: relayAbi, functionName: 'acceptanceOf', args: [row.id] } as const
+  const [holder] = await callContract(() => client.readContract(read))
+  if (!isAddressEqual(holder, zeroAddress))
+    return isAddressEqual(holder, operator) ? 'done' : 'assigned-to-another'
+  const purpose = `accept:${row.id}`
+  if (await transactions.isPending(purpose)) return 'accepting'
+  const args = [chainRequest(row)] as const
+  const data = encodeFunctionData({ abi: relayAbi, functionName: 'accept', args })
+  const intent = { purpose, target: relay, data }
+  try {
+    await transactions.send(intent, await transactions.estimate(intent))
+    return 'accepting'
+  } catch (error) {
+    if (!(error instanceof RevertError)) throw error
+    return error.reason === 'NotAssigned' || error.reason === 'AlreadyAccepted'
+      ? 'assigned-to-another'
+      : 'done'
+  }
 }
 
 /** Declines on chain, once: in the place of a fulfilment that waits, or with a nonce of its own. */

@@ -43,7 +43,12 @@ export async function applyEvents(
   const latencies: number[] = []
   for (const log of logs) {
     const event = decode(log)
-    if (event?.eventName === 'Requested') await insertRequest(queries, log, event.args)
+    if (event?.eventName === 'Requested') await insertRequest(queries, log, { ...event.args, source: null })
+    if (event?.eventName === 'RequestedByHash') {
+      const { source, request } = event.args
+      const input = keccak256(source) === request.inputHash ? source : null
+      await insertRequest(queries, log, { ...event.args, input })
+    }
     if (event?.eventName === 'Fulfilled') {
       const { id, operator, receiptId, status } = event.args
       const outcome = {
@@ -151,7 +156,14 @@ export function chainRequest(row: RequestRow): ChainRequest {
   }
 }
 
-type Requested = { id: Hex; artifact: Hex; consumer: Hex; request: ChainRequest; input: Hex }
+type Requested = {
+  id: Hex
+  artifact: Hex
+  consumer: Hex
+  request: ChainRequest
+  input: Hex | null
+  source: Hex | null
+}
 
 /** A block that comes back after a reorganisation brings its requests back with the answers that they had. */
 async function insertRequest(
@@ -160,7 +172,7 @@ async function insertRequest(
   args: Requested,
 ): Promise<void> {
   if (!agrees(log, args)) return
-  const { id, artifact, consumer, request, input } = args
+  const { id, artifact, consumer, request, input, source } = args
   const restored = sql`case when requests.bundle is null then 'seen' when requests.nonce is null then 'answered' else 'submitted' end`
   await queries
     .insert(requestsTable)
@@ -175,6 +187,7 @@ async function insertRequest(
         JSON.stringify(request, (_, value) => (typeof value === 'bigint' ? value.toString() : value)),
       ),
       input,
+      source,
       state: 'seen',
     })
     .onConflictDoUpdate({
@@ -191,7 +204,7 @@ function agrees(
 ): boolean {
   const { params } = request
   const inTime = params.deadline < MAX_DEADLINE && request.blockNumber === blockNumber
-  return inTime && params.artifact === artifact && keccak256(input) === request.inputHash
+  return inTime && params.artifact === artifact && (input === null || keccak256(input) === request.inputHash)
 }
 
 /** When the requests that this ended were seen. */

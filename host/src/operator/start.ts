@@ -7,6 +7,7 @@ import type { OperatorConfig } from './config.ts'
 import type { Profile } from './decide.ts'
 import { createEnclaves, type EnclavesOptions } from './enclaves.ts'
 import { createHttp } from './http.ts'
+import { createInputs } from './inputs.ts'
 import { launchEnclave } from './launch.ts'
 import { listen } from './listen.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -54,7 +55,17 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   shutdown.onClose('enclaves', enclaves.close)
   const { client, transactions } = parts
   const profile = profileOf(parts)
-  const worker = createWorker({ common, client, database, transactions, profile, enclave: enclaves.current })
+  const inputs = createInputs({
+    common,
+    database,
+    maxBytes: config.maxInput,
+    allowPrivate: config.inputs.allowPrivate,
+    onDone: () => parts.head && worker.wake(parts.head),
+  })
+  shutdown.onClose('inputs', inputs.close)
+  const { current: enclave } = enclaves
+  const answering = { transactions, profile, enclave, inputs, acceptInputs: config.inputs.accept }
+  const worker = createWorker({ common, client, database, ...answering })
   shutdown.onClose('worker', worker.close)
 
   const failure = Promise.withResolvers<never>()

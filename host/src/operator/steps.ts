@@ -7,7 +7,8 @@ import type { Common } from '../common/index.ts'
 import type { Database } from '../database/connect.ts'
 import { type Bundler, relayJob } from './bundle.ts'
 import { decide, declineDue, type Profile } from './decide.ts'
-import { cancellation, decline, judge, type Refusal, submit } from './fulfil.ts'
+import { accept, cancellation, decline, judge, type Refusal, submit } from './fulfil.ts'
+import type { Inputs } from './inputs.ts'
 import { chainRequest, moveRequest } from './requests.ts'
 import type { RequestRow } from './tables.ts'
 import type { Transactions } from './transactions.ts'
@@ -20,6 +21,9 @@ export type StepOptions = {
   profile: Profile
   /** The enclave that answers now; undefined while one is being launched. */
   enclave: () => Bundler | undefined
+  inputs: Inputs
+  /** Whether requests by hash are accepted on chain before they are answered: alone for a window, and at stake. */
+  acceptInputs: boolean
 }
 
 const RETRY_S = 1
@@ -28,16 +32,32 @@ const RETRY_S = 1
 export async function step(options: StepOptions, row: RequestRow, head: Head): Promise<number | undefined> {
   if (row.deadline < head.timestamp) return giveUp(options, row)
   if (row.state === 'submitted') return afterSubmission(options, row, head)
-  const decision = await decide(options.client, options.profile, row, head)
+  const { transactions, client, profile } = options
+  const decision = await decide(client, profile, row, head)
   if ('skip' in decision) return skip(options, row, decision.skip)
   if ('waitS' in decision) return wait(options, row, decision)
   if ('decline' in decision) return sendDecline(options, row)
-  const answered = row.state === 'answered' ? row : await answer(options, row)
+  if (row.state === 'answered') return send(options, row)
+  if (row.input === null) return fetchInput(options, row)
+  if (row.source !== null && options.acceptInputs) {
+    const accepted = await accept(transactions, client, profile, row)
+    if (accepted !== 'done') return wait(options, row, { waitS: RETRY_S, reason: accepted })
+  }
+  const answered = await answer(options, { ...row, input: row.input })
   return answered ? send(options, answered) : RETRY_S
 }
 
+/** A request by hash, whose input is somewhere else: fetched beside, stored, and then looked at again. */
+async function fetchInput(options: StepOptions, row: RequestRow): Promise<number | undefined> {
+  const { final, reason } = options.inputs.fetch(row)
+  return final ? skip(options, row, reason) : wait(options, row, { waitS: RETRY_S, reason })
+}
+
 /** seen → answered: the receipt is stored before anything is submitted. Undefined when there is no enclave now. */
-async function answer(options: StepOptions, row: RequestRow): Promise<RequestRow | undefined> {
+async function answer(
+  options: StepOptions,
+  row: RequestRow & { input: Hex },
+): Promise<RequestRow | undefined> {
   const { database, profile, common } = options
   const enclave = options.enclave()
   if (!enclave) return undefined

@@ -29,7 +29,10 @@ export const requestsTable = pgTable('requests', {
   deadline: bigint({ mode: 'bigint' }).notNull(),
   /** The chain's `Request`, integers as decimal strings. */
   request: jsonb().notNull(),
-  input: text().$type<Hex>().notNull(),
+  /** Null until it was fetched. */
+  input: text().$type<Hex>(),
+  /** Of a request by hash: where its input is, a URL in UTF-8, or the input itself. */
+  source: text().$type<Hex>(),
   state: text().$type<RequestState>().notNull(),
   reason: text(),
   /** The receipt bundle's JSON, stored before anything is submitted. */
