@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { clientOrigin, createBundle, evidenceNonce, NOW, policy } from '../../test/authority/index.ts'
+import {
+  clientOrigin,
+  createBundle,
+  evidenceNonce,
+  evidenceOptions,
+  NOW,
+  policy,
+} from '../../test/authority/index.ts'
 import {
   DEFAULT_POLICY,
   fromHex,
@@ -61,6 +68,15 @@ test('a receipt of a failure is valid, and says so', () => {
   expect(failing(createBundle({ failure: { status: 1, text: 'x'.repeat(257) } }))).toEqual(['status'])
   const notText = { ...failed, output: '0xff' as Hex }
   expect(verifyReceipt(notText, policy, { time: NOW })).toMatchObject({ ok: false, failure: '0xff' })
+})
+
+test('evidence is good as long as the policy says, and not only as long as its leaf certificate lives', () => {
+  const made = evidenceOptions.timestamp
+  const at = (age: number) =>
+    verifyReceipt(bundle, { ...policy, maxEvidenceAge: 86_400 }, { time: made + BigInt(age) })
+  expect(at(10_801).checks.filter(check => !check.ok)).toEqual([])
+  expect(at(86_400).ok).toBe(true)
+  expect(at(86_401).checks.find(check => !check.ok)?.name).toBe('policy-evidence-age')
 })
 
 describe('each field of the receipt, tampered after signing', () => {

@@ -34,7 +34,7 @@ export type Verdict = { ok: boolean; checks: Check[]; attestation?: Attestation 
 export type SimulatedOptions = {
   /** DER of the development root that the caller trusts. Never taken from the evidence. */
   root: Uint8Array
-  /** Seconds since 1970: certificates must be valid then, and the evidence not from later. */
+  /** Seconds since 1970: the evidence must not be from later, and its age is counted from then. */
   time: bigint
   /** The nonce that the caller sent; without it any nonce passes. */
   nonce?: Uint8Array
@@ -80,8 +80,8 @@ export function checkSimulated(
     return passed(`COSE_Sign1, ES256, ${document.moduleId}`, { ...document, payload, signature })
   })
   const root = list.check('evidence-root', [document], ({ cabundle }) => checkRoot(cabundle, context.roots))
-  const leaf = list.check('evidence-certificates', [document, root], ({ certificate }, root) =>
-    checkLeaf(parseCertificate(certificate), root, context),
+  const leaf = list.check('evidence-certificates', [document, root], (document, root) =>
+    checkLeaf(parseCertificate(document.certificate), root, { ...context, time: secondsOf(document) }),
   )
   const signed = list.check('evidence-signature', [document, leaf], ({ payload, signature }, leaf) => {
     const valid = isSigned(context.crypto, sign1Message(payload), signature, leaf.publicKey)
@@ -120,6 +120,10 @@ export function checkAge(
   })
 }
 
+/**
+ * Certificates must be valid at the document's own time, which the module signs. They live for hours and evidence is
+ * looked at for longer: how old it may be is the policy's to say.
+ */
 function checkTime(timestamp: bigint, leaf: Certificate, time: bigint): ReturnType<typeof passed> {
   ensure(timestamp <= time + CLOCK_SKEW, `the evidence is of ${timestamp}, after ${time}`)
   const inside = leaf.notBefore <= timestamp && timestamp <= leaf.notAfter
