@@ -1,8 +1,7 @@
-import { p256 } from '@noble/curves/nist.js'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { sha256, sha384 } from '@noble/hashes/sha2.js'
 import { keccak_256 } from '@noble/hashes/sha3.js'
-import { concat } from './bytes.ts'
+import { recoverSecp256k1, verifyP256 } from './ecdsa.ts'
 
 /**
  * The primitives that verification needs. Pass a part of it to replace the default (noble, pure JavaScript) by a
@@ -27,15 +26,12 @@ export const nobleCrypto: CryptoProvider = {
   keccak256: keccak_256,
   verifyEs256(message, signature, publicKey) {
     try {
-      return p256.verify(signature, message, publicKey, { lowS: false, prehash: true })
+      return verifyP256(sha256(message), signature, publicKey)
     } catch {
       return false
     }
   },
-  recoverSecp256k1(digest, signature, recovery) {
-    const recovered = secp256k1.Signature.fromBytes(concat(Uint8Array.of(recovery), signature), 'recovered')
-    return recovered.recoverPublicKey(digest).toBytes(false)
-  },
+  recoverSecp256k1,
 }
 
 /** Signature r|s (64 bytes, low-s, RFC 6979 nonce) over a digest, and which of two points its r is. */

@@ -2,6 +2,7 @@ import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { type AbiField, type AbiType, abiEncode } from './abi.ts'
 import { concat, fromHex, type Hex, toHex, utf8 } from './bytes.ts'
 import { type CryptoProvider, nobleCrypto, nobleSign, type SignSecp256k1 } from './crypto.ts'
+import { HALF_ORDER } from './ecdsa.ts'
 import { NacreError } from './errors.ts'
 import { keccak256 } from './hash.ts'
 
@@ -55,7 +56,6 @@ const DOMAIN_TYPE_HASH = keccak256(
 )
 const NAME_HASH = keccak256(utf8('Nacre'))
 const VERSION_HASH = keccak256(utf8('1'))
-const HALF_ORDER = secp256k1.Point.Fn.ORDER >> 1n
 
 /** EIP-712 domain separator. @throws NacreError integer-out-of-range, invalid-hex */
 export function domainSeparator(domain: Domain): Hex {
@@ -110,7 +110,8 @@ export function recoverSigner(
   const v = bytes[64]
   if (bytes.length !== 65) throw invalid(`${bytes.length} bytes, expected 65`)
   if (v !== 27 && v !== 28) throw invalid(`v is ${v}, expected 27 or 28`)
-  if (BigInt(toHex(bytes.subarray(32, 64))) > HALF_ORDER) throw invalid('s is in the upper half of the order')
+  if (BigInt(toHex(bytes.subarray(32, 64))) > HALF_ORDER.secp256k1)
+    throw invalid('s is in the upper half of the order')
   try {
     return addressOf(crypto.recoverSecp256k1(digest, bytes.subarray(0, 64), v === 27 ? 0 : 1))
   } catch (cause) {

@@ -1,15 +1,13 @@
 import { equalBytes, toHex } from '../bytes.ts'
 import { ensure, passed } from '../checks.ts'
 import type { CryptoProvider } from '../crypto.ts'
+import { HALF_ORDER } from '../ecdsa.ts'
 import { type Certificate, parseCertificate } from './x509.ts'
 
 export const ROOT_NAME = 'SIMULATED-NOT-FOR-PRODUCTION'
 
 /** How far the evidence's clock may be ahead of the caller's, seconds. */
 export const CLOCK_SKEW = 5n
-
-/** Half the order of P-256 (FIPS 186-5, SP 800-186). */
-const HALF_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n >> 1n
 
 /**
  * The root that the caller trusts, if the evidence brings exactly these bytes. Its own signature is not checked, for
@@ -53,6 +51,6 @@ export function isSigned(
   signature: Uint8Array,
   key: Uint8Array,
 ): boolean {
-  if (BigInt(toHex(signature.subarray(32))) > HALF_ORDER) return false
+  if (BigInt(toHex(signature.subarray(32))) > HALF_ORDER.p256) return false
   return crypto.verifyEs256(message, signature, key)
 }
