@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
+    globalSetup: ['test/chain.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',

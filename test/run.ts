@@ -3,8 +3,8 @@
  *
  *     node test/run.ts [--long] [--only NAME]
  *
- * Two lanes: the Solidity compiler and its tests, then the types, beside everything that is TypeScript. A skipped test
- * counts as a failure: what cannot be tested here must say so in a test of its own.
+ * Two lanes: the Solidity compiler and its tests, then the types and the browser, beside everything that is TypeScript.
+ * A skipped test counts as a failure: what cannot be tested here must say so in a test of its own.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -14,12 +14,13 @@ import { parseArgs } from 'node:util'
 
 type Counts = { passed: number; failed: number; detail: string }
 type Outcome = { code: number; output: string }
+type Part = (typeof PARTS)[number]
 type Step = { name: string; command: string[]; cwd?: string; count: (outcome: Outcome) => Counts }
 
-const USAGE = 'usage: node test/run.ts [--long] [--only contracts|types|static|typescript]'
+const PARTS = ['contracts', 'types', 'browser', 'static', 'typescript'] as const
+const USAGE = `usage: node test/run.ts [--long] [--only ${PARTS.join('|')}]`
 const root = join(import.meta.dirname, '..')
 const scratch = mkdtempSync(join(tmpdir(), 'nacre-test-'))
-const vitestReport = join(scratch, 'vitest.json')
 const bin = (name: string): string => join(root, 'node_modules/.bin', name)
 const children = new Set<number>()
 
@@ -31,7 +32,7 @@ const env = {
   ...(options.long ? { NACRE_LONG: '1', FOUNDRY_PROFILE: 'long' } : {}),
 }
 
-const lanes: Record<string, Step[]> = {
+const parts: Record<Part, Step[]> = {
   contracts: [
     step('contracts: committed bytecode and ABI equal the source', [
       process.execPath,
@@ -48,32 +49,21 @@ const lanes: Record<string, Step[]> = {
     step('contracts: format', [bin('forge'), 'fmt', '--root', 'contracts', '--check']),
   ],
   types: [step('types', ['npm', 'run', '--silent', 'types'])],
+  browser: [vitest('vitest in Chromium', '--config=vitest.browser.config.ts')],
   static: [
     step('format and lint', [join(root, 'node_modules/@biomejs/cli-linux-x64/biome'), 'check', '.']),
     step('import rules', ['npm', 'run', '--silent', 'imports']),
   ],
-  typescript: [
-    {
-      name: 'vitest',
-      command: [
-        bin('vitest'),
-        'run',
-        '--reporter=default',
-        '--reporter=json',
-        `--outputFile.json=${vitestReport}`,
-      ],
-      count: countVitest,
-    },
-  ],
+  typescript: [vitest('vitest')],
 }
 
 process.on('SIGINT', stop)
 process.on('SIGTERM', stop)
 const started = Date.now()
-const wanted = (name: string): Step[] => (options.only && options.only !== name ? [] : (lanes[name] ?? []))
+const wanted = (part: Part): Step[] => (options.only && options.only !== part ? [] : parts[part])
 const results = (
   await Promise.all([
-    runLane([...wanted('contracts'), ...wanted('types')]),
+    runLane([...wanted('contracts'), ...wanted('types'), ...wanted('browser')]),
     runLane([...wanted('static'), ...wanted('typescript')]),
   ])
 ).flat()
@@ -132,6 +122,17 @@ function step(name: string, command: string[]): Step {
   }
 }
 
+/** Runs vitest; each of its tests counts. */
+function vitest(name: string, ...args: string[]): Step {
+  const report = join(scratch, `${name}.json`)
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  return {
+    name,
+    command: [bin('vitest'), 'run', ...args, ...reporters],
+    count: outcome => countVitest(outcome, report),
+  }
+}
+
 type ForgeResult = { status: 'Success' | 'Failure' | 'Skipped'; reason?: string | null }
 
 function countForge({ code, output }: Outcome): Counts {
@@ -155,10 +156,10 @@ type VitestReport = {
   testResults: { name: string; status: string; message: string; assertionResults: { status: string }[] }[]
 }
 
-function countVitest({ code, output }: Outcome): Counts {
+function countVitest({ code, output }: Outcome, file: string): Counts {
   let report: VitestReport
   try {
-    report = JSON.parse(readFileSync(vitestReport, 'utf8')) as VitestReport
+    report = JSON.parse(readFileSync(file, 'utf8')) as VitestReport
   } catch {
     return { passed: 0, failed: 1, detail: output.slice(-8000) }
   }
@@ -180,7 +181,7 @@ function readOptions(): { long: boolean; only?: string } {
       process.stdout.write(`${USAGE}\n`)
       process.exit(0)
     }
-    if (values.only && !['contracts', 'types', 'static', 'typescript'].includes(values.only))
+    if (values.only && !(PARTS as readonly string[]).includes(values.only))
       throw new Error(`unknown part ${values.only}`)
     return { long: values.long ?? false, ...(values.only ? { only: values.only } : {}) }
   } catch (error) {

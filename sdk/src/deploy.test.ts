@@ -1,24 +1,21 @@
 import { relayAbi, timelockControllerAbi } from '@nacre/contracts'
-import { type Anvil, startAnvil } from '@nacre/host'
 import { type Hex, ZERO_ADDRESS } from '@nacre/verify'
 import { createPublicClient, createWalletClient, http, type PublicClient } from 'viem'
 import { mnemonicToAccount } from 'viem/accounts'
 import { anvil as anvilChain } from 'viem/chains'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createRoot } from '../../host/src/nsm/root.ts'
+import { beforeAll, expect, inject, test } from 'vitest'
+import { authority } from '../../test/authority/index.ts'
 import { deploy } from './deploy.ts'
 import { checkDeployment, type Deployment, parseDeployment, serializeDeployment } from './deployment.ts'
 import { quote, type RelayParams, request, requestedIn, type Wallet, waitForAnswer } from './relay.ts'
 
-let chain: Anvil
 let client: PublicClient
 let wallet: Wallet
 let deployment: Deployment
 
 beforeAll(async () => {
-  chain = await startAnvil()
   const account = mnemonicToAccount('test test test test test test test test test test test junk')
-  const transport = http(chain.rpcUrl)
+  const transport = http(inject('rpcUrl'))
   client = createPublicClient({
     chain: anvilChain,
     transport,
@@ -26,9 +23,8 @@ beforeAll(async () => {
     cacheTime: 0,
   }) as PublicClient
   wallet = createWalletClient({ chain: anvilChain, transport, account })
-  deployment = await deploy({ client, wallet, root: createRoot().certificate })
+  deployment = await deploy({ client, wallet, root: authority.root })
 }, 60_000)
-afterAll(() => chain?.stop())
 
 const params = (): RelayParams => ({
   artifact: `0x${'22'.repeat(32)}`,

@@ -10,7 +10,7 @@ type Curve = WeierstrassPointCons<bigint>
 const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
 const SECP256K1_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 
-/** FIPS 186-5 and SP 800-186, section 3.2.1.3. */
+/** SP 800-186, section 3.2.1.3. */
 const p256: Curve = /* @__PURE__ */ weierstrass({
   p: 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn,
   n: P256_ORDER,

@@ -7,6 +7,7 @@ import {
   fromHex,
   sign1Message,
   toHex,
+  utf8,
 } from '../index.ts'
 
 const payload = fromHex('0x0102')
@@ -15,7 +16,7 @@ const ES256 = fromHex('0xa10126')
 const document = encodeSign1({ payload, signature })
 
 test('what is signed is the structure of RFC 9052, and what is sent is an array of four', () => {
-  const structure = `0x846a${Buffer.from('Signature1').toString('hex')}43a1012640420102`
+  const structure = `0x846a${toHex(utf8('Signature1')).slice(2)}43a1012640420102`
   expect(toHex(sign1Message(payload))).toBe(structure)
   expect(toHex(document)).toBe(`0x8443a10126a04201025840${'07'.repeat(64)}`)
   expect(decodeSign1(document, document.length)).toEqual({ payload, signature })

@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest'
-import { fromHex, type Hex, toHex } from '../index.ts'
+import { fromHex, type Hex, toHex, utf8 } from '../index.ts'
 import { readAll, readBytes, readOne, readTime, readUnsigned, TAG } from './der.ts'
 
 const refused = expect.objectContaining({ code: 'invalid-certificate' })
 const long = (length: number): string => '00'.repeat(length)
-const element = (tag: number, text: string) =>
-  readAll(Uint8Array.of(tag, text.length, ...Buffer.from(text)))[0]
+const element = (tag: number, text: string) => readAll(Uint8Array.of(tag, text.length, ...utf8(text)))[0]
 const seconds = (iso: string): bigint => BigInt(Date.parse(iso) / 1000)
 
 test('elements at the ends of each form of length', () => {

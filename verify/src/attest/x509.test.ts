@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { authority, type CertificateFields, issueCertificate } from '../../../test/authority/index.ts'
@@ -18,7 +17,7 @@ const fields: CertificateFields = {
   keyUsage: 0x80,
 }
 
-test('the fields are those that were issued, and that node:crypto reads', () => {
+test('the fields are those that were issued', () => {
   const der = issueCertificate(fields, key)
   const parsed = parseCertificate(der)
   expect(parsed).toMatchObject({
@@ -30,10 +29,6 @@ test('the fields are those that were issued, and that node:crypto reads', () => 
   expect([parsed.notBefore, parsed.notAfter]).toEqual([fields.notBefore, fields.notAfter])
   expect(equalBytes(parsed.publicKey, key.publicKey)).toBe(true)
   expect(nobleCrypto.verifyEs256(parsed.signed, parsed.signature, key.publicKey)).toBe(true)
-  const other = new X509Certificate(der)
-  expect([other.subject, other.issuer, other.ca]).toEqual(['CN=subject', 'CN=issuer', false])
-  expect(BigInt(Date.parse(other.validTo)) / 1000n).toBe(parsed.notAfter)
-  expect(other.verify(other.publicKey)).toBe(true)
 })
 
 test('an authority, and extensions that need not be understood', () => {
