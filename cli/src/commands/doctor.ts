@@ -137,8 +137,8 @@ async function memory(): Promise<Finding> {
 }
 
 async function chromium(): Promise<Finding> {
-  const fix = 'apt-get install chromium   (only the browser tests need it)'
-  return program('chromium', process.env.CHROMIUM ?? 'chromium', ['--version'], false, fix)
+  const fix = 'apt-get install chromium   (only `npm test` needs it)'
+  return program('chromium', process.env.NACRE_CHROMIUM ?? 'chromium', ['--version'], false, fix)
 }
 
 async function program(
