@@ -76,9 +76,8 @@ export function recoverSecp256k1(digest: Uint8Array, signature: Uint8Array, reco
   return BASE.mulAddUnsafe(factor, point, Fn.mul(s, inverse)).toBytes(false)
 }
 
-/** Both numbers of a signature, from 1 to the order less 1. */
+/** Both numbers of a signature, from 1 to the order less 1; noble refuses one that is not of 32 bytes. */
 function readSignature({ Fn }: Curve, signature: Uint8Array): { r: bigint; s: bigint } {
-  if (signature.length !== 64) throw new Error(`a signature of ${signature.length} bytes, expected 64`)
   const [r, s] = [Fn.fromBytes(signature.subarray(0, 32)), Fn.fromBytes(signature.subarray(32))]
   if (!Fn.isValidNot0(r) || !Fn.isValidNot0(s)) throw new Error('a signature with a zero')
   return { r, s }
