@@ -159,11 +159,13 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
       return (await database.queries.select().from(transactionsTable).where(same)).length > 0
     },
     mined: async nonce => {
-      const row = await find(nonce)
-      if (row?.state === 'mined') return row
+      // Waits before it looks: a check that settles the row in between would otherwise wake nobody, for ever.
       const waiter = waiting.get(nonce) ?? Promise.withResolvers<TransactionRow>()
       waiting.set(nonce, waiter)
-      return waiter.promise
+      const row = await find(nonce)
+      if (row?.state !== 'mined') return waiter.promise
+      waiting.delete(nonce)
+      return row
     },
     explain: async row => {
       const attempts = await attemptsOf(database.queries, [row])
