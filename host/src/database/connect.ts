@@ -39,6 +39,8 @@ export async function connect({
   }
   const pool = new pg.Pool({ connectionString: databaseUrl, options: `-c search_path=${schema}`, max: 10 })
   pool.on('error', error => onError?.(error))
+  // A connection that breaks between two queries of a transaction tells it here only; unheard, it ends the process.
+  pool.on('connect', client => client.on('error', () => {}))
   try {
     await migrate({ pool, schema, folder: migrations })
   } catch (error) {
@@ -47,10 +49,14 @@ export async function connect({
   }
   const queries = drizzle(pool)
   const transaction: Database['transaction'] = async work => {
+    // Not by the pool: Drizzle keeps a client whose `begin` fails, and ten of them would be all there are.
+    const client = await pool.connect().catch(error => Promise.reject(databaseError(error)))
     try {
-      return await queries.transaction(transaction => work(transaction))
+      return await drizzle(client).transaction(transaction => work(transaction))
     } catch (error) {
       throw databaseError(error)
+    } finally {
+      client.release()
     }
   }
   return { queries, transaction, close: () => pool.end() }
@@ -71,10 +77,10 @@ export function databaseError(error: unknown): unknown {
   )
 }
 
-/** SQLSTATE classes 08 (connection) and 57P (shutdown), socket errors, and pg's own message for a cut connection. */
+/** SQLSTATE classes 08 (connection) and 57P (shutdown), socket errors, and pg's own messages for a cut connection. */
 function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = (error as { code?: unknown }).code
   if (typeof code === 'string' && /^(08|57P|ECONN|ENOTFOUND|EPIPE|ETIMEDOUT)/.test(code)) return true
-  return /Connection terminated|connection is closed/i.test(error.message)
+  return /Connection terminated|connection is closed|is not queryable/i.test(error.message)
 }
