@@ -29,8 +29,17 @@ export function forgetProcesses(file: string): void {
 async function end(orphan: Recorded): Promise<void> {
   for (const signal of ['SIGINT', 'SIGKILL'] as const) {
     if (!isAlive(orphan)) return
-    process.kill(orphan.pid, signal)
+    send(orphan.pid, signal)
     for (const deadline = Date.now() + GRACE_MS; isAlive(orphan) && Date.now() < deadline; ) await sleep(20)
+  }
+}
+
+/** It may end by itself at any time: the kernel stops children of a killed run too. */
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 

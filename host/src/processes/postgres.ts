@@ -144,10 +144,19 @@ async function endOrphan(data: string): Promise<void> {
   const file = join(data, 'postmaster.pid')
   const pid = existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : 0
   if (pid > 0 && isRunning(pid) && isServerOf(pid, data)) {
-    process.kill(pid, 'SIGINT')
+    interrupt(pid)
     while (isRunning(pid) && isServerOf(pid, data)) await sleep(20)
   }
   rmSync(file, { force: true })
+}
+
+/** It may be ending already: the kernel interrupts it when its owner dies. */
+function interrupt(pid: number): void {
+  try {
+    process.kill(pid, 'SIGINT')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 function isServerOf(pid: number, data: string): boolean {
