@@ -35,20 +35,23 @@ const START_DEADLINE_MS = 20_000
 export async function startAnvil(options: AnvilOptions = {}): Promise<Anvil> {
   const lock = options.dir === undefined ? undefined : lockState(options.dir)
   try {
-    const port = await choosePort(options.port)
-    const ready = Promise.withResolvers<void>()
+    // Any free port is anvil's own choice: one chosen here could be another's until anvil listens.
+    const wanted = options.port ? await choosePort(options.port) : 0
+    const ready = Promise.withResolvers<number>()
     const child = spawnChild({
       command: join(packageFolder('@foundry-rs/anvil-linux-amd64'), 'bin/anvil'),
-      args: argumentsFor(options, port),
+      args: argumentsFor(options, wanted),
       onLine: line => {
         options.onLog?.(line)
-        if (line.startsWith('Listening on')) ready.resolve()
+        const listening = /^Listening on .*:(\d+)$/.exec(line)
+        if (listening) ready.resolve(Number(listening[1]))
       },
     })
     await waitReady('anvil', child, ready.promise, START_DEADLINE_MS).catch(async error => {
       await child.stop()
       throw error
     })
+    const port = await ready.promise
     return {
       rpcUrl: `http://127.0.0.1:${port}`,
       wsUrl: `ws://127.0.0.1:${port}`,
