@@ -4,6 +4,7 @@ import {
   copyFile,
   link,
   mkdir,
+  readdir,
   readFile,
   realpath,
   rename,
@@ -12,7 +13,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { encodeManifest, type Manifest, manifestHash, toHex } from '@nacre/verify'
 import { build, type Metafile, type Plugin } from 'esbuild'
@@ -35,7 +36,7 @@ export async function buildImage(outDir: string = IMAGE_DIR): Promise<Image> {
   const draft = `${outDir}.${process.pid}.new`
   try {
     const manifest = await stage(draft)
-    if (!(await isSame(outDir, manifest))) await replace(outDir, draft)
+    if (!(await isSame(outDir, manifest))) await replace(outDir, draft, manifest)
     return { dir: outDir, manifest }
   } finally {
     await rm(draft, { recursive: true, force: true })
@@ -65,11 +66,17 @@ async function isSame(dir: string, manifest: Manifest): Promise<boolean> {
   }
 }
 
-async function replace(dir: string, draft: string): Promise<void> {
-  const old = `${dir}.${process.pid}.old`
-  await rename(dir, old).catch(() => undefined)
-  await rename(draft, dir)
-  await rm(old, { recursive: true, force: true })
+/** File by file, each at once: whoever builds or uses the same image meanwhile misses nothing. */
+async function replace(dir: string, draft: string, { files }: Manifest): Promise<void> {
+  const wanted = [...files.map(({ path }) => path), 'manifest.json']
+  for (const path of wanted) {
+    await mkdir(dirname(join(dir, path)), { recursive: true })
+    await rename(join(draft, path), join(dir, path))
+  }
+  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name)
+    if (!entry.isDirectory() && !wanted.includes(relative(dir, file))) await rm(file, { force: true })
+  }
 }
 
 /** The program as one ES module, and what esbuild says went into it. */
