@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { table } from '../cli/src/table.ts'
-import { freePorts } from '../test/e2e/nacre.ts'
+import { freePorts } from '../host/testing/ports.ts'
 import { benchAttested } from './attested.ts'
 import { CASES, type Case } from './cases.ts'
 import { benchChannel } from './channel.ts'
@@ -35,7 +35,7 @@ if (cases.length === 0) {
 }
 
 const state = mkdtempSync(join(tmpdir(), 'nacre-bench-'))
-const port = await freePorts()
+const port = await freePorts(2)
 say('starting a development network, SIMULATED …')
 const dev = spawn(
   process.execPath,

@@ -30,6 +30,7 @@ import { loadIndex, modelPath, sampleOf } from '../../models/samples.ts'
 import { loadRoot } from '../src/nsm/root.ts'
 import { type Anvil, startAnvil } from '../src/processes/anvil.ts'
 import { type Postgres, startPostgres } from '../src/processes/postgres.ts'
+import { freePorts } from './ports.ts'
 
 export const DEPLOYER = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
 export const FEE = 10n ** 15n
@@ -44,9 +45,10 @@ export async function createWorld() {
   const dir = mkdtempSync(join(tmpdir(), 'nacre-agent-'))
   const operatorKey = generatePrivateKey()
   const operator = privateKeyToAccount(operatorKey)
+  const free = await freePorts(2)
   const [anvil, server] = await Promise.all([
-    startAnvil({ dir: join(dir, 'chain') }),
-    startPostgres({ dir: join(dir, 'postgres') }),
+    startAnvil({ dir: join(dir, 'chain'), port: free }),
+    startPostgres({ dir: join(dir, 'postgres'), port: free + 1 }),
   ])
   const processes: { anvil: Anvil; server: Postgres } = { anvil, server }
   const { rpcUrl, wsUrl, port } = anvil

@@ -20,8 +20,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { chainClient, chainWallet } from '../../cli/src/dev/clients.ts'
 import { ACCOUNTS } from '../../cli/src/dev/settings.ts'
 import { temporaryPostgres } from '../../host/src/database/testing.ts'
+import { freePorts } from '../../host/testing/ports.ts'
 import { loadIndex, sampleOf } from '../../models/samples.ts'
-import { freePorts, lastLine, nacre, oldNode, processesOf, type Started, start } from './nacre.ts'
+import { lastLine, nacre, oldNode, processesOf, type Started, start } from './nacre.ts'
 import { type Check, type Damaged, damage, failedChecks, flip } from './receipts.ts'
 
 // One file, since its tests share the network that the first of them starts: a network of its own costs each ten seconds.
@@ -41,7 +42,7 @@ let first: Result
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'nacre-e2e-'))
   state = join(dir, 'state')
-  port = await freePorts()
+  port = await freePorts(2)
   running = startDev({ node: oldNode() })
   first = await mainJobOf(running)
 }, LONG)
@@ -327,7 +328,7 @@ describe('bad use', () => {
   })
 
   test('a state folder in use, and one that holds other files, are refused', async () => {
-    const inUse = await nacre('dev', '--once', '--json', '--state', state, '--port', `${await freePorts()}`)
+    const inUse = await nacre('dev', '--once', '--json', '--state', state, '--port', `${await freePorts(2)}`)
     expect(inUse.code).toBe(3)
     expect(inUse.json.error).toMatchObject({ code: 'STATE_IN_USE' })
     const files = readdirSync(dir)
@@ -421,7 +422,7 @@ describe('stopped', () => {
     'by Ctrl-C while it starts: exits 130, and nothing is left running',
     async () => {
       const early = join(dir, 'early')
-      const child = start(['dev', '--json', '--state', early, '--port', `${await freePorts()}`])
+      const child = start(['dev', '--json', '--state', early, '--port', `${await freePorts(2)}`])
       await child.says('stderr', 'development chain')
       expect(await child.end('SIGINT')).toBe(130)
       expect(lastLine(child.stdout()).error).toMatchObject({ code: 'interrupted' })

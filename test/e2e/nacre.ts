@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
 const BIN = fileURLToPath(new URL('../../cli/bin/nacre.js', import.meta.url))
@@ -55,23 +54,6 @@ export function start(args: string[], options: { node?: string; env?: NodeJS.Pro
       if (child.exitCode === null && child.signalCode === null) child.kill(signal)
       return (await closed)[0] as number | null
     },
-  }
-}
-
-/** Two neighbouring free ports: the operator's, and the chain's after it. */
-export async function freePorts(): Promise<number> {
-  for (;;) {
-    const first = createServer().listen(0, '127.0.0.1')
-    await once(first, 'listening')
-    const { port } = first.address() as { port: number }
-    const second = createServer().listen(port + 1, '127.0.0.1')
-    const free = await Promise.race([
-      once(second, 'listening').then(() => true),
-      once(second, 'error').then(() => false),
-    ])
-    first.close()
-    if (free) second.close()
-    if (free && port < 65_000) return port
   }
 }
 
