@@ -69,6 +69,12 @@ function post(path: string, body: string, headers: string[] = []): string {
 const get = (path: string, method = 'GET') =>
   `${method} ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`
 
+/** Waits until an empty job is answered like this. */
+async function until(answer: { status: number; code: string }): Promise<void> {
+  const look = async () => expect(await exchange(post('/v1/infer', '{}'))).toEqual(answer)
+  await vi.waitFor(look, { timeout: 20_000 })
+}
+
 describe('bytes on the channel', () => {
   const chunked =
     'POST /v1/infer HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'
@@ -122,14 +128,10 @@ describe('bytes on the channel', () => {
     const held = Array.from({ length: 32 }, () => connect(join(dir, 'channel')))
     await Promise.all(held.map(socket => once(socket, 'connect')))
     for (const socket of held) socket.write(`${announced(100)}{`)
-    await vi.waitFor(async () => {
-      expect(await exchange(post('/v1/infer', '{}'))).toEqual({ status: 503, code: 'busy' })
-    })
+    await until({ status: 503, code: 'busy' })
     expect(await exchange(get('/v1/health'))).toEqual({ status: 200, code: '' })
     for (const socket of held) socket.destroy()
-    await vi.waitFor(async () => {
-      expect(await exchange(post('/v1/infer', '{}'))).toEqual({ status: 400, code: 'malformed-job' })
-    })
+    await until({ status: 400, code: 'malformed-job' })
   })
 
   test('headers that never end are cut off', async () => {

@@ -29,7 +29,7 @@ function modelOf(bytes: Uint8Array): { artifact: Hex; bytes: Uint8Array } {
 }
 
 test('a model that does not end is stopped, and the others answer again', async () => {
-  const engine = createEngineProcess(program, () => [linear, endless], { load: 60_000, run: 1000 })
+  const engine = createEngineProcess(program, () => [linear, endless], { load: 60_000, run: 3000 })
   await engine.load(linear.artifact, linear.bytes)
   await engine.load(endless.artifact, endless.bytes)
   const [stuck, behind] = await Promise.allSettled([

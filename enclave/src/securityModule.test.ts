@@ -29,7 +29,8 @@ afterEach(async () => {
 })
 
 const userData = new Uint8Array(32).fill(1)
-const attest = () => securityModule(join(dir, 'nsm'), 500).attest(userData, new Uint8Array(8).fill(2))
+const attest = (timeoutMs = 30_000) =>
+  securityModule(join(dir, 'nsm'), timeoutMs).attest(userData, new Uint8Array(8).fill(2))
 
 function frame(content: Uint8Array): Buffer {
   const header = Buffer.alloc(4)
@@ -74,7 +75,7 @@ test.each(wrong)('%s is refused', async (_, bytes, message) => {
 
 test('half an answer and then nothing, or the end, or no module at all', async () => {
   reply = socket => socket.write(Buffer.of(0, 0, 1))
-  await expect(attest()).rejects.toMatchObject({ message: expect.stringContaining('does not answer') })
+  await expect(attest(500)).rejects.toMatchObject({ message: expect.stringContaining('does not answer') })
   reply = socket => socket.end(Buffer.of(0, 0, 0, 9, 1))
   await expect(attest()).rejects.toMatchObject({ message: expect.stringContaining('closed') })
   await expect(securityModule(join(dir, 'nobody')).attest(userData, userData)).rejects.toMatchObject({

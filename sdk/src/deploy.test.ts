@@ -24,7 +24,7 @@ beforeAll(async () => {
   }) as PublicClient
   wallet = createWalletClient({ chain: anvilChain, transport, account })
   deployment = await deploy({ client, wallet, root: authority.root })
-}, 60_000)
+})
 
 const params = (): RelayParams => ({
   artifact: `0x${'22'.repeat(32)}`,

@@ -121,8 +121,8 @@ describe('attested answers', () => {
   })
 
   test('evidence is made for the nonce that was sent', async () => {
-    const options = { root: root.certificate, time: BigInt(Math.floor(Date.now() / 1000)), maxAge: 60 }
     const evidence = fromHex((await client.attest('0x01')).bytes)
+    const options = { root: root.certificate, time: BigInt(Math.floor(Date.now() / 1000)), maxAge: 60 }
     const failed = verifySimulated(evidence, { ...options, nonce: fromHex('0x02') }).checks.filter(c => !c.ok)
     expect(verifySimulated(evidence, { ...options, nonce: fromHex('0x01') }).ok).toBe(true)
     expect(failed.map(check => check.name)).toContain('evidence-nonce')
