@@ -72,6 +72,19 @@ test('services do not see each other, and a transaction is all or nothing', asyn
   expect((await two.queries.execute(sql`select n from a order by n`)).rows).toEqual([{ n: 1 }, { n: 3 }])
 })
 
+test('connections that end within a transaction are errors worth another try, and leave the pool whole', async () => {
+  const database = await open('ended', folderOf(FIRST))
+  for (let round = 0; round < 12; round++) {
+    const ended = database.transaction(async queries => {
+      const { rows } = await queries.execute(sql`select pg_backend_pid() as pid`)
+      await database.queries.execute(sql`select pg_terminate_backend(${rows[0]!.pid}, 10000)`)
+      await queries.execute(sql`insert into a values (2)`)
+    })
+    await expect(ended).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
+  }
+  expect((await database.queries.execute(sql`select n from a`)).rows).toEqual([{ n: 1 }])
+})
+
 test('a schema name is never taken as SQL, and a database that is away can be retried', async () => {
   await expect(open('a; drop table a', folderOf({}))).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
   const away = {
