@@ -12,8 +12,8 @@ export default defineConfig({
     include: ['verify/**/*.test.ts', 'sdk/**/*.test.ts', 'vectors/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/*.node.test.ts'],
     globalSetup: ['test/chain.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 180_000,
+    hookTimeout: 300_000,
     browser: {
       enabled: true,
       headless: true,

@@ -5,8 +5,9 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     globalSetup: ['test/chain.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // They end what hangs and measure nothing: tests start whole networks, on machines that are many times slower too.
+    testTimeout: 180_000,
+    hookTimeout: 300_000,
     pool: 'forks',
     // Most tests wait for processes: two at a time fill two cores, and vitest's own choice there is one.
     maxWorkers: 2,

@@ -188,7 +188,7 @@ export async function createWorld() {
 
 /** Looks until there is something; what the caller's test timeout does not catch ends here with a stack. */
 export async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
-  const end = Date.now() + 30_000
+  const end = Date.now() + 90_000
   for (;;) {
     const found = await look()
     if (found !== undefined) return found

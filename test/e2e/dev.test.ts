@@ -31,7 +31,7 @@ type Request = { consumer: string; artifact: Hex; answer: string; receipt: strin
 type Result = { ready_ms: number; requests: Request[] }
 
 const CONSUMERS = ['IrisOracle', 'IrisOracle', 'IrisOracle', 'IrisOracle', 'DigitReader', 'DigitReader']
-const LONG = 180_000
+const LONG = 300_000
 
 let dir: string
 let state: string

@@ -109,7 +109,7 @@ test('a client is answered over HTTP with fresh evidence over its nonce; malform
   for (const [body, status, code] of [
     [{ nonce, artifact: `0x${'88'.repeat(32)}`, input }, 404, 'NOT_FOUND'],
     [{ nonce: '0x12', artifact, input }, 400, 'BAD_REQUEST'],
-    [{ nonce, artifact, input: `0x${'00'.repeat(20_000)}` }, 413, 'BODY_TOO_LARGE'],
+    [{ nonce, artifact, input: `0x${'00'.repeat(100_000)}` }, 413, 'BODY_TOO_LARGE'],
   ] as const) {
     const response = await post(body)
     expect([response.status, await response.json()]).toMatchObject([
@@ -235,8 +235,8 @@ async function running(): Promise<Agent> {
 async function startAgent(changes: Record<string, unknown> = {}): Promise<Agent> {
   const file = join(world.dir, `operator${agents++}.json`)
   const rpcUrl = `http://127.0.0.1:${proxy.port}`
-  // A body over this limit still leaves in one piece: a refusal need not wait for the rest of it.
-  writeFileSync(file, JSON.stringify({ ...world.config, rpcUrl, maxInput: 4_096, ...changes }))
+  // The contracts' least: a body over it is small enough to be sent whole before it is refused.
+  writeFileSync(file, JSON.stringify({ ...world.config, rpcUrl, maxInput: 65_536, ...changes }))
   const { promise, resolve } = Promise.withResolvers<{ url: string; receiptKey: Hex }>()
   const log: string[] = []
   const child = spawnChild({
@@ -247,7 +247,7 @@ async function startAgent(changes: Record<string, unknown> = {}): Promise<Agent>
       if (line.startsWith('{"event":"ready"')) resolve(JSON.parse(line))
     },
   })
-  await waitReady('the agent', child, promise, 30_000).catch(error =>
+  await waitReady('the agent', child, promise, 120_000).catch(error =>
     child.stop().then(() => Promise.reject(error)),
   )
   return { child, log, ...(await promise) }
