@@ -32,8 +32,8 @@ beforeAll(async () => {
 })
 
 afterEach(async () => {
-  asked = []
   await shutdown?.close()
+  asked = []
 })
 
 afterAll(async () => {
