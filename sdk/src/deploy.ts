@@ -33,8 +33,8 @@ export type NetworkParameters = {
 }
 
 /**
- * For development chains only: the timelock has NO delay and anyone may execute, and an epoch is one second, so that
- * stake serves at once.
+ * For development chains only: the timelock has NO delay and anyone may execute, an epoch is one second, so that stake
+ * serves at once, and after three seconds another operator may answer.
  */
 export const DEVELOPMENT_PARAMETERS: NetworkParameters = {
   timelockDelay: 0n,
@@ -49,7 +49,7 @@ export const DEVELOPMENT_PARAMETERS: NetworkParameters = {
   maxDeadline: 3_600,
   maxInput: 65_536,
   maxOutput: 65_536,
-  window: 10,
+  window: 3,
   minEvidenceAge: 60,
   penalty: 10n ** 16n,
   compensationCap: 5n * 10n ** 15n,

@@ -171,6 +171,7 @@ test('a request that the enclave cannot answer is skipped at once, and answered 
       artifacts: new Set([ARTIFACT]),
       relay: deployment.relay,
       operators: deployment.operators,
+      fallbackStepS: 2,
     },
     enclave: () => ({
       identity: {} as never,

@@ -20,6 +20,8 @@ export const operatorConfig = z.strictObject({
   databaseUrl: z.string().min(1),
   schema: z.string().default('operator'),
   stateDir: path,
+  /** Where the development root is; operators of one development network share it. */
+  rootDir: path.optional(),
   privateKeyFile: path,
   deployment: z.object({
     chainId: z.coerce.number().int().positive(),
@@ -46,6 +48,8 @@ export const operatorConfig = z.strictObject({
     .default({ accept: false, allowPrivate: false }),
   /** Age of its evidence at which the enclave is replaced by a fresh one, seconds. */
   refreshAfterS: z.int().min(1).default(43_200),
+  /** What each operator leaves to the one before it when the assigned one did not answer: about a block's time. */
+  fallbackStepS: z.int().min(1).max(60).default(2),
   pollMs: z.int().min(10).default(1_000),
   /** The most that is ever offered for a unit of gas, whatever the node says. */
   maxFeeGwei: z.number().positive().max(1_000_000).default(1_000),

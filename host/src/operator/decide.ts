@@ -1,10 +1,12 @@
 import { operatorsAbi, relayAbi } from '@nacre/contracts'
 import { ASSURANCE } from '@nacre/verify'
 import { type Hex, isAddressEqual, type PublicClient, zeroAddress } from 'viem'
+import { read } from '../chain/client.ts'
 import { callContract, RevertError } from '../chain/reverts.ts'
 import type { Head } from '../chain/watcher.ts'
 import { type ChainRequest, chainRequest } from './requests.ts'
 import type { RequestRow } from './tables.ts'
+import { fallbackRank } from './turn.ts'
 
 /** Who we are and what we serve. */
 export type Profile = {
@@ -15,6 +17,8 @@ export type Profile = {
   artifacts: ReadonlySet<Hex>
   relay: Hex
   operators: Hex
+  /** Seconds that each operator leaves to the one before it when the assigned one did not answer. */
+  fallbackStepS: number
 }
 
 /** What to do with a request now. */
@@ -55,9 +59,33 @@ export async function decide(
     return isAddressEqual(assigned, profile.operator) && halfPassed(request, head)
       ? { decline: true }
       : { waitS: 1, reason: 'base-fee-above-cap' }
-  const ours = isAddressEqual(assigned, zeroAddress) || isAddressEqual(assigned, profile.operator)
-  if (ours || head.timestamp > until) return { take: true }
-  return { waitS: Number(until - head.timestamp) + 1, reason: 'assigned-to-another' }
+  if (isAddressEqual(assigned, profile.operator)) return { take: true }
+  return afterAnother(client, profile, row, head, { assigned, until, request })
+}
+
+/** Another's duty, or nobody's: after its window, or at once, those who may answer take turns. */
+async function afterAnother(
+  client: PublicClient,
+  profile: Profile,
+  row: RequestRow,
+  head: Head,
+  { assigned, until, request }: { assigned: Hex; until: bigint; request: ChainRequest },
+): Promise<Decision> {
+  const now = await timeOfNextBlock(client, head)
+  const atOnce = isAddressEqual(assigned, zeroAddress) && now <= until
+  const from = atOnce ? request.timestamp : until + 1n
+  if (now < from) return { waitS: Number(from - now), reason: 'assigned-to-another' }
+  const { operators, operator, fallbackStepS } = profile
+  const drawn = { ...request, id: row.id, blockHash: row.blockHash }
+  const rank = await fallbackRank({ client, operators, operator, assigned, request: drawn })
+  const turn = from + BigInt(rank * fallbackStepS)
+  return now < turn ? { waitS: Number(turn - now), reason: 'turn-of-another' } : { take: true }
+}
+
+/** A chain without traffic may mine no block while a window passes: the newest one's time would stand still. */
+async function timeOfNextBlock(client: PublicClient, head: Head): Promise<bigint> {
+  const { timestamp } = await read(() => client.getBlock({ blockTag: 'pending' }))
+  return BigInt(Math.max(Number(timestamp), Number(head.timestamp)))
 }
 
 /** Whether a request whose answer waits to be mined must be declined: as in `decide`. Throws CHAIN_UNAVAILABLE. */

@@ -37,7 +37,7 @@ export async function prepare(common: Common<OperatorConfig>): Promise<Prepared>
   const account = readAccount(config.privateKeyFile)
   const [image, root, artifacts] = await Promise.all([
     loadImage(config.imageDir),
-    loadRoot(config.stateDir),
+    loadRoot(config.rootDir ?? config.stateDir),
     readArtifacts(config.artifacts),
   ])
   checkImage(image.manifest, config.release.manifestHash)

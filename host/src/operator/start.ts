@@ -134,7 +134,7 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
 }
 
 function profileOf({ common, enclaveConfig, artifacts }: Parts): Profile {
-  const { deployment, release } = common.config
+  const { deployment, release, fallbackStepS } = common.config
   return {
     operator: enclaveConfig.operator,
     releaseId: enclaveConfig.releaseId,
@@ -143,6 +143,7 @@ function profileOf({ common, enclaveConfig, artifacts }: Parts): Profile {
     artifacts: new Set(artifacts.map(({ artifact }) => artifact)),
     relay: deployment.relay,
     operators: deployment.operators,
+    fallbackStepS,
   }
 }
 
