@@ -9,6 +9,8 @@ export type Lifetime = {
   interrupted: Promise<void>
   /** Watches a child: when it ends before closing began, `during` throws `child-failed`. */
   watch(name: string, exited: Promise<unknown>): void
+  /** Has `during` throw this error, unless closing began. */
+  fail(error: Error): void
   /** Runs work, or throws `interrupted` as soon as a signal comes. */
   during<T>(work: Promise<T>): Promise<T>
 }
@@ -40,6 +42,7 @@ export function createLifetime(options: { onStopFailed: (name: string, error: un
       else stops.push({ name, stop })
     },
     watch: (name, exited) => void exited.then(() => closing === undefined && death.reject(childDied(name))),
+    fail: error => closing === undefined && death.reject(error),
     close: () => (closing ??= closeAll()),
     interrupted: interrupt.promise,
     during: work => {

@@ -29,13 +29,13 @@ export function forgetProcesses(file: string): void {
 async function end(orphan: Recorded): Promise<void> {
   for (const signal of ['SIGINT', 'SIGKILL'] as const) {
     if (!isAlive(orphan)) return
-    send(orphan.pid, signal)
+    sendSignal(orphan.pid, signal)
     for (const deadline = Date.now() + GRACE_MS; isAlive(orphan) && Date.now() < deadline; ) await sleep(20)
   }
 }
 
 /** It may end by itself at any time: the kernel stops children of a killed run too. */
-function send(pid: number, signal: NodeJS.Signals): void {
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch (error) {
@@ -47,14 +47,24 @@ function isAlive({ pid, startedAt }: Recorded): boolean {
   return startTimeOf(pid) === startedAt
 }
 
-/** proc(5): field 22 of stat, after the name in parentheses; a zombie counts as dead. */
+/** Whether it stands still after a SIGSTOP. */
+export function isStopped(pid: number): boolean {
+  return statOf(pid)[0] === 'T'
+}
+
+/** Field 22 of stat; a zombie counts as dead. */
 function startTimeOf(pid: number): string | undefined {
+  const fields = statOf(pid)
+  return fields[0] === 'Z' ? undefined : fields[19]
+}
+
+/** proc(5): the fields of stat after the name in parentheses; none when there is no such process. */
+function statOf(pid: number): string[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' ? undefined : fields[19]
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
-    return undefined
+    return []
   }
 }
 
