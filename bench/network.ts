@@ -6,6 +6,7 @@ import { statePaths } from '../cli/src/paths.ts'
 /** A running development network, as a client sees it. */
 export type BenchNetwork = {
   rpcUrl: string
+  /** Of operator 1. */
   operatorUrl: string
   releaseId: Hex
   deployment: Deployment
@@ -16,10 +17,10 @@ export type BenchNetwork = {
 
 export function openNetwork(state: string): BenchNetwork {
   const paths = statePaths(state)
-  const { rpcUrl, operatorUrl, releaseId } = JSON.parse(readFileSync(paths.network, 'utf8'))
+  const { rpcUrl, operators, releaseId } = JSON.parse(readFileSync(paths.network, 'utf8'))
   return {
     rpcUrl,
-    operatorUrl,
+    operatorUrl: Object.values<string>(operators)[0]!,
     releaseId,
     deployment: parseDeployment(readFileSync(paths.deployment, 'utf8')),
     policy: { ...DEFAULT_POLICY, releases: [releaseId] },

@@ -39,7 +39,7 @@ const port = await freePorts(2)
 say('starting a development network, SIMULATED …')
 const dev = spawn(
   process.execPath,
-  ['cli/src/main.ts', 'dev', '--json', '--state', state, '--port', `${port}`],
+  ['cli/src/main.ts', 'dev', '--operators', '1', '--json', '--state', state, '--port', `${port}`],
   {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -37,7 +37,14 @@ const state = new Option('--state <dir>', 'state folder of the development netwo
 command(program, 'dev', 'the whole network on this machine, SIMULATED, and its main job')
   .option('--once', 'exit after the main job')
   .option('--reset', 'delete the saved state first')
-  .option('--port <n>', 'port of the operator, the chain uses the next one (default: 8645)', portNumber)
+  .option('--port <n>', 'port of operator 1, the chain and the others follow (default: 8645)', portNumber)
+  .option('--operators <n>', 'how many operators, 1 to 8', operatorCount, 3)
+  .option(
+    '--chaos [rounds]',
+    'then kill assigned operators, and see others answer (default: 3 rounds)',
+    roundCount,
+  )
+  .option('--seed <s>', 'the same questions and moments of --chaos again', wholeNumber)
   .addOption(state)
   .action(async (options, self) => run(self, async out => (await import('./dev/dev.ts')).dev(options, out)))
 
@@ -132,8 +139,20 @@ async function run(self: Command, action: (output: Output) => Promise<number>): 
 
 function portNumber(text: string): number {
   const port = wholeNumber(text)
-  if (port < 1024 || port > 65_534) usage(`port ${text} is not between 1024 and 65534`)
+  if (port < 1024 || port > 65_500) usage(`port ${text} is not between 1024 and 65500`)
   return port
+}
+
+function operatorCount(text: string): number {
+  const count = wholeNumber(text)
+  if (count < 1 || count > 8) usage(`${text} operators: there can be 1 to 8`)
+  return count
+}
+
+function roundCount(text: string): number {
+  const count = wholeNumber(text)
+  if (count < 1 || count > 1000) usage(`${text} rounds: there can be 1 to 1000`)
+  return count
 }
 
 function wholeNumber(text: string): number {

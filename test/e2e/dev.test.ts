@@ -16,9 +16,10 @@ import { join } from 'node:path'
 import { enclaveRegistryAbi, releasesAbi } from '@nacre/contracts'
 import { createClient } from '@nacre/sdk'
 import { DEFAULT_POLICY, type Hex, parseBundle, parsePolicy, verifyReceipt } from '@nacre/verify'
+import type { LocalAccount } from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { chainClient, chainWallet } from '../../cli/src/dev/clients.ts'
-import { ACCOUNTS } from '../../cli/src/dev/settings.ts'
+import { ACCOUNTS, operatorAccount } from '../../cli/src/dev/settings.ts'
 import { temporaryPostgres } from '../../host/src/database/testing.ts'
 import { freePorts } from '../../host/testing/ports.ts'
 import { loadIndex, sampleOf } from '../../models/samples.ts'
@@ -42,7 +43,7 @@ let first: Result
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'nacre-e2e-'))
   state = join(dir, 'state')
-  port = await freePorts(2)
+  port = await freePorts(4)
   running = startDev({ node: oldNode() })
   first = await mainJobOf(running)
 }, LONG)
@@ -90,7 +91,8 @@ describe('the main job, started by the machine’s own Node', () => {
   })
 
   test('keys are readable by their owner alone', () => {
-    for (const file of ['private-key', 'config.json', 'simulated-root.key.pem'])
+    const own = [1, 2, 3].flatMap(number => [`${number}/private-key`, `${number}/config.json`])
+    for (const file of [...own, 'simulated-root.key.pem'])
       expect(statSync(join(state, 'operator', file)).mode & 0o077, file).toBe(0)
   })
 
@@ -285,6 +287,9 @@ describe('requests through the relay', () => {
 describe('bad use', () => {
   test.each([
     [['dev', '--port', '80'], 'usage'],
+    [['dev', '--operators', '9'], 'usage'],
+    [['dev', '--chaos', '--operators', '1'], 'usage'],
+    [['dev', '--seed', '1'], 'usage'],
     [['nothing'], 'usage'],
     [['receipt', 'verify'], 'usage'],
     [['receipt', 'verify', '/nowhere.json'], 'bad-file'],
@@ -328,7 +333,7 @@ describe('bad use', () => {
   })
 
   test('a state folder in use, and one that holds other files, are refused', async () => {
-    const inUse = await nacre('dev', '--once', '--json', '--state', state, '--port', `${await freePorts(2)}`)
+    const inUse = await nacre('dev', '--once', '--json', '--state', state, '--port', `${await freePorts(4)}`)
     expect(inUse.code).toBe(3)
     expect(inUse.json.error).toMatchObject({ code: 'STATE_IN_USE' })
     const files = readdirSync(dir)
@@ -380,17 +385,19 @@ describe('killed with -9', () => {
   test('a key and a release that are revoked on chain fail their checks', async () => {
     const options = { policy: policyFile(), rpc: rpc() }
     const file = join(state, 'receipts', `${lastReceipt()}.json`)
-    const { receipt, identity } = parseBundle(readFileSync(file, 'utf8'))
+    const { receipt, identity, config } = parseBundle(readFileSync(file, 'utf8'))
     const { enclaveRegistry, releases } = contracts()
-    const send = async (account: keyof typeof ACCOUNTS, call: object) => {
-      const hash = await chainWallet(rpc(), ACCOUNTS[account]).writeContract(call as never)
+    const send = async (account: LocalAccount, call: object) => {
+      const hash = await chainWallet(rpc(), account).writeContract(call as never)
       await chainClient(rpc()).waitForTransactionReceipt({ hash })
     }
     const key = { address: enclaveRegistry, abi: enclaveRegistryAbi, functionName: 'revokeKey' }
-    await send('operator', { ...key, args: [identity.receiptKey, receipt.releaseId, receipt.configHash] })
+    const operators = [1, 2, 3].map(operatorAccount)
+    const signer = operators.find(({ address }) => address.toLowerCase() === config.operator)!
+    await send(signer, { ...key, args: [identity.receiptKey, receipt.releaseId, receipt.configHash] })
     expect(await failedChecks(file, options)).toEqual(['chain-key'])
     const release = { address: releases, abi: releasesAbi, functionName: 'revoke' }
-    await send('publisher', { ...release, args: [receipt.releaseId] })
+    await send(ACCOUNTS.publisher, { ...release, args: [receipt.releaseId] })
     expect(await failedChecks(file, options)).toEqual(['chain-key', 'chain-release'])
   })
 })
@@ -422,7 +429,7 @@ describe('stopped', () => {
     'by Ctrl-C while it starts: exits 130, and nothing is left running',
     async () => {
       const early = join(dir, 'early')
-      const child = start(['dev', '--json', '--state', early, '--port', `${await freePorts(2)}`])
+      const child = start(['dev', '--json', '--state', early, '--port', `${await freePorts(4)}`])
       await child.says('stderr', 'development chain')
       expect(await child.end('SIGINT')).toBe(130)
       expect(lastLine(child.stdout()).error).toMatchObject({ code: 'interrupted' })

@@ -1,17 +1,16 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { request as askRelay, parseDeployment } from '@nacre/sdk'
+import { readFileSync } from 'node:fs'
+import { request as askRelay } from '@nacre/sdk'
 import { decodeTensor, encodeTensor, fromHex, STATUS, type Tensor, toHex } from '@nacre/verify'
-import { findModel, type Model, readCatalog } from '../catalog.ts'
-import { chainClient, chainWallet } from '../dev/clients.ts'
+import { findModel, type Model } from '../catalog.ts'
+import { chainWallet } from '../dev/clients.ts'
 import { answerTo, bundleOf, textOf } from '../dev/job.ts'
-import type { Network } from '../dev/network.ts'
+import { findNetwork, type Network, operatorName } from '../dev/network.ts'
 import { paramsOf } from '../dev/questions.ts'
 import { saveReceipt, verifyFile } from '../dev/receipts.ts'
 import { printChecks } from '../dev/report.ts'
 import { ACCOUNTS, QUESTION_DEADLINE } from '../dev/settings.ts'
 import { CliError, EXIT } from '../errors.ts'
 import { bold, type Output, plain, red, yellow } from '../output.ts'
-import { statePaths } from '../paths.ts'
 
 export type RequestOptions = { input?: string; sample?: number; timeout: number; state: string }
 
@@ -39,7 +38,9 @@ export async function request(name: string, options: RequestOptions, output: Out
   const text =
     answer.status === STATUS.ok ? question.describe(decodeTensor(fromHex(bundle.output))) : textOf(bundle)
   output.line(verified ? bold(plain(text)) : red('The receipt does not verify: do not use the answer.'))
-  output.line(`${latencyMs} ms; gas ${asked.gasUsed} + ${answer.gasUsed}; receipt ${file}`)
+  output.line(
+    `${operatorName(network, answer.operator)}, ${latencyMs} ms; gas ${asked.gasUsed} + ${answer.gasUsed}; receipt ${file}`,
+  )
   printChecks(output, checks)
   output.result({
     ok,
@@ -47,6 +48,7 @@ export async function request(name: string, options: RequestOptions, output: Out
     artifact: model.artifact,
     status: answer.status,
     ...(verified && { answer: text }),
+    operator: answer.operator.toLowerCase(),
     latency_ms: latencyMs,
     gas_request: Number(asked.gasUsed),
     gas_fulfil: Number(answer.gasUsed),
@@ -66,24 +68,6 @@ async function ask(network: Network, model: Model, input: Tensor) {
   const params = paramsOf({ artifact: model.artifact, releaseId, deadline, maxGasPrice: 2n * gasPrice })
   const wallet = chainWallet(rpcUrl, ACCOUNTS.user)
   return askRelay({ client, wallet, relay: deployment.relay, params, input: toHex(encodeTensor(input)) })
-}
-
-/** The network that runs on this state folder now. */
-function findNetwork(state: string): Network {
-  const paths = statePaths(state)
-  if (!existsSync(paths.network)) throw notRunning(paths.root)
-  const { pid, rpcUrl, operatorUrl, releaseId } = JSON.parse(readFileSync(paths.network, 'utf8'))
-  if (!Number.isInteger(pid) || !existsSync(`/proc/${pid}`)) throw notRunning(paths.root)
-  const deployment = parseDeployment(readFileSync(paths.deployment, 'utf8'))
-  return {
-    paths,
-    client: chainClient(rpcUrl),
-    rpcUrl,
-    operatorUrl,
-    deployment,
-    releaseId,
-    catalog: readCatalog(paths),
-  }
 }
 
 async function questionOf(model: Model, options: RequestOptions): Promise<Question> {
@@ -137,14 +121,6 @@ function showTensor(tensor: Tensor): string {
   return `${tensor.dtype} [${tensor.dims.join(', ')}]: ${Array.from(tensor.data as Float32Array)
     .slice(0, 20)
     .join(', ')}`
-}
-
-function notRunning(dir: string): CliError {
-  return new CliError('not-running', {
-    what: `no development network runs on ${dir}`,
-    why: 'a request needs a chain and an operator',
-    fix: 'start one: nacre dev   (or name its folder with --state)',
-  })
 }
 
 function badInput(what: string, why: string, fix: string): CliError {

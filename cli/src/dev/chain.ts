@@ -1,9 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { operatorsAbi, releasesAbi } from '@nacre/contracts'
+import { releasesAbi } from '@nacre/contracts'
 import {
   checkDeployment,
-  DEVELOPMENT_PARAMETERS,
   type Deployment,
   deploy,
   parseDeployment,
@@ -11,7 +10,6 @@ import {
   type Wallet,
 } from '@nacre/sdk'
 import {
-  ASSURANCE,
   type Hex,
   type Manifest,
   manifestHash,
@@ -23,7 +21,7 @@ import {
   ZERO_ADDRESS,
 } from '@nacre/verify'
 import type { PublicClient } from 'viem'
-import { ACCOUNTS, MIN_DEADLINE, PRICE } from './settings.ts'
+import { send } from './send.ts'
 
 /** The saved deployment when this chain has it; otherwise a new one, saved. */
 export async function deployOnce(options: {
@@ -77,71 +75,4 @@ export async function listRelease(options: {
   const measurements = [{ kind: TEE_KIND.simulated, digest }]
   await send(client, wallet, { ...releases, functionName: 'list', args: [hash, measurements] })
   return id
-}
-
-/** Stakes one slot, says what it runs and announces every artifact, each once. */
-export async function stakeOperator(options: {
-  client: PublicClient
-  wallet: Wallet
-  deployment: Deployment
-  releaseId: Hex
-  artifacts: readonly Hex[]
-}): Promise<void> {
-  const { client, wallet, deployment, releaseId, artifacts } = options
-  const operator = ACCOUNTS.operator.address
-  const operators = { address: deployment.operators, abi: operatorsAbi } as const
-  if ((await client.readContract({ ...operators, functionName: 'slotsOf', args: [operator] })) === 0n)
-    await send(client, wallet, {
-      ...operators,
-      functionName: 'bond',
-      value: DEVELOPMENT_PARAMETERS.slotStake,
-    })
-  const next = (await epochNow(client, deployment)) + 1n
-  const profile = await client.readContract({
-    ...operators,
-    functionName: 'profileAt',
-    args: [operator, next],
-  })
-  if (profile.releaseId !== releaseId)
-    await send(client, wallet, {
-      ...operators,
-      functionName: 'declare',
-      args: [releaseId, ASSURANCE.simulated],
-    })
-  for (const artifact of artifacts) {
-    const key = [artifact, ZERO_ADDRESS] as const
-    const offer = await client.readContract({
-      ...operators,
-      functionName: 'offerOf',
-      args: [operator, ...key],
-    })
-    if (offer.active) continue
-    await send(client, wallet, {
-      ...operators,
-      functionName: 'announce',
-      args: [...key, PRICE, MIN_DEADLINE],
-    })
-  }
-}
-
-/** Stake and offers serve from the epoch after they were made: waits for it, at most two seconds, and mines a block. */
-export async function waitUntilServing(client: PublicClient, deployment: Deployment): Promise<void> {
-  const bonded = await epochNow(client, deployment)
-  do {
-    await new Promise(resolve => setTimeout(resolve, 1000 - (Date.now() % 1000)))
-    await client.request({ method: 'evm_mine' as never })
-  } while ((await epochNow(client, deployment)) <= bonded)
-}
-
-async function epochNow(client: PublicClient, deployment: Deployment): Promise<bigint> {
-  const { timestamp } = await client.getBlock()
-  const operators = { address: deployment.operators, abi: operatorsAbi } as const
-  return client.readContract({ ...operators, functionName: 'epochAt', args: [timestamp] })
-}
-
-async function send(client: PublicClient, wallet: Wallet, call: object): Promise<void> {
-  const account = wallet.account
-  const { request } = await client.simulateContract({ ...call, account } as never)
-  const hash = await wallet.writeContract(request as never)
-  await client.waitForTransactionReceipt({ hash })
 }

@@ -1,10 +1,11 @@
 import { digitReaderAbi, irisOracleAbi } from '@nacre/contracts'
 import { type Fulfilled, fetchBundle, type Requested, requestThrough, waitForAnswer } from '@nacre/sdk'
-import { decodeTensor, fromHex, type ReceiptBundle, STATUS } from '@nacre/verify'
+import { decodeTensor, fromHex, type Hex, type ReceiptBundle, STATUS } from '@nacre/verify'
 import { type Abi, parseEventLogs } from 'viem'
-import { findModel } from '../catalog.ts'
+import type { sampleOf } from '../../../models/samples.ts'
+import { findModel, type Model } from '../catalog.ts'
 import { chainWallet } from './clients.ts'
-import type { Network } from './network.ts'
+import { type Network, urlOf } from './network.ts'
 import { argumentOf, consumerName, QUESTIONS, type Question } from './questions.ts'
 import { type Check, saveReceipt, verifyFile } from './receipts.ts'
 import { ACCOUNTS } from './settings.ts'
@@ -17,6 +18,9 @@ export type Answered = {
   question: string
   expected: string
   answer: string
+  requestId: Hex
+  /** Who answered. */
+  operator: Hex
   latencyMs: number
   gasRequest: bigint
   gasFulfil: bigint
@@ -29,27 +33,47 @@ export type Answered = {
 
 /** Has the consumer contracts ask every question, one after the other. */
 export async function* mainJob(network: Network): AsyncGenerator<Answered> {
-  for (const question of QUESTIONS) {
-    if (network.catalog.some(model => model.name === question.model)) yield await ask(network, question)
-  }
+  for (const question of questionsOf(network)) yield await collect(network, await ask(network, question))
 }
 
-async function ask(network: Network, question: Question): Promise<Answered> {
-  const { sampleOf } = await import('../../../models/samples.ts')
+/** The questions whose model the network serves. */
+export function questionsOf({ catalog }: Network): Question[] {
+  return QUESTIONS.filter(question => catalog.some(model => model.name === question.model))
+}
+
+/** A question that a contract has asked, and what it takes to understand the answer. */
+export type Asked = {
+  question: Question
+  model: Model
+  sample: ReturnType<typeof sampleOf>
+  consumer: Hex
+  abi: Abi
+  started: number
+  requested: Requested
+}
+
+/** Has a question's consumer contract ask. */
+export async function ask(network: Network, question: Question): Promise<Asked> {
+  const samples = await import('../../../models/samples.ts')
   const model = findModel(network.catalog, question.model)
-  const sample = sampleOf(question.model as Parameters<typeof sampleOf>[0], question.sample)
+  const sample = samples.sampleOf(question.model as Parameters<typeof sampleOf>[0], question.sample)
   const consumer = network.deployment.consumers[consumerName(question, network.releaseId, model.artifact)]!
   const abi: Abi = question.consumer === 'IrisOracle' ? irisOracleAbi : digitReaderAbi
   const call = await pricedCall(network, consumer, abi, argumentOf(question, sample.input))
-
   const started = performance.now()
-  const asked = await requestThrough({ ...call, client: network.client, relay: network.deployment.relay })
-  const answer = await answerTo(network, asked)
-  const latencyMs = performance.now() - started
+  const requested = await requestThrough({ ...call, client: network.client, relay: network.deployment.relay })
+  return { question, model, sample, consumer, abi, started, requested }
+}
 
+/** Waits for the answer, saves its receipt and checks it. */
+export async function collect(network: Network, asked: Asked): Promise<Answered> {
+  const { question, model, sample, consumer, abi, requested } = asked
+  const answer = await answerTo(network, requested)
+  const latencyMs = performance.now() - asked.started
   const bundle = await bundleOf(network, answer)
   const file = saveReceipt(network.paths.receipts, answer.receiptId, bundle)
-  const checks = await verifyFile(network, file, { requestId: asked.id, consumer, artifact: model.artifact })
+  const expected = { requestId: requested.id, consumer, artifact: model.artifact }
+  const checks = await verifyFile(network, file, expected)
   checks.push(await callbackCheck(network, answer, abi))
   return {
     consumer: question.consumer,
@@ -59,8 +83,10 @@ async function ask(network: Network, question: Question): Promise<Answered> {
     expected: sample.expected,
     answer:
       answer.status === STATUS.ok ? sample.describe(decodeTensor(fromHex(bundle.output))) : textOf(bundle),
+    requestId: requested.id,
+    operator: answer.operator.toLowerCase() as Hex,
     latencyMs,
-    gasRequest: asked.gasUsed,
+    gasRequest: requested.gasUsed,
     gasFulfil: answer.gasUsed,
     receiptId: answer.receiptId,
     file,
@@ -70,7 +96,7 @@ async function ask(network: Network, question: Question): Promise<Answered> {
 }
 
 /** The consumer's own `ask`, with the value that its `price` says. */
-async function pricedCall(network: Network, consumer: `0x${string}`, abi: Abi, argument: unknown) {
+async function pricedCall(network: Network, consumer: Hex, abi: Abi, argument: unknown) {
   const maxGasPrice = 2n * (await network.client.getGasPrice())
   const price = { address: consumer, abi, functionName: 'price', args: [maxGasPrice] }
   const value = (await network.client.readContract(price)) as bigint
@@ -89,9 +115,9 @@ export async function answerTo(network: Network, asked: Requested, timeout = 60_
   })
 }
 
-/** The bundle comes from the operator, unverified; what is checked is that it is the one that the chain accepted. */
+/** The bundle comes from the operator that answered, unverified; what is checked is that it is the one that the chain accepted. */
 export async function bundleOf(network: Network, answer: Fulfilled): Promise<ReceiptBundle> {
-  const bundle = await fetchBundle({ url: network.operatorUrl, id: answer.id })
+  const bundle = await fetchBundle({ url: urlOf(network, answer.operator), id: answer.id })
   if (bundle === undefined) throw new Error(`the operator has no bundle of the answered request ${answer.id}`)
   return bundle
 }

@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import { bold, dim, green, type Output, plain, red, yellow } from '../output.ts'
 import { table } from '../table.ts'
 import type { Answered } from './job.ts'
-import type { Network } from './network.ts'
+import { type Network, operatorName } from './network.ts'
 import type { Check } from './receipts.ts'
 
 const INDENT = ' '.repeat(9)
@@ -25,7 +25,7 @@ export function printAnswer(output: Output, answer: Answered, picture?: string):
 /** The table, then every check of every receipt: in full for the first, by name for the others. */
 export function printResults(output: Output, network: Network, answers: Answered[]): void {
   output.line()
-  for (const line of table(...cellsOf(answers))) output.line(line)
+  for (const line of table(...cellsOf(network, answers))) output.line(line)
   output.line()
   output.line(bold('Each receipt, verified again off chain from its file'))
   answers.forEach((answer, i) => {
@@ -40,12 +40,13 @@ export function printResults(output: Output, network: Network, answers: Answered
   )
 }
 
-function cellsOf(answers: Answered[]): [string[], string[][]] {
-  const header = ['model', 'question', 'answer', 'latency', 'gas request', 'gas fulfil', 'receipt']
+function cellsOf(network: Network, answers: Answered[]): [string[], string[][]] {
+  const header = ['model', 'question', 'answer', 'by', 'latency', 'gas request', 'gas fulfil', 'receipt']
   const rows = answers.map(one => [
     one.model,
     shortOf(one.question),
     plain(one.answer),
+    operatorName(network, one.operator),
     `${one.latencyMs.toFixed(0)} ms`,
     one.gasRequest.toLocaleString('en'),
     one.gasFulfil.toLocaleString('en'),
@@ -96,16 +97,17 @@ function wrap(words: string[], width: number): string[] {
 
 export function printNext(output: Output, network: Network, answers: Answered[], state: string): void {
   const flag = state === '.nacre' ? '' : ` --state ${quoted(state)}`
-  const { paths, rpcUrl, operatorUrl } = network
+  const { paths, rpcUrl } = network
+  const urls = Object.values(network.operators)
   output.line()
   output.line(bold('Try next'))
   output.line(`  npx nacre request lenet5 --sample 42${flag}`)
   output.line(`  npx nacre receipt verify ${quoted(here(answers[0]?.file ?? 'FILE'))} \\`)
   output.line(`    --policy ${quoted(here(paths.policy))} --rpc ${rpcUrl}`)
   output.line('  change one character of that file, and verify it again')
-  output.line(`  curl ${operatorUrl}/metrics`)
+  output.line(`  curl ${urls[0]}/metrics`)
   output.line()
-  output.line(`Contracts ${here(paths.deployment)}, chain ${rpcUrl}, operator ${operatorUrl}`)
+  output.line(`Contracts ${here(paths.deployment)}, chain ${rpcUrl}, operators ${urls.join(' ')}`)
   output.line()
 }
 
@@ -127,6 +129,7 @@ export function jsonOf(readyMs: number, answers: Answered[]): object {
       consumer: one.consumer,
       artifact: one.artifact,
       answer: one.answer,
+      operator: one.operator,
       latency_ms: Math.round(one.latencyMs * 10) / 10,
       gas_request: Number(one.gasRequest),
       gas_fulfil: Number(one.gasFulfil),

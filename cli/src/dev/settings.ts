@@ -1,14 +1,22 @@
-import { mnemonicToAccount } from 'viem/accounts'
+import { type HDAccount, mnemonicToAccount } from 'viem/accounts'
 
-/** The operator's HTTP port; the chain's is the next one. */
+/** The first operator's HTTP port; the chain's is the next one, and the other operators' follow. */
 export const DEFAULT_PORT = 8645
 
 /** anvil's own mnemonic: known to everybody, funded on development chains only. */
 const MNEMONIC = 'test test test test test test test test test test test junk'
 const account = (addressIndex: number) => mnemonicToAccount(MNEMONIC, { addressIndex })
 
-/** Who acts in a development network. */
-export const ACCOUNTS = { publisher: account(0), operator: account(1), user: account(2) }
+/** Who acts in a development network, beside its operators. */
+export const ACCOUNTS = { publisher: account(0), user: account(2) }
+
+/** anvil funds ten accounts. */
+export const MAX_OPERATORS = 8
+
+/** The account of an operator, from 1. Made when it is needed: each takes 20 ms. */
+export function operatorAccount(number: number): HDAccount {
+  return account(number === 1 ? 1 : number + 1)
+}
 
 /** Price of an answer, wei, and what the demonstration's questions ask for. */
 export const PRICE = 10n ** 12n

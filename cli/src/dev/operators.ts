@@ -1,0 +1,131 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { enclaveRegistryAbi } from '@nacre/contracts'
+import type { Hex } from '@nacre/verify'
+import type { PublicClient } from 'viem'
+import { CliError } from '../errors.ts'
+import { red, yellow } from '../output.ts'
+import { type AgentProcess, createAgentProcess, type Launched, type Ready } from './agentProcess.ts'
+import { AGENT, type OperatorSetup, writeOperatorConfig } from './operator.ts'
+import { recordProcess } from './processes.ts'
+import type { Run } from './run.ts'
+import { operatorAccount } from './settings.ts'
+
+/** An operator of the network. After a restart all of it is as before but its receipt key. */
+export type Operator = {
+  name: string
+  /** Lower-case. */
+  account: Hex
+  url: string
+  agent: AgentProcess
+  /** The key that its enclave made, once `start` has resolved. */
+  receiptKey(): Hex
+  /** Starts the agent, and checks that the chain knows its enclave's key. */
+  start(): Promise<Ready>
+}
+
+type OperatorsOptions = { client: PublicClient; setup: OperatorSetup; releaseId: Hex; ports: number[] }
+
+const READY_MS = 60_000
+const NO_SANDBOX =
+  'WARNING: bubblewrap does not work here. The enclaves are plain processes WITHOUT A SANDBOX: apt-get install bubblewrap'
+
+/** Starts one agent a port, all at the same time; each is ready when the chain has verified its enclave's attestation. */
+export async function startOperators(run: Run, options: OperatorsOptions): Promise<Operator[]> {
+  const { lifetime, paths, progress } = run
+  mkdirSync(paths.logs, { recursive: true })
+  // An agent that is killed leaves its temporary files. Not in the state folder: paths of Unix sockets are short.
+  const scratch = mkdtempSync(join(tmpdir(), 'nacre-dev-'))
+  await lifetime.keep('temporary files', () => rmSync(scratch, { recursive: true, force: true }))
+  const operators = options.ports.map((port, index) =>
+    createOperator(run, { ...options, scratch }, index + 1, port),
+  )
+  await lifetime.keep('operators', () => Promise.all(operators.map(({ agent }) => agent.stop())))
+  const started = await Promise.all(operators.map(operator => operator.start()))
+  const sandboxed = started.every(ready => ready.sandboxed)
+  progress.step(sandboxed ? 'the enclaves run in bubblewrap sandboxes without a network' : red(NO_SANDBOX))
+  return operators
+}
+
+function createOperator(
+  run: Run,
+  options: OperatorsOptions & { scratch: string },
+  number: number,
+  port: number,
+): Operator {
+  const { lifetime, progress, paths } = run
+  const name = `operator ${number}`
+  const account = operatorAccount(number).address.toLowerCase() as Hex
+  const config = writeOperatorConfig(options.setup, number, port)
+  const log = join(paths.logs, `operator-${number}.log`)
+  writeFileSync(log, '')
+  let receiptKey: Hex | undefined
+
+  /** The chain itself says that it verified the enclave's evidence. */
+  async function greet(ready: Ready): Promise<void> {
+    await checkAttested(options, { name, account }, ready.receiptKey)
+    const what = receiptKey === undefined ? `on ${ready.url}` : 'is back with a new key'
+    receiptKey = ready.receiptKey
+    progress.step(`${name} ${what}; the chain verified the SIMULATED attestation of ${receiptKey}`)
+  }
+
+  const agent = createAgentProcess({
+    name,
+    launch: () => launch(run, { name, config, log, scratch: options.scratch }),
+    say: text => progress.step(yellow(text)),
+    onBack: ready => void greet(ready).catch(error => lifetime.fail(error)),
+    onGivenUp: error => lifetime.fail(error),
+  })
+  return {
+    name,
+    account,
+    url: `http://127.0.0.1:${port}`,
+    agent,
+    receiptKey: () => receiptKey ?? '0x',
+    start: async () => {
+      const ready = await agent.start()
+      await greet(ready)
+      return ready
+    },
+  }
+}
+
+/** The agent is a process of its own; what it writes goes to its log. */
+function launch(
+  { host, paths }: Run,
+  { name, config, log, scratch }: Record<'name' | 'config' | 'log' | 'scratch', string>,
+): Launched {
+  const ready = Promise.withResolvers<Ready>()
+  const child = host.spawnChild({
+    command: process.execPath,
+    args: [AGENT, '--config', config],
+    env: { ...process.env, TMPDIR: scratch },
+    stopSignal: 'SIGTERM',
+    onLine: line => {
+      writeFileSync(log, `${line}\n`, { flag: 'a' })
+      if (line.startsWith('{"event":"ready"')) ready.resolve(JSON.parse(line))
+    },
+  })
+  recordProcess(paths.processes, name, child.pid)
+  const saidReady = host.waitReady(name, child, ready.promise, READY_MS).then(() => ready.promise)
+  return { pid: child.pid, exited: child.exited, ready: saidReady, stop: child.stop }
+}
+
+async function checkAttested(
+  { client, setup, releaseId }: OperatorsOptions,
+  { name, account }: Pick<Operator, 'name' | 'account'>,
+  receiptKey: Hex,
+): Promise<void> {
+  const { enclaveRegistry, block } = setup.deployment
+  const registry = { address: enclaveRegistry, abi: enclaveRegistryAbi, strict: true } as const
+  const args = { operator: account, releaseId }
+  const fromBlock = BigInt(block)
+  const events = await client.getContractEvents({ ...registry, eventName: 'KeyRegistered', args, fromBlock })
+  if (events.some(event => event.args.receiptKey.toLowerCase() === receiptKey.toLowerCase())) return
+  throw new CliError('child-failed', {
+    what: `the key of ${name}’s enclave is not registered on chain`,
+    why: 'the operator agent said that it is ready, and the registry has no such key of this release',
+    fix: 'see logs/ in the state folder',
+  })
+}

@@ -1,0 +1,131 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import type { Deployment } from '@nacre/sdk'
+import type { Hex } from '@nacre/verify'
+import type { PublicClient } from 'viem'
+import { type Model, readCatalog } from '../catalog.ts'
+import { deployOnce, listRelease, saveDeployment } from './chain.ts'
+import { startSavedChain } from './chainProcess.ts'
+import { chainClient, chainWallet } from './clients.ts'
+import { ensureImage, type Image } from './image.ts'
+import { announceNetwork, type Network } from './network.ts'
+import { type Operator, startOperators } from './operators.ts'
+import { endOrphans, forgetProcesses, recordProcess } from './processes.ts'
+import { deployConsumers } from './questions.ts'
+import { savePolicy } from './receipts.ts'
+import type { Run } from './run.ts'
+import { ACCOUNTS, DEFAULT_PORT } from './settings.ts'
+import { stakeOperators, waitUntilServing } from './stake.ts'
+
+export type Started = { network: Network; operators: Operator[] }
+
+/** Everything that is needed is started in parallel where nothing depends on it. */
+export async function start(run: Run): Promise<Started> {
+  const { paths } = run
+  await claimState(run)
+  const ports = await choosePorts(run)
+  const catalog = readCatalog(paths)
+  const { loadRoot } = await import('@nacre/host/nsm/root')
+  const root = (await loadRoot(paths.operator)).certificate
+  writeFileSync(paths.developmentRoot, root)
+
+  const [image, chain, databaseUrl] = await Promise.all([
+    startImage(run),
+    startChain(run, ports.chain),
+    startDatabase(run),
+  ])
+  const client = chainClient(chain.rpcUrl)
+  const { deployment, releaseId } = await deployNetwork(run, client, chain.rpcUrl, { root, image, catalog })
+  savePolicy(paths.policy, releaseId, root)
+
+  const artifacts = catalog.map(model => model.path)
+  const setup = { paths, ...chain, databaseUrl, deployment, image, artifacts }
+  // The stakes' epoch passes while the enclaves boot.
+  const serving = waitUntilServing(client, deployment)
+  serving.catch(() => {})
+  const operators = await startOperators(run, { client, setup, releaseId, ports: ports.operators })
+  await serving
+  const urls = Object.fromEntries(operators.map(({ account, url }) => [account, url]))
+  const { rpcUrl } = chain
+  const network = { paths, client, rpcUrl, operators: urls, deployment, releaseId, catalog }
+  announceNetwork(network)
+  await run.lifetime.keep('network file', () => rmSync(paths.network, { force: true }))
+  return { network, operators }
+}
+
+/** Takes the state folder for this process, and clears what a killed run left running. */
+async function claimState({ host, paths, options, lifetime, progress }: Run): Promise<void> {
+  const lock = host.lockState(paths.root)
+  await lifetime.keep('state folder', () => lock.release())
+  const orphans = await endOrphans(paths.processes)
+  if (orphans.length > 0) progress.step(`stopped what a killed run left: ${orphans.join(', ')}`)
+  await lifetime.keep('process records', () => forgetProcesses(paths.processes))
+  if (!options.reset) return
+  // Only what nacre dev writes: --state may name a folder that holds other things.
+  const { root, developmentRoot, ...made } = paths
+  for (const path of [developmentRoot, ...Object.values(made)]) rmSync(path, { recursive: true, force: true })
+  progress.step('state deleted')
+}
+
+/** The first operator's, the chain's after it, then those of the other operators. */
+async function choosePorts({ options }: Run): Promise<{ operators: number[]; chain: number }> {
+  const { choosePort } = await import('@nacre/host/processes/packages')
+  const first = options.port ?? DEFAULT_PORT
+  const others = Array.from({ length: options.operators - 1 }, (_, index) => first + 2 + index)
+  const [operators, chain] = [[first, ...others], first + 1]
+  await Promise.all([...operators, chain].map(choosePort))
+  return { operators, chain }
+}
+
+async function startImage({ progress }: Run): Promise<Image> {
+  const image = await ensureImage()
+  progress.step(`enclave image measured: ${image.manifest.files.length} files, ${image.manifest.engine}`)
+  return image
+}
+
+async function startChain(run: Run, port: number): Promise<{ rpcUrl: string; wsUrl: string }> {
+  const { paths, lifetime, progress } = run
+  const chain = await startSavedChain(paths.chain, port)
+  await lifetime.keep('chain', () => chain.stop())
+  lifetime.watch('the chain', chain.exited)
+  recordProcess(paths.processes, 'chain', chain.pid)
+  progress.step(`development chain 31337 on ${chain.rpcUrl}`)
+  return { rpcUrl: chain.rpcUrl, wsUrl: chain.wsUrl }
+}
+
+async function startDatabase({ host, paths, lifetime, progress }: Run): Promise<string> {
+  if (process.env.DATABASE_URL) {
+    progress.step('PostgreSQL of DATABASE_URL')
+    return process.env.DATABASE_URL
+  }
+  const database = await host.startPostgres({ dir: paths.postgres })
+  await lifetime.keep('PostgreSQL', () => database.stop())
+  lifetime.watch('PostgreSQL', database.exited)
+  recordProcess(paths.processes, 'PostgreSQL', database.pid)
+  progress.step('embedded PostgreSQL')
+  return database.databaseUrl
+}
+
+/** Deploys, lists the release, stakes the operators: each only when the saved chain does not have it already. */
+async function deployNetwork(
+  { paths, progress, options }: Run,
+  client: PublicClient,
+  rpcUrl: string,
+  parts: { root: Uint8Array; image: Image; catalog: Model[] },
+): Promise<{ deployment: Deployment; releaseId: Hex }> {
+  const { root, image, catalog } = parts
+  const wallet = chainWallet(rpcUrl, ACCOUNTS.publisher)
+  const { deployment, isNew } = await deployOnce({ client, wallet, file: paths.deployment, root })
+  const times = 'development parameters: epochs of 1 s, a timelock without delay'
+  progress.step(isNew ? `contracts deployed (${times})` : 'contracts of the saved state')
+  const releaseId = await listRelease({ client, wallet, deployment, manifest: image.manifest })
+  progress.step(`release ${releaseId.slice(0, 12)}… listed with its SIMULATED measurement`)
+  const artifacts = catalog.map(model => model.artifact)
+  const deploying = deployConsumers({ client, wallet, deployment, releaseId, catalog })
+  const staking = { client, rpcUrl, deployment, releaseId, artifacts }
+  await stakeOperators(staking, options.operators, isNew)
+  progress.step(`${options.operators} operators staked, ${artifacts.length} models announced`)
+  const consumers = await deploying
+  const complete = { ...deployment, consumers: consumers.consumers }
+  if (consumers.isNew) saveDeployment(paths.deployment, complete)
+  return { deployment: complete, releaseId }
+}
