@@ -50,7 +50,7 @@ export const DEVELOPMENT_PARAMETERS: NetworkParameters = {
   maxInput: 65_536,
   maxOutput: 65_536,
   window: 3,
-  minEvidenceAge: 60,
+  minEvidenceAge: 57_600,
   penalty: 10n ** 16n,
   compensationCap: 5n * 10n ** 15n,
 }

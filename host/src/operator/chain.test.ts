@@ -155,6 +155,7 @@ test('a request that the enclave cannot answer is skipped at once, and answered 
     common,
     inputs: createInputs({ common, database, maxBytes: 1, allowPrivate: false, onDone: () => {} }),
     acceptInputs: false,
+    onKeyRefused: () => {},
     client,
     database,
     transactions: createTransactions({

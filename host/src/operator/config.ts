@@ -46,8 +46,10 @@ export const operatorConfig = z.strictObject({
       allowPrivate: z.boolean().default(false),
     })
     .default({ accept: false, allowPrivate: false }),
-  /** Age of its evidence at which the enclave is replaced by a fresh one, seconds. */
-  refreshAfterS: z.int().min(1).default(43_200),
+  /** Age of its evidence at which the enclave is replaced by a fresh one, seconds; see `refreshAge`. */
+  refreshAfterS: z.int().min(1).optional(),
+  /** Seconds after the deadline at which a request that nobody answered is expired on chain; 0 is never. */
+  expireAfterS: z.int().min(0).default(30),
   /** What each operator leaves to the one before it when the assigned one did not answer: about a block's time. */
   fallbackStepS: z.int().min(1).max(60).default(2),
   pollMs: z.int().min(10).default(1_000),

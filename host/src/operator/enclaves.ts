@@ -38,6 +38,8 @@ export type EnclavesOptions = {
 
 export type Enclaves = {
   current(): Serving | undefined
+  /** Has the enclave that serves replaced by one with another key: the chain does not take this one's any more. */
+  renew(): void
   /** Keeps one enclave serving until the shutdown's signal; throws fatal errors. */
   run(): Promise<void>
   close(): Promise<void>
@@ -49,6 +51,7 @@ export function createEnclaves(options: EnclavesOptions): Enclaves {
   const { signal } = common.shutdown
   const alive = new Set<Launched>()
   let serving: Serving | undefined
+  let replace = () => {}
 
   async function run(): Promise<void> {
     while (!signal.aborted) {
@@ -64,7 +67,9 @@ export function createEnclaves(options: EnclavesOptions): Enclaves {
       serving = next
       options.onServing()
       await previous?.terminate()
-      const end = await firstOf(next.exited, refreshAfterS * 1000, signal)
+      const end = await firstOf(next.exited, refreshAfterS * 1000, signal, renewal => {
+        replace = renewal
+      })
       if (end === 'died') {
         serving = undefined
         alive.delete(next)
@@ -76,6 +81,7 @@ export function createEnclaves(options: EnclavesOptions): Enclaves {
 
   return {
     current: () => serving,
+    renew: () => replace(),
     run,
     close: async () => {
       await Promise.all([...alive].map(enclave => enclave.terminate()))
@@ -120,8 +126,10 @@ async function firstOf(
   exited: Promise<unknown>,
   afterMs: number,
   signal: AbortSignal,
+  onRenewal: (renew: () => void) => void,
 ): Promise<'died' | 'old' | 'stop'> {
   const { promise, resolve } = Promise.withResolvers<'died' | 'old' | 'stop'>()
+  onRenewal(() => resolve('old'))
   const timer = setTimeout(() => resolve('old'), Math.min(afterMs, 2 ** 31 - 1))
   const stop = () => resolve('stop')
   signal.addEventListener('abort', stop, { once: true })

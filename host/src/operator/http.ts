@@ -13,6 +13,8 @@ export type HttpOptions = {
   database: Database
   metrics: Registry
   enclave: () => Serving | undefined
+  /** Whether the chain knows the serving key, as far as we know. */
+  isKnown: () => boolean
   head: () => Head | undefined
   release: unknown
   maxInput: number
@@ -38,19 +40,21 @@ const bytes = z
   .regex(/^0x([0-9a-f]{2})*$/, 'must be 0x and bytes in lower-case hex')
   .transform(text => text as Hex)
 const inferBody = z.strictObject({ nonce: hash, artifact: hash, input: bytes })
-/** Clients answered at the same time: what is asked on chain, with stake behind it, must not wait for them. */
-const MAX_CLIENTS = 16
+/** Clients' calls in the enclave at the same time: what is asked on chain, with stake behind it, waits for so many. */
+const MAX_RUNNING = 2
+/** Clients' calls that wait for their turn. */
+const MAX_WAITING = 14
 const ZERO_ADDRESS: Hex = `0x${'00'.repeat(20)}`
 
 /** The agent's HTTP interface; docs/operating.md, HTTP. Errors are `{error: {code, message, fix}}`. */
 export function createHttp(options: HttpOptions): Hono {
   const { database, metrics, maxInput } = options
   const app = new Hono()
-  const limited = createLimit(MAX_CLIENTS)
+  const limited = createLimit(MAX_RUNNING, MAX_WAITING)
   app.get('/health', context => {
     const head = options.head()
     const enclave = options.enclave()
-    const ok = head !== undefined && enclave !== undefined
+    const ok = head !== undefined && enclave !== undefined && options.isKnown()
     const block = head ? Number(head.number) : null
     const receiptKey = enclave?.identity.receiptKey ?? null
     return context.json({ ok, block, receiptKey, enclavePid: enclave?.pid ?? null }, ok ? 200 : 503)
@@ -133,19 +137,25 @@ function serving({ enclave }: HttpOptions): Serving {
   })
 }
 
-/** Runs works at the same time up to a number; throws TOO_BUSY above it. */
-function createLimit(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+/** Runs works at the same time up to a number, the first come first; throws TOO_BUSY when too many wait. */
+function createLimit(most: number, mostWaiting: number): <T>(work: () => Promise<T>) => Promise<T> {
   let running = 0
+  const waiting: (() => void)[] = []
   return async work => {
-    if (running >= most)
-      throw new RetryableError('TOO_BUSY', `${most} calls are being answered.`, {
-        fix: 'Try again in a moment.',
-      })
-    running++
+    if (running >= most) {
+      if (waiting.length >= mostWaiting)
+        throw new RetryableError('TOO_BUSY', `${running + waiting.length} calls are being answered.`, {
+          fix: 'Try again in a moment.',
+        })
+      // Who ends hands its place on, so that nobody takes it in between.
+      await new Promise<void>(resolve => waiting.push(resolve))
+    } else running++
     try {
       return await work()
     } finally {
-      running--
+      const next = waiting.shift()
+      if (next) next()
+      else running--
     }
   }
 }

@@ -1,10 +1,12 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { relayAbi } from '@nacre/contracts'
 import { type EnclaveConfig, type Hex, type Manifest, manifestHash, releaseId } from '@nacre/verify'
 import { isHex, type PublicClient } from 'viem'
 import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
 import { checkChain, createClient } from '../chain/client.ts'
 import type { Origin } from '../chain/cursor.ts'
+import { callContract } from '../chain/reverts.ts'
 import { describeError, FatalError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
 import { retry } from '../common/wait.ts'
@@ -15,6 +17,8 @@ import { lockState } from '../processes/lock.ts'
 import type { OperatorConfig } from './config.ts'
 import { type Artifact, readArtifacts } from './launch.ts'
 import { checkRelease } from './register.ts'
+
+const MAX_REFRESH_S = 43_200
 
 /** What the agent works with: opened, and checked against each other and the chain. */
 export type Prepared = {
@@ -27,6 +31,7 @@ export type Prepared = {
   origin: Origin
   /** What every enclave is configured with. */
   enclaveConfig: EnclaveConfig
+  refreshAfterS: number
 }
 
 /** Opens the state folder, the database and the chain. Throws HostError; what was opened closes with the shutdown. */
@@ -50,7 +55,29 @@ export async function prepare(common: Common<OperatorConfig>): Promise<Prepared>
   const own = enclaveConfig(config, account)
   await retry(() => checkChain(client, origin), { signal, attempts: 5 })
   await retry(() => checkRelease(client, enclaveRegistry, own.releaseId), { signal, attempts: 5 })
-  return { account, image, root, artifacts, database, client, origin, enclaveConfig: own }
+  const refreshAfterS = await retry(() => refreshAge(client, config), { signal, attempts: 5 })
+  return { account, image, root, artifacts, database, client, origin, enclaveConfig: own, refreshAfterS }
+}
+
+/**
+ * When evidence is renewed, seconds: at three quarters of the youngest age that a request may demand, so that every
+ * request that is this operator's duty can be answered; after 12 hours at the latest. Throws CONFIG_INVALID.
+ */
+async function refreshAge(
+  client: PublicClient,
+  { deployment, refreshAfterS }: OperatorConfig,
+): Promise<number> {
+  const call = { address: deployment.relay, abi: relayAbi, functionName: 'MIN_EVIDENCE_AGE' } as const
+  const latest = Math.floor((Number(await callContract(() => client.readContract(call))) * 3) / 4)
+  if (refreshAfterS === undefined) return Math.min(latest, MAX_REFRESH_S)
+  if (refreshAfterS <= latest) return refreshAfterS
+  throw new FatalError(
+    'CONFIG_INVALID',
+    `refreshAfterS is ${refreshAfterS}: a request may demand younger evidence than that, and this operator would be slashed for it.`,
+    {
+      fix: `Leave refreshAfterS out, or set it to at most ${latest}, three quarters of the relay's MIN_EVIDENCE_AGE.`,
+    },
+  )
 }
 
 function openDatabase({ config, logger }: Common<OperatorConfig>): Promise<Database> {

@@ -34,6 +34,8 @@ export type Registration = { evidence: Evidence; evidenceNonce: Hex; time: numbe
 const MAX_EVIDENCE = 8_192
 /** The registry takes evidence of at most an hour; some of it goes by until the transaction is mined. */
 const MAX_AHEAD_S = 3_500
+/** A short reorganisation leaves the block that the evidence names; the registry takes one of the last 256. */
+const ANCHOR_DEPTH = 3n
 
 /**
  * Has the chain verify an enclave's evidence over the hash of a recent block and register its key.
@@ -41,8 +43,11 @@ const MAX_AHEAD_S = 3_500
  */
 export async function register(options: RegisterOptions): Promise<Registration> {
   const { client, contracts, identity, config, transactions } = options
-  const anchor = await callContract(() => client.getBlock())
-  checkClock(anchor.timestamp)
+  const anchor = await callContract(async () => {
+    const { number, timestamp } = await client.getBlock()
+    checkClock(timestamp)
+    return client.getBlock({ blockNumber: number > ANCHOR_DEPTH ? number - ANCHOR_DEPTH : 0n })
+  })
   const evidence = await options.attest(anchor.hash)
   const document = decodeDocument(decodeSign1(fromHex(evidence.bytes), MAX_EVIDENCE).payload)
   await cacheCertificate(options, document.certificate)
@@ -66,16 +71,27 @@ export async function register(options: RegisterOptions): Promise<Registration> 
   }
   await accepted(transactions, intent).catch(async refusal => {
     // Registration is open to anyone: who copied ours out of the mempool and came first did it for us.
-    if (!(await isRegistered(options))) throw refusal
+    if ((await keyState(client, contracts.enclaveRegistry, options)) === 'unknown') throw refusal
   })
   return { evidence, evidenceNonce: anchor.hash, time: Math.floor(document.timestamp / 1000) }
 }
 
-/** A registration of this key with this release and configuration can only be the operator's: the evidence binds it. */
-function isRegistered({ client, contracts, identity, config }: RegisterOptions): Promise<boolean> {
-  const call = { address: contracts.enclaveRegistry, abi: enclaveRegistryAbi, functionName: 'keyOf' } as const
+/**
+ * What the chain knows of an enclave's key. A registration of a key with this release and configuration can only be
+ * the operator's: the evidence binds it.
+ */
+export async function keyState(
+  client: PublicClient,
+  registry: Hex,
+  { identity, config }: Pick<RegisterOptions, 'identity' | 'config'>,
+): Promise<'registered' | 'unknown' | 'ended'> {
+  const call = { address: registry, abi: enclaveRegistryAbi, functionName: 'keyOf' } as const
   const args = [identity.receiptKey, config.releaseId, identity.configHash] as const
-  return callContract(async () => (await client.readContract({ ...call, args })).operator !== zeroAddress)
+  const [key, { timestamp }] = await callContract(() =>
+    Promise.all([client.readContract({ ...call, args }), client.getBlock()]),
+  )
+  if (key.operator === zeroAddress) return 'unknown'
+  return key.revoked || timestamp > BigInt(key.expiresAt) ? 'ended' : 'registered'
 }
 
 /** Fresh evidence has this machine's time: on a chain whose clock is far ahead it is old, and nothing here can mend that. */

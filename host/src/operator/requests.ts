@@ -1,5 +1,5 @@
 import { relayAbi } from '@nacre/contracts'
-import { and, count, eq, gt, inArray, sql } from 'drizzle-orm'
+import { and, count, eq, gt, inArray, isNotNull, isNull, lt, notInArray, or, sql } from 'drizzle-orm'
 import { decodeEventLog, type Hex, keccak256, type Log } from 'viem'
 import type { Queries } from '../database/connect.ts'
 import { type RequestRow, type RequestState, requestsTable } from './tables.ts'
@@ -48,6 +48,13 @@ export async function applyEvents(
       const { source, request } = event.args
       const input = keccak256(source) === request.inputHash ? source : null
       await insertRequest(queries, log, { ...event.args, input })
+    }
+    if (event?.eventName === 'Accepted') {
+      const { id, operator } = event.args
+      await queries
+        .update(requestsTable)
+        .set({ acceptedBy: operator.toLowerCase() as Hex })
+        .where(live(id))
     }
     if (event?.eventName === 'Fulfilled') {
       const { id, operator, receiptId, status } = event.args
@@ -103,6 +110,26 @@ export async function openRequests(queries: Queries): Promise<RequestRow[]> {
     .from(requestsTable)
     .where(inArray(requestsTable.state, OPEN))
     .orderBy(requestsTable.deadline)
+}
+
+/**
+ * Requests that take stake cover, whose deadline was before a time, and that the chain has not closed as far as it was
+ * read; without those of `except`, by id.
+ */
+export async function overdueRequests(
+  queries: Queries,
+  before: bigint,
+  { except, most }: { except: Hex[]; most: number },
+): Promise<RequestRow[]> {
+  const { id, state, deadline, source, acceptedBy } = requestsTable
+  const unclosed = inArray(state, [...OPEN, 'skipped'])
+  const covered = or(isNull(source), isNotNull(acceptedBy))
+  return queries
+    .select()
+    .from(requestsTable)
+    .where(and(unclosed, covered, lt(deadline, before), notInArray(id, except)))
+    .orderBy(deadline)
+    .limit(most)
 }
 
 /** Moves a request on, if nobody (a reorganisation, an event) moved it since `row` was read. */
@@ -207,13 +234,17 @@ function agrees(
   return inTime && params.artifact === artifact && (input === null || keccak256(input) === request.inputHash)
 }
 
+/** A request in the chain's present blocks. */
+function live(id: Hex) {
+  return and(eq(requestsTable.id, id), sql`${requestsTable.state} <> 'orphaned'`)
+}
+
 /** When the requests that this ended were seen. */
 async function end(queries: Queries, id: Hex, changes: Partial<RequestRow>): Promise<Date[]> {
-  const live = and(eq(requestsTable.id, id), sql`${requestsTable.state} <> 'orphaned'`)
   const ended = await queries
     .update(requestsTable)
     .set({ ...changes, reason: null, updatedAt: new Date() })
-    .where(live)
+    .where(live(id))
     .returning({ seenAt: requestsTable.seenAt })
   return ended.map(({ seenAt }) => seenAt)
 }

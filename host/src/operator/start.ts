@@ -6,8 +6,10 @@ import { simulatedDriver } from '../drivers/simulated.ts'
 import type { OperatorConfig } from './config.ts'
 import type { Profile } from './decide.ts'
 import { createEnclaves, type EnclavesOptions } from './enclaves.ts'
+import { createExpiry, type Expiry } from './expire.ts'
 import { createHttp } from './http.ts'
 import { createInputs } from './inputs.ts'
+import { createKeyWatch, type KeyWatch } from './keyWatch.ts'
 import { launchEnclave } from './launch.ts'
 import { listen } from './listen.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -64,13 +66,36 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   })
   shutdown.onClose('inputs', inputs.close)
   const { current: enclave } = enclaves
-  const answering = { transactions, profile, enclave, inputs, acceptInputs: config.inputs.accept }
+  const key = createKeyWatch({
+    common,
+    client,
+    transactions,
+    enclaves,
+    registry: config.deployment.enclaveRegistry,
+  })
+  const expiry = createExpiry({
+    common,
+    client,
+    database,
+    transactions,
+    profile,
+    afterS: config.expireAfterS,
+  })
+  shutdown.onClose('expiry', expiry.close)
+  const answering = {
+    transactions,
+    profile,
+    enclave,
+    inputs,
+    acceptInputs: config.inputs.accept,
+    onKeyRefused: key.doubt,
+  }
   const worker = createWorker({ common, client, database, ...answering })
   shutdown.onClose('worker', worker.close)
 
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => {})
-  const running = [follow(parts, worker), enclaves.run()]
+  const running = [follow(parts, { worker, key, expiry }), enclaves.run()]
   for (const task of running) task.catch(failure.reject)
   shutdown.onClose('watcher', () => Promise.allSettled(running))
 
@@ -78,6 +103,7 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
     database,
     metrics: common.metrics,
     enclave: enclaves.current,
+    isKnown: () => !key.inDoubt(),
     head: () => parts.head,
     release: { publisher: config.release.publisher, manifest: image.manifest },
     maxInput: config.maxInput,
@@ -127,7 +153,7 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
     register: ({ identity, config: own, attest }) =>
       register({ client, transactions, contracts: config.deployment, identity, config: own, attest }),
     release: { publisher: config.release.publisher, manifest: image.manifest },
-    refreshAfterS: config.refreshAfterS,
+    refreshAfterS: parts.refreshAfterS,
     onLaunch: () => metrics.enclaveStarts.inc(),
     onServing,
   }
@@ -148,7 +174,10 @@ function profileOf({ common, enclaveConfig, artifacts }: Parts): Profile {
 }
 
 /** Follows the chain until the shutdown: stores events, undoes dropped blocks, wakes the worker after every pass. */
-function follow(parts: Parts, worker: Worker): Promise<void> {
+function follow(
+  parts: Parts,
+  { worker, key, expiry }: { worker: Worker; key: KeyWatch; expiry: Expiry },
+): Promise<void> {
   const { common, client, database, origin, metrics, transactions, enclaveConfig } = parts
   const { config, logger, shutdown } = common
   const watcher = createWatcher({
@@ -167,14 +196,19 @@ function follow(parts: Parts, worker: Worker): Promise<void> {
       logger.warn({ ancestor: Number(ancestor) }, 'the chain was reorganised')
       await rewindRequests(queries, ancestor)
       await rewindTransactions(queries, ancestor)
+      key.doubt()
     },
     onSynced: newest => {
       parts.head = newest
       worker.wake(newest)
-      transactions.check().then(
-        () => worker.wake(newest),
-        error => logger.warn(describeError(error), 'transactions could not be checked'),
-      )
+      expiry.look(newest)
+      transactions
+        .check()
+        .then(key.confirm)
+        .then(
+          () => worker.wake(newest),
+          error => logger.warn(describeError(error), 'transactions could not be checked'),
+        )
     },
     onRetry: error => logger.warn(describeError(error), 'the chain could not be read, trying again'),
     onConnection: connected => metrics.chainConnected.set(connected ? 1 : 0),

@@ -22,11 +22,15 @@ export type StepOptions = {
   /** The enclave that answers now; undefined while one is being launched. */
   enclave: () => Bundler | undefined
   inputs: Inputs
+  /** The chain refused the key of an answer: whether it knows it is to be looked at. */
+  onKeyRefused: () => void
   /** Whether requests by hash are accepted on chain before they are answered: alone for a window, and at stake. */
   acceptInputs: boolean
 }
 
 const RETRY_S = 1
+/** An enclave is replaced in seconds. */
+const KEY_RETRY_S = 3
 
 /** One request as far as it goes now. Returns the seconds to wait before the next look, if it has to wait. */
 export async function step(options: StepOptions, row: RequestRow, head: Head): Promise<number | undefined> {
@@ -133,6 +137,11 @@ async function sendDecline(options: StepOptions, row: RequestRow): Promise<numbe
 async function handle(options: StepOptions, row: RequestRow, done: Refusal): Promise<number | undefined> {
   if ('skip' in done) return skip(options, row, done.skip)
   if ('waitS' in done) return wait(options, row, done)
+  // The same enclave would sign with the same key again: another one has to serve first.
+  if (options.enclave()?.identity.receiptKey === row.receiptKey) {
+    options.onKeyRefused()
+    return wait(options, row, { waitS: KEY_RETRY_S, reason: done.again })
+  }
   await moveRequest(options.database.queries, row, {
     state: 'seen',
     bundle: null,

@@ -33,6 +33,8 @@ export const requestsTable = pgTable('requests', {
   input: text().$type<Hex>(),
   /** Of a request by hash: where its input is, a URL in UTF-8, or the input itself. */
   source: text().$type<Hex>(),
+  /** Of a request by hash: who took the duty on chain. */
+  acceptedBy: text('accepted_by').$type<Hex>(),
   state: text().$type<RequestState>().notNull(),
   reason: text(),
   /** The receipt bundle's JSON, stored before anything is submitted. */
