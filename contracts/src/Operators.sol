@@ -27,6 +27,9 @@ contract Operators is IOperators {
     /// @notice Most slots that one call bonds or unbonds.
     uint256 public constant MAX_SLOTS_PER_CALL = 32;
 
+    /// @dev Most entries of trimmed slots that taking one slot passes over.
+    uint256 private constant MAX_SKIPPED = 8;
+
     address public immutable RELAY;
     uint256 public immutable SLOT_STAKE;
     uint64 public immutable EPOCH;
@@ -91,6 +94,19 @@ contract Operators is IOperators {
     }
 
     /// @inheritdoc IOperators
+    function trim() external returns (uint256 removed) {
+        uint32 total = _slotTotal;
+        while (removed < MAX_SLOTS_PER_CALL && total > 0 && _isReusable(_slots[total - 1])) {
+            --total;
+            ++removed;
+        }
+        if (removed == 0) return 0;
+        _slotTotal = total;
+        _slotCount.push(_nextEpoch(), total);
+        emit Trimmed(removed);
+    }
+
+    /// @inheritdoc IOperators
     function withdrawStake(address to) external {
         Stake storage stake = _stakes[msg.sender];
         uint256 amount = stake.unbonding;
@@ -104,6 +120,7 @@ contract Operators is IOperators {
     /// @inheritdoc IOperators
     function announce(bytes32 artifact, address token, uint128 price, uint32 minDeadline) external {
         if (_held[msg.sender].length == 0) revert NoStake(msg.sender);
+        if (_profiles[msg.sender].length == 0) revert NotDeclared(msg.sender);
         _setOffer(artifact, token, Offer(price, minDeadline, true));
         emit Announced(msg.sender, artifact, token, price, minDeadline);
     }
@@ -117,6 +134,7 @@ contract Operators is IOperators {
 
     /// @inheritdoc IOperators
     function declare(bytes32 releaseId, uint8 assurance) external {
+        if (releaseId == 0) revert NotDeclared(msg.sender);
         Profile[] storage profiles = _profiles[msg.sender];
         profiles.push(Profile(releaseId, assurance));
         _profileAt[msg.sender].push(_nextEpoch(), profiles.length.toUint208());
@@ -214,20 +232,27 @@ contract Operators is IOperators {
         return (stake.bonded, stake.unbonding, stake.availableAt);
     }
 
-    /// @dev The oldest freed slot when no request from its time can be open with its stake still there, else a new one.
+    /// @dev The oldest freed slot if it is reusable, else a new one.
     /// An older request that is still open then finds nobody in the slot, never its new holder: fromEpoch is later.
     function _takeSlot(address operator, uint48 next) private returns (uint32 index) {
         Slot memory slot = Slot(operator, next, type(uint48).max);
-        if (_reused < _freed.length) {
+        uint256 last = _reused + MAX_SKIPPED;
+        for (; _reused < _freed.length && _reused < last; ++_reused) {
             index = _freed[_reused];
-            if (uint256(_slots[index].untilEpoch) * EPOCH + UNBONDING <= block.timestamp) {
-                ++_reused;
-                _slots[index] = slot;
-                return index;
-            }
+            // Trimmed since it was freed, and perhaps in use again.
+            if (index >= _slotTotal || _slots[index].untilEpoch == type(uint48).max) continue;
+            if (!_isReusable(_slots[index])) break;
+            ++_reused;
+            _slots[index] = slot;
+            return index;
         }
         index = _slotTotal++;
         _slots[index] = slot;
+    }
+
+    /// @dev Left so long ago that no request from its time can be open with its stake still there.
+    function _isReusable(Slot memory slot) private view returns (bool) {
+        return uint256(slot.untilEpoch) * EPOCH + UNBONDING <= block.timestamp;
     }
 
     function _freeNewestSlot(address operator) private {

@@ -49,6 +49,8 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
     uint256 public constant MAX_ERROR_OUTPUT = 256;
     /// @dev Kept for what follows the callback: two credits and the event, all cold.
     uint256 private constant CALLBACK_RESERVE = 70_000;
+    /// @dev And for metering the output: _calldataGas.
+    uint256 private constant RESERVE_PER_BYTE = 4;
     uint16 private constant RECEIPT_VERSION = 1;
 
     mapping(bytes32 id => bytes32) private _commitments;
@@ -103,6 +105,7 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         _requireNotPulling();
         Answer memory answer = _checkAnswer(asked, receipt, output);
         _checkKey(asked, answer, receipt, signature);
+        if (receipt.status == STATUS_ENGINE_FAILED) return _excuse(asked, answer);
 
         _close(answer.id, answer.kind, answer.accepted.operator);
         bool callbackOk = _callBack(answer.id, asked, receipt.status, output);
@@ -143,8 +146,7 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         }
         address holder = kind == Kind.ByHash ? accepted : _slotHolder(id, asked, _anchor(id, asked));
         if (msg.sender != holder) revert NotAssigned(msg.sender, holder, asked.timestamp + WINDOW);
-        _close(id, kind, accepted);
-        _commitments[id] = _commitment(Kind.Declined, keccak256(abi.encode(asked)));
+        _release(id, kind, accepted, asked);
         emit Declined(id, holder);
     }
 
@@ -220,6 +222,22 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         if (kind == Kind.Assigned || accepted != address(0)) --_state.covered;
     }
 
+    /// @dev The request stays open and is nobody's duty any more.
+    function _release(bytes32 id, Kind kind, address accepted, Request calldata asked) private {
+        _close(id, kind, accepted);
+        _commitments[id] = _commitment(Kind.Declined, keccak256(abi.encode(asked)));
+    }
+
+    /// @dev An engine that failed, perhaps for the input's sake, excuses its operator; others may still answer.
+    function _excuse(Request calldata asked, Answer memory answer) private {
+        address accepted = answer.accepted.operator;
+        address holder = accepted;
+        if (answer.kind == Kind.Assigned) holder = _slotHolder(answer.id, asked, answer.anchor);
+        if (answer.operator != holder) revert NotAssigned(answer.operator, holder, asked.timestamp + WINDOW);
+        _release(answer.id, answer.kind, accepted, asked);
+        emit Declined(answer.id, holder);
+    }
+
     /// @dev Calls the consumer with exactly its callback gas, or reverts: 63/64 of what is left must suffice (EIP-150).
     /// What it returns is not copied.
     function _callBack(bytes32 id, Request calldata asked, uint8 status, bytes calldata output)
@@ -229,7 +247,7 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         bytes memory data = abi.encodeCall(IRelayCallback.onAnswer, (id, status, output));
         uint256 callbackGas = asked.params.callbackGas;
         address consumer = asked.consumer;
-        uint256 needed = callbackGas + callbackGas / 63 + CALLBACK_RESERVE;
+        uint256 needed = callbackGas + callbackGas / 63 + CALLBACK_RESERVE + RESERVE_PER_BYTE * output.length;
         if (gasleft() < needed) revert CallbackGasShort(gasleft(), needed);
         assembly ("memory-safe") {
             ok := call(callbackGas, consumer, 0, add(data, 0x20), mload(data), 0, 0)
@@ -306,14 +324,6 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
 
     /// @dev Whether an operator with this profile could meet the policy; a revoked release is nobody's duty.
     function _canMeet(IOperators.Profile memory profile, Params calldata params) private view returns (bool) {
-        if (profile.releaseId == 0) {
-            if (params.publishers.length != 0) return true;
-            for (uint256 i; i < params.releases.length; ++i) {
-                (address listedBy, bool withdrawn) = RELEASES.releaseOf(params.releases[i]);
-                if (listedBy != address(0) && !withdrawn) return true;
-            }
-            return false;
-        }
         (address publisher, bool revoked) = RELEASES.releaseOf(profile.releaseId);
         if (revoked || publisher == address(0) || profile.assurance != params.assurance) return false;
         return _accepts(params, profile.releaseId, publisher);
@@ -387,7 +397,8 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         address operator = answer.operator;
         (IOperators.Offer memory offer, uint256 stake) =
             OPERATORS.standingAt(operator, params.artifact, params.feeToken, _epochAt(asked.timestamp));
-        if (!offer.active || offer.price > params.fee || stake < PENALTY) revert OperatorNotEligible(operator);
+        bool fits = offer.active && offer.price <= params.fee && offer.minDeadline <= params.deadline - asked.timestamp;
+        if (!fits || stake < PENALTY) revert OperatorNotEligible(operator);
         Acceptance memory accepted = answer.accepted;
         if (accepted.operator == address(0)) {
             if (answer.kind != Kind.Declined) {

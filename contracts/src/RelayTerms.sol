@@ -23,7 +23,7 @@ abstract contract RelayTerms is RelayLedger {
     uint8 private constant STATUS_OK = 0;
     uint8 private constant STATUS_BAD_INPUT = 1;
     uint8 private constant STATUS_LIMIT_EXCEEDED = 2;
-    uint8 private constant STATUS_ENGINE_FAILED = 3;
+    uint8 internal constant STATUS_ENGINE_FAILED = 3;
 
     IEnclaveRegistry public immutable REGISTRY;
     IReleases public immutable RELEASES;

@@ -86,11 +86,11 @@ contract GasTest is RelayBase {
         operators.bond{value: SLOT}();
         vm.snapshotGasLastCall("operators", "operators.bond one slot");
         vm.prank(bob);
-        operators.announce(ARTIFACT, address(0), FEE, 60);
-        vm.snapshotGasLastCall("operators", "operators.announce");
-        vm.prank(bob);
         operators.declare(releaseId, 2);
         vm.snapshotGasLastCall("operators", "operators.declare");
+        vm.prank(bob);
+        operators.announce(ARTIFACT, address(0), FEE, 60);
+        vm.snapshotGasLastCall("operators", "operators.announce");
         vm.prank(bob);
         operators.unbond(1);
         vm.snapshotGasLastCall("operators", "operators.unbond one slot");

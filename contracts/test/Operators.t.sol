@@ -28,6 +28,11 @@ contract OperatorsTest is Test {
         operators.bond{value: amount}();
     }
 
+    function declare(address operator) private {
+        vm.prank(operator);
+        operators.declare("release", 2);
+    }
+
     function now_() private view returns (uint64) {
         return operators.epochAt(vm.getBlockTimestamp());
     }
@@ -232,6 +237,10 @@ contract OperatorsTest is Test {
         bond(alice, SLOT);
         uint64 epoch = now_();
         vm.prank(alice);
+        vm.expectRevert(abi.encodeWithSelector(IOperators.NotDeclared.selector, alice));
+        operators.announce(ARTIFACT, address(0), 5, 60);
+        declare(alice);
+        vm.prank(alice);
         operators.announce(ARTIFACT, address(0), 5, 60);
         expectOffer(epoch, 0, 0, false);
         expectOffer(epoch + 1, 5, 60, true);
@@ -262,12 +271,62 @@ contract OperatorsTest is Test {
 
     function testFuzz_offerKeepsItsFields(uint128 price, uint32 minDeadline) public {
         bond(alice, SLOT);
+        declare(alice);
         vm.prank(alice);
         operators.announce(ARTIFACT, bob, price, minDeadline);
         IOperators.Offer memory offer = operators.offerOf(alice, ARTIFACT, bob);
         assertEq(uint256(offer.price), price, "price");
         assertEq(uint256(offer.minDeadline), minDeadline, "minDeadline");
         assertTrue(offer.active, "active");
+    }
+
+    function test_nothingIsNoRelease() public {
+        vm.prank(alice);
+        vm.expectRevert(abi.encodeWithSelector(IOperators.NotDeclared.selector, alice));
+        operators.declare(0, 2);
+    }
+
+    /// @notice Slots that somebody bonded and left do not stay in the draw once their stake is free.
+    function test_trimsWhatWasLeft() public {
+        bond(alice, SLOT);
+        bond(bob, 32 * SLOT);
+        bond(bob, 8 * SLOT);
+        vm.prank(bob);
+        operators.unbond(32);
+        vm.prank(bob);
+        operators.unbond(8);
+        assertEq(operators.trim(), 0, "not while their stake can be slashed");
+        pass(UNBONDING + EPOCH);
+        uint64 epoch = now_();
+        assertEq(operators.trim(), 32, "32 a call");
+        vm.expectEmit(address(operators));
+        emit IOperators.Trimmed(8);
+        assertEq(operators.trim(), 8, "the rest");
+        assertEq(operators.trim(), 0, "alice's stays");
+        assertEq(operators.slotCountAt(epoch), 41, "this epoch's draws are as they were");
+        assertEq(operators.slotCountAt(epoch + 1), 1, "the next's are alice's");
+        assertEq(operators.assigned(123, epoch + 1), alice, "alice");
+    }
+
+    /// @notice Trimmed slots are passed over where freed ones are looked for, also when they are in use again.
+    function test_bondAfterTrim() public {
+        bond(alice, SLOT);
+        bond(bob, 20 * SLOT);
+        vm.prank(bob);
+        operators.unbond(20);
+        pass(UNBONDING + EPOCH);
+        operators.trim();
+        bond(bob, 3 * SLOT);
+        bond(bob, 3 * SLOT);
+        uint64 next = now_() + 1;
+        assertEq(operators.slotCountAt(next), 7, "no slot twice");
+        uint256 his;
+        for (uint256 i; i < 7; ++i) {
+            if (operators.assigned(i, next) == bob) ++his;
+        }
+        assertEq(his, 6, "bob's");
+        assertEq(operators.assigned(0, next), alice, "alice's");
+        assertEq(operators.assigned(3, next - 1), address(0), "older draws never find the new holder");
     }
 
     function test_declaredFromTheNextEpoch() public {

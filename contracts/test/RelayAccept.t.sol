@@ -181,6 +181,8 @@ contract RelayAcceptTest is RelayBase {
         hoax(stranger, SLOT);
         operators.bond{value: SLOT}(); // with stake, and without an offer in the request's epoch
         vm.prank(stranger);
+        operators.declare(releaseId, 2);
+        vm.prank(stranger);
         operators.announce(ARTIFACT, address(0), FEE, 60);
         refuseAccept(stranger, job, error);
 
@@ -231,6 +233,18 @@ contract RelayAcceptTest is RelayBase {
         vm.expectEmit(address(relay));
         emit IRelay.Expired(job.id, address(0), 0);
         relay.expire(job.request);
+    }
+
+    function test_engineFailureExcusesWhoAccepted() public {
+        Job memory job = askByHash(params());
+        accept(alice, job);
+        fulfil(fail(job, 3, "engine-failed"));
+        assertEq(relay.coveredRequests(), 0, "cover is free again");
+        vm.warp(job.request.params.deadline + 1);
+        vm.expectEmit(address(relay));
+        emit IRelay.Expired(job.id, address(0), 0);
+        relay.expire(job.request);
+        assertEq(relay.balanceOf(address(probe), address(0)), relay.quote(job.request.params), "refund");
     }
 
     /// @notice A publisher that revokes after the acceptance cannot have the operator slashed.

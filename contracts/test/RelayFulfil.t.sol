@@ -48,11 +48,41 @@ contract RelayFulfilTest is RelayBase {
         refuse(job, abi.encodeWithSelector(IRelay.ReceiptMismatch.selector, bytes32("usageHash")));
     }
 
-    function test_engineFailureIsNotCharged() public {
-        Job memory job = fail(ask(tokenParams()), 3, "engine-failed: out of memory");
+    /// @notice An input on which an engine fails costs its operator no stake, and its consumer no fee.
+    function test_engineFailureExcusesWhoIsAssigned() public {
+        (address bob, uint256 bobKey) = addBob(1);
+        Job memory job = fail(askFor(alice), 3, "engine-failed: took longer than 20000 ms");
+        uint256 held = address(relay).balance;
+        uint256 answers = probe.answers();
+        vm.expectEmit(address(relay));
+        emit IRelay.Declined(job.id, alice);
         fulfil(job);
-        assertEq(relay.balanceOf(alice, address(token)), 0, "no fee");
-        assertEq(relay.balanceOf(address(probe), address(token)), 5e6, "all of it comes back");
+        assertEq(address(relay).balance, held, "nothing is paid");
+        assertEq(probe.answers(), answers, "no callback");
+        assertEq(relay.coveredRequests(), 0, "nobody's duty");
+        refuse(
+            job, abi.encodeWithSelector(IRelay.NotAssigned.selector, alice, address(0), job.request.timestamp + WINDOW)
+        );
+
+        Job memory another = by(job, bobKey, bob, releaseId);
+        another.receipt.status = 0;
+        another.output = hex"01010100000000" hex"0000803f";
+        another.receipt.outputHash = keccak256(another.output);
+        another.receipt.usageHash = usage(FEE, job.request.params);
+        fulfil(another);
+        assertEq(probe.answers(), answers + 1, "another answers at once");
+    }
+
+    function test_engineFailureOfAnotherIsRefused() public {
+        (address bob, uint256 bobKey) = addBob(1);
+        Job memory job = fail(by(askFor(alice), bobKey, bob, releaseId), 3, "engine-failed");
+        uint256 until = job.request.timestamp + WINDOW;
+        vm.warp(until + 1);
+        refuse(job, abi.encodeWithSelector(IRelay.NotAssigned.selector, bob, alice, until));
+        vm.warp(job.request.params.deadline + 1);
+        vm.expectEmit(address(relay));
+        emit IRelay.Expired(job.id, alice, PENALTY);
+        relay.expire(job.request); // bob's failure excuses nobody but bob
     }
 
     function test_unknownStatusIsRefused() public {
@@ -391,7 +421,7 @@ contract RelayFulfilTest is RelayBase {
     }
 
     function testFuzz_outputAndStatus(bytes memory output, uint8 status) public {
-        status = uint8(bound(status, 0, 3));
+        status = uint8(bound(status, 0, 2)); // 3 is no answer
         vm.assume(output.length <= (status == 0 ? 4096 : 256));
         IRelay.Params memory p = params();
         (p.maxOutput, p.callbackGas) = (4096, 5_000_000);

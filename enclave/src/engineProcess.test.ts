@@ -2,11 +2,21 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { decodeTensor, encodeTensor, type Hex, type Tensor, toHex } from '@nacre/verify'
+import {
+  decodeTensor,
+  encodeTensor,
+  type Hex,
+  STATUS,
+  type Tensor,
+  toHex,
+  ZERO_ADDRESS,
+  ZERO_HASH,
+} from '@nacre/verify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ENDLESS, encodeModel, LINEAR } from '../test/onnxModel.ts'
 import { createEngine } from './engine.ts'
 import { createEngineProcess } from './engineProcess.ts'
+import { execute } from './execute.ts'
 
 const program = join(import.meta.dirname, 'main.ts')
 const linear = modelOf(encodeModel(LINEAR))
@@ -39,6 +49,28 @@ test('a model that does not end is stopped, and the others answer again', async 
   expect(stuck).toMatchObject({ status: 'rejected', reason: { code: 'engine-stopped' } })
   expect(behind.status).toBe('fulfilled')
   expect([...decodeTensor(await engine.run(linear.artifact, four)).data]).toEqual([9, 11, 13])
+})
+
+test('a job on which the engine stops is answered as a failure of the engine, which pays nothing', async () => {
+  const engine = createEngineProcess(program, () => [], { load: 60_000, run: 3000 })
+  const model = { ...endless, ...(await engine.load(endless.artifact, endless.bytes)) }
+  const usage = { units: 1n, price: 10n, errorPrice: 1n, token: ZERO_ADDRESS }
+  const origin = { type: 'client' as const, nonce: ZERO_HASH }
+  const anchor = { number: 1n, hash: ZERO_HASH }
+  const input = encodeTensor(floats([1]))
+  const job = { origin, artifact: endless.artifact, input, anchor, maxOutput: 64, usage }
+  const run = { run: ({ artifact }: { artifact: Hex }, bytes: Uint8Array) => engine.run(artifact, bytes) }
+  const config = {
+    version: 1,
+    chainId: 1n,
+    registry: ZERO_ADDRESS,
+    operator: ZERO_ADDRESS,
+    releaseId: ZERO_HASH,
+  }
+  const limits = { maxInput: 64, maxOutput: 64 }
+  const { status, output } = await execute(run, model, job, { ...config, ...limits, version: 1 })
+  expect(status).toBe(STATUS.engineFailed)
+  expect(new TextDecoder().decode(output)).toBe('engine-failed: the engine took longer than 3000 ms')
 })
 
 test('an engine that ends in the middle of a call fails that call alone', async () => {

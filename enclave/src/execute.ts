@@ -1,6 +1,7 @@
 import { decodeTensor, type EnclaveConfig, STATUS, type Tensor } from '@nacre/verify'
 import { batchProblem, type Engine, inputProblem, type Model } from './engine.ts'
 import { EngineFailure } from './engineProcess.ts'
+import { ChannelError } from './errors.ts'
 import type { Job } from './job.ts'
 import { MAX_ERROR_TEXT } from './limits.ts'
 
@@ -8,8 +9,8 @@ import { MAX_ERROR_TEXT } from './limits.ts'
 export type Outcome = { status: number; output: Uint8Array }
 
 /**
- * Runs a job on its model. Bad input, limits and engine errors are outcomes, not exceptions.
- * @throws ChannelError engine-stopped: time is no part of a receipt
+ * Runs a job on its model. Bad input, limits and failures of the engine are outcomes, not exceptions. A host can make
+ * any engine fail, by starving it: such an outcome pays nothing, and on chain it is no answer.
  */
 export async function execute(
   engine: Pick<Engine, 'run'>,
@@ -33,9 +34,15 @@ export async function execute(
     if (output.length <= maxOutput) return { status: STATUS.ok, output }
     return failure(STATUS.limitExceeded, `output-limit: ${output.length} bytes, at most ${maxOutput}`)
   } catch (error) {
-    if (!(error instanceof EngineFailure)) throw error
+    const failed = error instanceof EngineFailure || isStopped(error)
+    if (!failed) throw error
     return failure(STATUS.engineFailed, `engine-failed: ${error.message}`)
   }
+}
+
+/** The engine took too long or crashed on this input. */
+function isStopped(error: unknown): error is ChannelError {
+  return error instanceof ChannelError && error.code === 'engine-stopped'
 }
 
 function readTensor(bytes: Uint8Array): Tensor | string {

@@ -87,6 +87,9 @@ export async function createWorld() {
     const operators = { address: deployment.operators, abi: operatorsAbi } as const
     const value = 10n ** 18n
     await mined(await walletOf(operatorKey).writeContract({ ...operators, functionName: 'bond', value }))
+    const profile = [releaseId(release.publisher, release.manifestHash), 1] as const
+    const declare = { ...operators, functionName: 'declare', args: profile } as const
+    await mined(await walletOf(operatorKey).writeContract(declare))
     await announce(ARTIFACT)
   }
 

@@ -32,10 +32,12 @@ interface IOperators {
     event Withdrawn(address indexed operator, bytes32 indexed artifact, address indexed token);
     event Declared(address indexed operator, bytes32 indexed releaseId, uint8 assurance);
     event Slashed(address indexed operator, uint256 amount);
+    event Trimmed(uint256 slots);
 
     error InvalidParameter(string name);
     error WrongStake(uint256 sent, uint256 slotStake);
     error NoStake(address operator);
+    error NotDeclared(address operator);
     error TooManySlots(uint256 asked, uint256 allowed);
     error NothingToWithdraw();
     error NotRelay(address caller);
@@ -54,14 +56,20 @@ interface IOperators {
     /// @notice Pays what has unbonded to `to`, not to the relay nor to zero.
     function withdrawStake(address to) external;
 
-    /// @notice Announces or re-prices an artifact from the next epoch on; token zero is the chain's own coin.
+    /// @notice Removes up to 32 slots at the end of the draw whose operators left them longer than UNBONDING ago: what
+    /// falls on such a slot is nobody's duty. Anyone may call it.
+    function trim() external returns (uint256 removed);
+
+    /// @notice Announces or re-prices an artifact from the next epoch on; token zero is the chain's own coin. The
+    /// caller holds stake and has declared its release. Requests with a shorter time than minDeadline it cannot answer.
     function announce(bytes32 artifact, address token, uint128 price, uint32 minDeadline) external;
 
     /// @notice Ends the offer at the next epoch; requests made before stay a duty.
     function retract(bytes32 artifact, address token) external;
 
-    /// @notice Says what the caller runs, from the next epoch on: its duty is then only to requests that accept this
-    /// release (or its publisher) and this assurance. An operator that declares nothing, or zero, stands for all.
+    /// @notice Says what the caller runs, from the next epoch on: its duty is to requests that accept this release (or
+    /// its publisher) and this assurance. An operator that declares what nobody accepts has no duty, and no window in
+    /// which it alone may answer.
     function declare(bytes32 releaseId, uint8 assurance) external;
 
     /// @return the newest offer, which may begin only with the next epoch

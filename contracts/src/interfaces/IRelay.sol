@@ -154,6 +154,8 @@ interface IRelay {
     /// @notice Answers, from the block after the request's own until the deadline. Anyone may send it; the operator
     /// bound to the receipt's key is paid: priceOf(status, fee), and metered gas.
     /// Within the window only the assigned operator's key may answer: see `assignedOf`.
+    /// A receipt of an engine that failed (status 3) is no answer: it ends the duty of its operator, as `decline` does,
+    /// and the request stays open for others.
     function fulfil(Request calldata request, Receipt calldata receipt, bytes calldata signature, bytes calldata output)
         external;
 

@@ -19,7 +19,7 @@ contract RelayInvariantTest is Test {
         handler = new RelayHandler();
         (address relay_, address operators_, address token_, address alice_) = handler.addresses();
         (relay, operators, token, alice) = (Relay(payable(relay_)), Operators(operators_), DevToken(token_), alice_);
-        bytes4[] memory steps = new bytes4[](17);
+        bytes4[] memory steps = new bytes4[](18);
         steps[0] = handler.stepAsk.selector;
         steps[1] = handler.stepAsk.selector;
         steps[2] = handler.stepAsk.selector;
@@ -37,6 +37,7 @@ contract RelayInvariantTest is Test {
         steps[14] = handler.stepDecline.selector;
         steps[15] = handler.stepAskByHash.selector;
         steps[16] = handler.stepAccept.selector;
+        steps[17] = handler.stepTrim.selector;
         // forge pays the sender back for gas: were it one of these contracts, coins would appear in it.
         targetSender(makeAddr("anyone"));
         targetContract(address(handler));
@@ -116,6 +117,9 @@ contract RelayInvariantTest is Test {
         assertGt(handler.accepted(), 1, "accepted");
         handler.stepFulfil(handler.jobs() - 1, 1);
         assertEq(handler.answered(), 2, "accepted and answered");
+        handler.stepAsk(400);
+        handler.stepFulfil(handler.jobs() - 1, 7);
+        assertEq(handler.excused(), 1, "excused");
         invariant_solvency();
         invariant_stakeIsExact();
         invariant_exactlyOnce();

@@ -16,6 +16,7 @@ contract RelayHandler is RelayBase {
     uint256 public expired;
     uint256 public declined;
     uint256 public accepted;
+    uint256 public excused;
     uint256 public forged;
     uint256 public slashedTotal;
     uint256 public etherHeld;
@@ -76,6 +77,7 @@ contract RelayHandler is RelayBase {
         vm.txGasPrice(1 gwei + mode % 3 gwei);
         Job memory job = _prepared(seed % _jobs.length);
         if (mode % 5 == 0) job = fail(job, 1, "bad-input");
+        if (mode % 7 == 0) return _failEngine(fail(job, 3, "engine-failed"));
         _fulfil(job);
     }
 
@@ -126,6 +128,14 @@ contract RelayHandler is RelayBase {
         try relay.fulfil(job.request, job.receipt, signature, job.output) {
             ++closings[job.id];
             ++answered;
+        } catch {}
+    }
+
+    /// @dev Closes nothing.
+    function _failEngine(Job memory job) private {
+        bytes memory signature = sign(job);
+        try relay.fulfil(job.request, job.receipt, signature, job.output) {
+            ++excused;
         } catch {}
     }
 
@@ -206,6 +216,10 @@ contract RelayHandler is RelayBase {
         try operators.withdrawStake(operator) {
             stakeHeld -= unbonding;
         } catch {}
+    }
+
+    function stepTrim() external {
+        operators.trim();
     }
 
     function stepOffer(uint256 seed) external {

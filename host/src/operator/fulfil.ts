@@ -1,5 +1,5 @@
 import { relayAbi } from '@nacre/contracts'
-import { parseBundle } from '@nacre/verify'
+import { parseBundle, STATUS } from '@nacre/verify'
 import { encodeFunctionData, type Hex, isAddressEqual, type PublicClient, zeroAddress } from 'viem'
 import { callContract, RevertError } from '../chain/reverts.ts'
 import type { Queries } from '../database/connect.ts'
@@ -13,6 +13,9 @@ export type Submission = { sent: bigint } | Refusal
 
 /** skip: for good; again: with another key; otherwise later. */
 export type Refusal = { skip: string } | { again: string } | { waitS: number; reason: string }
+
+/** Why a request is skipped on which our engine failed. */
+export const ENGINE_FAILED = 'engine-failed'
 
 /** Reasons that end a request for us: no later block makes this answer acceptable. */
 const FINAL = new Set([
@@ -42,8 +45,16 @@ export async function submit(
     return { sent: await transactions.send(intent, await transactions.estimate(intent), within) }
   } catch (error) {
     if (!(error instanceof RevertError)) throw error
-    return judge(error.reason)
+    return engineFailed(row) ? { skip: ENGINE_FAILED } : judge(error.reason)
   }
+}
+
+/**
+ * Whether the enclave's engine failed on the request. Sent by who has the duty, such a receipt ends it without a slash
+ * and leaves the request to others; from anybody else the contract refuses it.
+ */
+export function engineFailed(row: RequestRow): boolean {
+  return row.bundle !== null && parseBundle(row.bundle).receipt.status === STATUS.engineFailed
 }
 
 /** What a refusal by the contract means for the request. */

@@ -7,7 +7,16 @@ import type { Common } from '../common/index.ts'
 import type { Database } from '../database/connect.ts'
 import { type Bundler, relayJob } from './bundle.ts'
 import { decide, declineDue, type Profile } from './decide.ts'
-import { accept, cancellation, decline, judge, type Refusal, submit } from './fulfil.ts'
+import {
+  accept,
+  cancellation,
+  decline,
+  ENGINE_FAILED,
+  engineFailed,
+  judge,
+  type Refusal,
+  submit,
+} from './fulfil.ts'
 import type { Inputs } from './inputs.ts'
 import { chainRequest, moveRequest } from './requests.ts'
 import type { RequestRow } from './tables.ts'
@@ -98,7 +107,8 @@ async function afterSubmission(
   const sent = row.nonce === null ? undefined : await transactions.find(row.nonce)
   if (sent?.state === 'pending')
     return (await declineDue(client, profile, row, head)) ? sendDecline(options, row) : undefined
-  if (sent?.status === 'success') return undefined
+  // The event decides; a failure of the engine has none that ends the request.
+  if (sent?.status === 'success') return engineFailed(row) ? skip(options, row, ENGINE_FAILED) : undefined
   const open = await read(() => isOpen(client, profile.relay, row.id))
   if (!open) return undefined
   const reason = sent ? await transactions.explain(sent) : 'its transaction is not stored'

@@ -116,6 +116,8 @@ abstract contract RelayBase is Test {
         hoax(operator, slots * SLOT);
         operators.bond{value: slots * SLOT}();
         vm.prank(operator);
+        operators.declare(releaseId, 2);
+        vm.prank(operator);
         operators.announce(ARTIFACT, address(0), FEE, 60);
     }
 
