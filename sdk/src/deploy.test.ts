@@ -35,7 +35,7 @@ const params = (): RelayParams => ({
   maxGasPrice: 10n ** 10n,
   deadline: BigInt(Math.floor(Date.now() / 1000) + 300),
   assurance: 1,
-  maxEvidenceAge: 3600,
+  maxEvidenceAge: 86_400,
   releases: [`0x${'11'.repeat(32)}`],
   publishers: [],
 })

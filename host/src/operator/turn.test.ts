@@ -17,6 +17,7 @@ import { createRoot } from '../nsm/root.ts'
 import { type Anvil, startAnvil } from '../processes/anvil.ts'
 import { fallbackRank } from './turn.ts'
 
+const RELEASE: Hex = `0x${'33'.repeat(32)}`
 const KEYS: Hex[] = [1, 2, 3, 4].map(number => toHex(new Uint8Array(32).fill(number)))
 /** The fourth holds a slot and does not offer what is asked. */
 const ALL = KEYS.map(key => privateKeyToAccount(key).address)
@@ -48,6 +49,8 @@ beforeAll(async () => {
     await chain.setBalance({ address: wallet.account.address, value: 10n ** 20n })
     const bond = { ...contract, functionName: 'bond', value: 10n ** 18n } as const
     await chain.waitForTransactionReceipt({ hash: await wallet.writeContract(bond) })
+    const declare = { ...contract, functionName: 'declare', args: [RELEASE, 1] } as const
+    await chain.waitForTransactionReceipt({ hash: await wallet.writeContract(declare) })
     const offered = index < 3 ? [SERVED, DEAR] : [DEAR]
     for (const artifact of offered) {
       const price = artifact === DEAR && index > 0 ? 11n : 10n
