@@ -20,6 +20,7 @@ test('hashes are noble’s', () => {
     fc.property(fc.uint8Array({ maxLength: 300 }), data => {
       expect(toHex(nodeCrypto.sha256(data))).toBe(toHex(nobleCrypto.sha256(data)))
       expect(toHex(nodeCrypto.sha384(data))).toBe(toHex(nobleCrypto.sha384(data)))
+      expect(toHex(nodeCrypto.keccak256(data))).toBe(toHex(nobleCrypto.keccak256(data)))
     }),
   )
 })

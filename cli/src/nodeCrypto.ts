@@ -1,17 +1,25 @@
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { type CryptoProvider, concat, fromHex } from '@nacre/verify'
+import { createKeccak } from 'hash-wasm'
 import { recover } from 'tiny-secp256k1'
+
+const keccak = await createKeccak(256)
 
 /** DER of a SubjectPublicKeyInfo of P-256 up to the point (RFC 5480, 2). */
 const SPKI_PREFIX = fromHex('0x3059301306072a8648ce3d020106082a8648ce3d030107034200')
 
 /**
- * Faster primitives than noble's: OpenSSL's for hashes and P-256, libsecp256k1 (as WebAssembly) for recovery, which
- * OpenSSL does not offer. Pass it as `crypto` to the verifiers.
+ * Faster primitives than noble's: OpenSSL's for hashes and P-256; keccak-256 and libsecp256k1's recovery, which
+ * OpenSSL does not offer, as WebAssembly. Pass it as `crypto` to the verifiers.
  */
-export const nodeCrypto: Pick<CryptoProvider, 'sha256' | 'sha384' | 'verifyEs256' | 'recoverSecp256k1'> = {
+export const nodeCrypto: CryptoProvider = {
   sha256: bytes => new Uint8Array(createHash('sha256').update(bytes).digest()),
   sha384: bytes => new Uint8Array(createHash('sha384').update(bytes).digest()),
+  keccak256(bytes) {
+    keccak.init()
+    keccak.update(bytes)
+    return keccak.digest('binary')
+  },
   verifyEs256(message, signature, publicKey) {
     if (signature.length !== 64 || publicKey.length !== 65) return false
     try {

@@ -41,6 +41,7 @@ test('another checkout, somewhere else, builds the same', async () => {
   const packages = [
     'tiny-secp256k1',
     'uint8array-tools',
+    'hash-wasm',
     'onnxruntime-common',
     'onnxruntime-node/dist',
     'onnxruntime-node/package.json',

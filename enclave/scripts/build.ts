@@ -89,6 +89,8 @@ export async function bundle(): Promise<{ code: Uint8Array; metafile: Metafile }
     metafile: true,
     bundle: true,
     platform: 'node',
+    // Modules before CommonJS, so that what is not used stays out: hash-wasm has a score of hash functions.
+    mainFields: ['module', 'main'],
     format: 'esm',
     target: 'node24',
     legalComments: 'none',

@@ -2,7 +2,6 @@ import {
   configHash,
   type EnclaveConfig,
   type Hex,
-  keccak256,
   type Parameters,
   parametersHash,
   type Receipt,
@@ -17,6 +16,7 @@ import {
 import { ENGINE } from './engineName.ts'
 import type { Outcome } from './execute.ts'
 import type { Job } from './job.ts'
+import { keccak256 } from './keccak.ts'
 import { type ReceiptKey, sign } from './keys.ts'
 
 /** A signed answer, without the evidence that some calls add to it. */

@@ -5,7 +5,7 @@ import {
   encodeTensor,
   fromHex,
   type Hex,
-  keccak256,
+  nobleCrypto,
   type Policy,
   type ReceiptBundle,
   STATUS,
@@ -72,7 +72,8 @@ export function createClient(options: ClientOptions): Client {
     const nonce = freshNonce()
     const bytes = encodeTensor(input)
     const bundle = await postInfer({ ...options, nonce, artifact, input: toHex(bytes) })
-    const expect = { clientNonce: nonce, evidenceNonce: nonce, artifact, input: keccak256(bytes) }
+    const inputHash = toHex((options.crypto?.keccak256 ?? nobleCrypto.keccak256)(bytes))
+    const expect = { clientNonce: nonce, evidenceNonce: nonce, artifact, input: inputHash }
     const verification = verifyReceipt(bundle, policy, { time: time(), expect, ...crypto })
     if (!verification.ok) throw unverified(options.url, verification.checks)
     return { output: outputOf(bundle), bundle, verification }

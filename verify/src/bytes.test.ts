@@ -29,6 +29,14 @@ test('what is not hex, and what is not text', () => {
     expect(() => fromHex(hex)).toThrow(code('invalid-hex'))
   }
   expect(() => fromHex('0x00', 2)).toThrow(code('invalid-hex'))
+  // Every pair of characters but the 256 of bytes, and characters whose codes look like two others'.
+  const units = fc.string({ unit: 'binary', minLength: 2, maxLength: 2 })
+  const pairs = fc.property(units, pair => {
+    if (!/^[0-9a-f]{2}$/.test(pair)) expect(() => fromHex(`0x${pair}`)).toThrow(code('invalid-hex'))
+  })
+  fc.assert(pairs, { numRuns: 2000 })
+  for (const pair of ['0\u0130', '\u30300', '\u0130\u0030', '\u3030\u3030'])
+    expect(() => fromHex(`0x${pair}`), pair).toThrow(code('invalid-hex'))
   expect(() => utf8('\ud800')).toThrow(code('invalid-text'))
   for (const hex of ['0xff', '0xc080', '0xeda080', '0xf4908080', '0xc3']) {
     expect(() => fromUtf8(fromHex(hex)), hex).toThrow(code('invalid-text'))

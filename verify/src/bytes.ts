@@ -8,6 +8,11 @@ export const ZERO_ADDRESS: Hex = `0x${'00'.repeat(20)}`
 
 const DIGITS: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
+/** The byte of two characters, at their codes (high | low); -1 where they are not lower-case hex. */
+const BYTES: Int16Array = new Int16Array(0x10000).fill(-1)
+for (const [byte, digits] of DIGITS.entries())
+  BYTES[(digits.charCodeAt(0) << 8) | digits.charCodeAt(1)] = byte
+
 export function toHex(bytes: Uint8Array): Hex {
   let text = '0x'
   for (const byte of bytes) text += DIGITS[byte]
@@ -24,10 +29,11 @@ export function fromHex(hex: string, size?: number): Uint8Array {
   if (size !== undefined && length !== size) throw badHex(size, length)
   const bytes = new Uint8Array(length)
   for (let i = 0; i < length; i++) {
-    const high = nibble(hex.charCodeAt(2 * i + 2))
-    const low = nibble(hex.charCodeAt(2 * i + 3))
-    if (high < 0 || low < 0) throw badHex(size)
-    bytes[i] = (high << 4) | low
+    const low = hex.charCodeAt(2 * i + 3)
+    // A code of more than eight bits would run into the high character's; a high one is outside the table.
+    const byte = low < 0x100 ? BYTES[(hex.charCodeAt(2 * i + 2) << 8) | low] : undefined
+    if (byte === undefined || byte < 0) throw badHex(size)
+    bytes[i] = byte
   }
   return bytes
 }
@@ -71,11 +77,6 @@ export function fromUtf8(bytes: Uint8Array): string {
 }
 
 const tail = (code: number): number => 0x80 | (code & 0x3f)
-
-function nibble(code: number): number {
-  if (code >= 48 && code <= 57) return code - 48
-  return code >= 97 && code <= 102 ? code - 87 : -1
-}
 
 function badHex(size?: number, actual?: number): NacreError {
   const wanted =
