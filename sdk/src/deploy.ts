@@ -1,5 +1,5 @@
 import * as contracts from '@nacre/contracts'
-import { type Hex, sha256, toHex } from '@nacre/verify'
+import { type Hex, sha256, toHex, utf8 } from '@nacre/verify'
 import {
   type Abi,
   type ContractConstructorArgs,
@@ -131,7 +131,16 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   await mined(client, cached, 'SimulatedVerifier.cacheCertificate')
 
   const addresses = { releases, timelock, simulatedVerifier, enclaveRegistry, operators, relay, token }
-  return { version: 1, chainId, genesisHash, block: Number(block), ...addresses, consumers: {} }
+  const code = contractsCode()
+  return { version: 1, chainId, genesisHash, block: Number(block), code, ...addresses, consumers: {} }
+}
+
+/** Hash of the contracts that this release deploys, to tell a deployment of another release. */
+export function contractsCode(): Hex {
+  const { releasesBytecode, simulatedVerifierBytecode, enclaveRegistryBytecode } = contracts
+  const { operatorsBytecode, relayBytecode } = contracts
+  const codes = [releasesBytecode, simulatedVerifierBytecode, enclaveRegistryBytecode, operatorsBytecode]
+  return sha256(utf8([...codes, relayBytecode].join()))
 }
 
 /** Deploys an example consumer; `params.deadline` is a time from each question, seconds. */

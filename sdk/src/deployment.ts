@@ -20,6 +20,8 @@ export type Deployment = {
   genesisHash: Hex
   /** Block of the first contract: nothing of the network is older. */
   block: number
+  /** `contractsCode` of the release that deployed it; absent in deployments of 0.1.0. */
+  code?: Hex
   /** Example consumers by name. */
   consumers: Record<string, Hex>
 } & Record<(typeof ADDRESSES)[number], Hex>
@@ -37,6 +39,7 @@ export function parseDeployment(json: string): Deployment {
   for (const field of ['chainId', 'block']) if (!Number.isSafeInteger(value[field])) bad(field)
   if (!isHex(value.genesisHash, 32)) bad('genesisHash')
   for (const field of ADDRESSES) if (!isHex(value[field], 20)) bad(field)
+  if (value.code !== undefined && !isHex(value.code, 32)) bad('code')
   const consumers = value.consumers
   if (typeof consumers !== 'object' || consumers === null) return bad('consumers')
   for (const [name, address] of Object.entries(consumers)) if (!isHex(address, 20)) bad(`consumers.${name}`)

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { releasesAbi } from '@nacre/contracts'
 import {
   checkDeployment,
+  contractsCode,
   type Deployment,
   deploy,
   parseDeployment,
@@ -23,7 +24,7 @@ import {
 import type { PublicClient } from 'viem'
 import { send } from './send.ts'
 
-/** The saved deployment when this chain has it; otherwise a new one, saved. */
+/** The saved deployment when this chain has it, of this release's contracts; otherwise a new one, saved. */
 export async function deployOnce(options: {
   client: PublicClient
   wallet: Wallet
@@ -32,7 +33,8 @@ export async function deployOnce(options: {
 }): Promise<{ deployment: Deployment; isNew: boolean }> {
   const { client, wallet, file, root } = options
   const saved = existsSync(file) ? parseDeployment(readFileSync(file, 'utf8')) : undefined
-  if (saved && (await isOnChain(client, saved))) return { deployment: saved, isNew: false }
+  if (saved?.code === contractsCode() && (await isOnChain(client, saved)))
+    return { deployment: saved, isNew: false }
   const deployment = await deploy({ client, wallet, root })
   saveDeployment(file, deployment)
   return { deployment, isNew: true }
