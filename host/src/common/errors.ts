@@ -1,6 +1,8 @@
 /** Everything that can go wrong in a host service; docs/operating.md says what each means and how to recover. */
 export const ERROR_CODES = [
   'CONFIG_INVALID',
+  'KEYSTORE_INVALID',
+  'PASSWORD_WRONG',
   'STATE_IN_USE',
   'PORT_IN_USE',
   'BINARY_MISSING',

@@ -1,6 +1,9 @@
 import { isAbsolute } from 'node:path'
 import { z } from 'zod'
 
+/** anvil's, the only one on which the simulated verifier serves. */
+const DEVELOPMENT_CHAIN = 31_337
+
 const hex = (bytes: number) =>
   z
     .string()
@@ -13,8 +16,9 @@ const loopback = z.object({
 })
 const integer = z.union([z.int().nonnegative(), z.string().regex(/^\d+$/)]).transform(value => BigInt(value))
 
-/** Configuration of the operator agent; docs/operating.md explains every field. */
-export const operatorConfig = z.strictObject({
+const fields = z.strictObject({
+  /** For editors: docs/operator.schema.json. */
+  $schema: z.string().optional(),
   rpcUrl: z.url(),
   wsUrl: z.url().optional(),
   databaseUrl: z.string().min(1),
@@ -22,7 +26,10 @@ export const operatorConfig = z.strictObject({
   stateDir: path,
   /** Where the development root is; operators of one development network share it. */
   rootDir: path.optional(),
-  privateKeyFile: path,
+  keystoreFile: path.optional(),
+  passwordFile: path.optional(),
+  /** A key that is not encrypted; on development chains only. */
+  privateKeyFile: path.optional(),
   deployment: z.object({
     chainId: z.coerce.number().int().positive(),
     genesisHash: hex(32),
@@ -60,4 +67,24 @@ export const operatorConfig = z.strictObject({
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
+/** Configuration of the operator agent; docs/operating.md explains every field. */
+export const operatorConfig = fields
+  .refine(oneKey, {
+    path: ['keystoreFile'],
+    error:
+      'give keystoreFile and passwordFile, or privateKeyFile alone (nacre operator key new makes a keystore)',
+  })
+  .refine(config => config.privateKeyFile === undefined || config.deployment.chainId === DEVELOPMENT_CHAIN, {
+    path: ['privateKeyFile'],
+    error: `a key that is not encrypted serves on development chains (${DEVELOPMENT_CHAIN}) only: nacre operator key import FILE makes a keystore of it; then keystoreFile and passwordFile`,
+  })
+
 export type OperatorConfig = z.infer<typeof operatorConfig>
+
+type KeyFields = Pick<z.infer<typeof fields>, 'keystoreFile' | 'passwordFile' | 'privateKeyFile'>
+
+function oneKey({ keystoreFile, passwordFile, privateKeyFile }: KeyFields): boolean {
+  const plain = privateKeyFile !== undefined
+  const encrypted = [keystoreFile, passwordFile].filter(file => file !== undefined).length
+  return plain ? encrypted === 0 : encrypted === 2
+}

@@ -1,9 +1,7 @@
-import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { relayAbi } from '@nacre/contracts'
 import { type EnclaveConfig, type Hex, type Manifest, manifestHash, releaseId } from '@nacre/verify'
-import { isHex, type PublicClient } from 'viem'
-import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
+import type { PrivateKeyAccount, PublicClient } from 'viem'
 import { checkChain, createClient } from '../chain/client.ts'
 import type { Origin } from '../chain/cursor.ts'
 import { callContract } from '../chain/reverts.ts'
@@ -14,6 +12,7 @@ import { connect, type Database } from '../database/connect.ts'
 import { type Image, loadImage } from '../drivers/image.ts'
 import { loadRoot, type SimulatedRoot } from '../nsm/root.ts'
 import { lockState } from '../processes/lock.ts'
+import { readAccount } from './account.ts'
 import type { OperatorConfig } from './config.ts'
 import { type Artifact, readArtifacts } from './launch.ts'
 import { checkRelease } from './register.ts'
@@ -39,7 +38,7 @@ export async function prepare(common: Common<OperatorConfig>): Promise<Prepared>
   const { config, shutdown } = common
   const { signal } = shutdown
   shutdown.onClose('state lock', lockState(config.stateDir).release)
-  const account = readAccount(config.privateKeyFile)
+  const account = await readAccount(config)
   const [image, root, artifacts] = await Promise.all([
     loadImage(config.imageDir),
     loadRoot(config.rootDir ?? config.stateDir),
@@ -112,24 +111,4 @@ function checkImage(manifest: Manifest, expected: Hex): void {
     `The image has manifest hash ${actual}, the configured release ${expected}.`,
     { fix: 'List this image as a release, or point imageDir at the image of the release.' },
   )
-}
-
-/** Throws CONFIG_INVALID for a file that is missing, that others may read, or that holds no key. Never tells the text. */
-export function readAccount(file: string): PrivateKeyAccount {
-  const fix = 'Write 0x and 32 bytes in hex into privateKeyFile, readable only by the operator (mode 0600).'
-  const refuse = (what: string, cause?: unknown) =>
-    new FatalError('CONFIG_INVALID', `The private key file ${file} ${what}.`, { fix, cause })
-  let text: string
-  try {
-    if ((statSync(file).mode & 0o077) !== 0) throw refuse('can be read by other users')
-    text = readFileSync(file, 'utf8').trim()
-  } catch (cause) {
-    throw cause instanceof FatalError ? cause : refuse('cannot be read', cause)
-  }
-  if (!isHex(text) || text.length !== 66) throw refuse('does not hold a private key')
-  try {
-    return privateKeyToAccount(text)
-  } catch {
-    throw refuse('holds a number that is no key of secp256k1')
-  }
 }

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parseConfig } from '../common/config.ts'
+import { operatorConfig } from './config.ts'
+import { operatorSchema } from './schema.ts'
+
+const ROOT = join(import.meta.dirname, '../../..')
+const address = `0x${'11'.repeat(20)}`
+const hash = `0x${'22'.repeat(32)}`
+
+/** Every field that has no default. */
+const LEAST = {
+  rpcUrl: 'http://127.0.0.1:8545',
+  databaseUrl: 'postgresql://127.0.0.1/nacre',
+  stateDir: '/var/lib/nacre',
+  deployment: {
+    chainId: 31337,
+    genesisHash: hash,
+    enclaveRegistry: address,
+    operators: address,
+    relay: address,
+    simulatedVerifier: address,
+    block: 1,
+  },
+  imageDir: '/opt/nacre/image',
+  artifacts: ['/opt/nacre/iris.onnx'],
+  release: { publisher: address, manifestHash: hash },
+}
+const KEYSTORE = { keystoreFile: '/etc/nacre/key.json', passwordFile: '/etc/nacre/password' }
+const PLAIN = { privateKeyFile: '/etc/nacre/key' }
+
+const read = (changes: object) => parseConfig(operatorConfig, { ...LEAST, ...changes }, 'test')
+
+test('a key is a keystore with a password file, or on a development chain a plain file', () => {
+  expect(read({ ...KEYSTORE, $schema: './operator.schema.json' })).toMatchObject(KEYSTORE)
+  expect(read(PLAIN)).toMatchObject(PLAIN)
+  const other = { deployment: { ...LEAST.deployment, chainId: 1 } }
+  expect(read({ ...KEYSTORE, ...other })).toMatchObject(KEYSTORE)
+  expect(() => read({ ...PLAIN, ...other })).toThrow('nacre operator key import')
+  for (const keys of [
+    {},
+    { keystoreFile: KEYSTORE.keystoreFile },
+    { passwordFile: KEYSTORE.passwordFile },
+    { ...KEYSTORE, ...PLAIN },
+    { ...PLAIN, passwordFile: KEYSTORE.passwordFile },
+  ])
+    expect(() => read(keys), JSON.stringify(keys)).toThrow('keystoreFile')
+})
+
+test('docs/operator.schema.json is the schema that the configuration is checked by', () => {
+  expect(JSON.parse(readFileSync(join(ROOT, 'docs/operator.schema.json'), 'utf8'))).toEqual(operatorSchema())
+})
+
+test('docs/operating.md has a row for every field', () => {
+  const page = readFileSync(join(ROOT, 'docs/operating.md'), 'utf8')
+  const table = page.slice(page.indexOf('Configuration, one JSON object'), page.indexOf('## HTTP'))
+  const rows = [...table.matchAll(/^\| (`[^|]+) \|/gm)].flatMap(
+    ([, names = '']) => names.match(/\$?\w+/g) ?? [],
+  )
+  const { properties } = operatorSchema() as { properties: object }
+  expect(rows.sort()).toEqual(Object.keys(properties).sort())
+})
