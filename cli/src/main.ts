@@ -3,10 +3,11 @@
  * neither the host nor a chain.
  */
 import { enableCompileCache } from 'node:module'
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError } from 'commander'
+import { command, run, state, usage, wholeNumber } from './commandLine.ts'
 import { EXIT } from './errors.ts'
-import { createOutput, type Output, reportError } from './output.ts'
-import { COMPILE_CACHE, DEFAULT_STATE } from './paths.ts'
+import { addOperatorCommands } from './operator/commands.ts'
+import { COMPILE_CACHE } from './paths.ts'
 
 // Compiled modules are kept beside the packages, for the processes that are started from here too: starts are a second
 // faster from the second one on.
@@ -31,8 +32,6 @@ const program = new Command('nacre')
   .addHelpText('after', EXIT_CODES)
   .showHelpAfterError('(nacre --help lists the commands)')
   .exitOverride()
-
-const state = new Option('--state <dir>', 'state folder of the development network').default(DEFAULT_STATE)
 
 command(program, 'dev', 'the whole network on this machine, SIMULATED, and its main job')
   .option('--once', 'exit after the main job')
@@ -98,6 +97,8 @@ command(model, 'list', 'models that a development network serves')
     run(self, async out => (await import('./commands/model.ts')).list(options, out)),
   )
 
+addOperatorCommands(program)
+
 command(program, 'doctor', 'what is missing on this machine, and how to get it')
   .addOption(state)
   .action(async (options, self) =>
@@ -117,26 +118,6 @@ async function main(): Promise<void> {
   }
 }
 
-/** Every leaf command takes --json and --no-color. */
-function command(parent: Command, name: string, description: string): Command {
-  return parent
-    .command(name)
-    .description(description)
-    .option('--json', 'the last line of standard output is one JSON object')
-    .option('--no-color', 'no colours')
-    .exitOverride()
-    .showHelpAfterError('(--help explains the command)')
-}
-
-async function run(self: Command, action: (output: Output) => Promise<number>): Promise<void> {
-  const output = createOutput(self.opts())
-  try {
-    process.exitCode = await action(output)
-  } catch (error) {
-    process.exitCode = reportError(error, output)
-  }
-}
-
 function portNumber(text: string): number {
   const port = wholeNumber(text)
   if (port < 1024 || port > 65_500) usage(`port ${text} is not between 1024 and 65500`)
@@ -153,14 +134,4 @@ function roundCount(text: string): number {
   const count = wholeNumber(text)
   if (count < 1 || count > 1000) usage(`${text} rounds: there can be 1 to 1000`)
   return count
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) usage(`${text} is not a whole number`)
-  return Number(text)
-}
-
-function usage(message: string): never {
-  process.stderr.write(`nacre: ${message}\n`)
-  throw new CommanderError(EXIT.usage, 'nacre.usage', message)
 }

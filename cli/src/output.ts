@@ -75,6 +75,8 @@ const ENVIRONMENT = new Set(
     'deploy-failed',
   ]),
 )
+/** A value or a file that the caller gave is not what it should be. */
+const USAGE = new Set(['KEYSTORE_INVALID', 'PASSWORD_WRONG'])
 const NETWORK = new Set([
   'not-running',
   'ECONNREFUSED',
@@ -83,12 +85,14 @@ const NETWORK = new Set([
   'unreachable',
   'answer-timeout',
   'wrong-chain',
+  'CHAIN_UNAVAILABLE',
 ])
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof CliError) return CLI_ERROR_EXIT[error.code]
   const { code } = describeError(error)
   if (code === 'internal') return EXIT.internal
+  if (USAGE.has(code)) return EXIT.usage
   if (ENVIRONMENT.has(code)) return EXIT.environment
   return NETWORK.has(code) ? EXIT.network : EXIT.checkFailed
 }

@@ -22,6 +22,11 @@ const FIXES: Record<string, string> = {
   DeadlinePassed: 'Call Relay.expire to be refunded, then ask again.',
   DeadlineNotReached: 'Wait for the deadline that the error names.',
   NothingToWithdraw: 'There is no balance of this account and token.',
+  NoStake: 'Bond a slot first: nacre operator join.',
+  WrongStake:
+    'The whole bond must come to a multiple of the slot stake that the error names, and to a new slot.',
+  TooManySlots: 'Bond or unbond no more slots in one call than the error allows.',
+  NotAnnounced: 'There is no such offer: nacre operator prices lists them.',
   TransferFailed: 'Withdraw to an account that accepts the transfer.',
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterAll, expect, test } from 'vitest'
-import { type KeyFiles, readAccount, readAddress } from './account.ts'
+import { type KeyFiles, readAccount } from './account.ts'
 import { encryptKey } from './keystore.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'nacre-key-'))
@@ -18,7 +18,6 @@ test('a key file is read when only its owner can; every refusal names the file a
   const plain = { privateKeyFile: file }
   writeFileSync(file, `${key}\n`, { mode: 0o600 })
   expect((await readAccount(plain)).address).toBe(address)
-  expect(await readAddress(plain)).toBe(address.toLowerCase())
   for (const mode of [0o640, 0o604, 0o660]) {
     chmodSync(file, mode)
     expect(await refusal(plain)).toMatchObject({
@@ -47,7 +46,6 @@ test('a keystore is opened by its password file; both are refused when others ca
   writeFileSync(keystoreFile, await encryptKey(key, 'correct horse', CHEAP), { mode: 0o600 })
   writeFileSync(passwordFile, 'correct horse\n', { mode: 0o600 })
   expect((await readAccount(files)).address).toBe(address)
-  expect(await readAddress(files)).toBe(address.toLowerCase())
   writeFileSync(passwordFile, 'wrong horse\n')
   const wrong = await refusal(files)
   expect(wrong).toMatchObject({ code: 'PASSWORD_WRONG' })

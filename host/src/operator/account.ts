@@ -2,7 +2,7 @@ import { type Hex, isHex } from 'viem'
 import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
 import { FatalError } from '../common/errors.ts'
 import { readOwnFile } from '../common/ownFile.ts'
-import { claimedAddress, decryptKey } from './keystore.ts'
+import { decryptKey } from './keystore.ts'
 
 /** Where an operator's key is: the configuration's fields. */
 export type KeyFiles = {
@@ -22,13 +22,6 @@ export async function readAccount(files: KeyFiles): Promise<PrivateKeyAccount> {
   throw new FatalError('CONFIG_INVALID', 'No key is configured.', {
     fix: 'Set keystoreFile and passwordFile; nacre operator key new makes a keystore.',
   })
-}
-
-/** Who the key is of, without a password where a keystore says so itself. */
-export async function readAddress(files: KeyFiles): Promise<Hex> {
-  const { keystoreFile } = files
-  const claimed = keystoreFile === undefined ? undefined : claimedAddress(readKeystore(keystoreFile))
-  return claimed ?? ((await readAccount(files)).address.toLowerCase() as Hex)
 }
 
 /** Throws as readAccount. */
