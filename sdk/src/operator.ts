@@ -1,21 +1,9 @@
 import type { Hex, ReceiptBundle } from '@nacre/verify'
-import { NacreError, parseBundle } from '@nacre/verify'
+import { parseBundle } from '@nacre/verify'
 import { sdkError } from './errors.ts'
+import { call, type HttpOptions, isObject } from './operatorHttp.ts'
 
-export type HttpOptions = {
-  /** The operator's HTTP address, such as http://127.0.0.1:8645. */
-  url: string
-  /** Another fetch, for example of a proxy. */
-  fetch?: typeof fetch
-  /** Milliseconds for one call; default 30,000. */
-  timeoutMs?: number
-}
-
-/** Larger answers are refused: outputs are bounded far below. */
-const MAX_BODY = 64 * 1024 * 1024
-
-/** Characters of an operator's own words that an error quotes. */
-const MAX_TEXT = 1000
+export type { HttpOptions } from './operatorHttp.ts'
 
 /**
  * The receipt bundle of an answered relay request, or undefined while the operator has none. It is not verified:
@@ -23,7 +11,7 @@ const MAX_TEXT = 1000
  * @throws NacreError unreachable, operator-error, bad-answer
  */
 export async function fetchBundle(options: HttpOptions & { id: Hex }): Promise<ReceiptBundle | undefined> {
-  const answer = await call(options, `/v1/requests/${options.id}`, undefined, [404])
+  const answer = await call(options, `/v1/requests/${options.id}`, undefined, { absent: 404 })
   const bundle = isObject(answer) ? answer.bundle : undefined
   return bundle === undefined || bundle === null ? undefined : bundleOf(bundle)
 }
@@ -46,6 +34,54 @@ export async function getArtifacts(options: HttpOptions): Promise<unknown> {
   return call(options, '/v1/artifacts')
 }
 
+/** Whether an agent serves: an enclave of its answers and it has read the chain. */
+export type Health = { ok: boolean; block: number | null; receiptKey: string | null }
+
+/** @throws NacreError unreachable, operator-error, bad-answer */
+export async function getHealth(options: HttpOptions): Promise<Health> {
+  const answer = await call(options, '/health', undefined, { alsoOk: 503 })
+  const { ok, block, receiptKey } = isObject(answer) ? answer : {}
+  if (typeof ok !== 'boolean' || !isNullOr('number', block) || !isNullOr('string', receiptKey))
+    throw sdkError('bad-answer', `${options.url} sent no health.`)
+  return { ok, block: block as number | null, receiptKey: receiptKey as string | null }
+}
+
+/** What an operator says of a relay request, in its own words: nothing of it is verified. */
+export type OperatorView = {
+  /** docs/operating.md, States of a request. */
+  state: string
+  /** Why it waits or was skipped. */
+  reason: string | null
+  blockHash: string
+  hasBundle: boolean
+}
+
+/**
+ * An operator's view of a relay request; undefined when it knows none.
+ * @throws NacreError unreachable, operator-error, bad-answer
+ */
+export async function getRequest(options: HttpOptions & { id: Hex }): Promise<OperatorView | undefined> {
+  const answer = await call(options, `/v1/requests/${options.id}`, undefined, { absent: 404 })
+  if (answer === undefined) return undefined
+  const { state, reason, blockHash, bundle } = isObject(answer) ? answer : {}
+  if (typeof state !== 'string' || !isNullOr('string', reason) || typeof blockHash !== 'string')
+    throw sdkError('bad-answer', `${options.url} sent no request.`)
+  const short = (text: string): string => text.slice(0, MAX_WORDS)
+  return {
+    state: short(state),
+    reason: reason === null ? null : short(reason as string),
+    blockHash: short(blockHash),
+    hasBundle: isObject(bundle),
+  }
+}
+
+/** Characters of an operator's own words that are shown. */
+const MAX_WORDS = 200
+
+function isNullOr(type: 'number' | 'string', value: unknown): boolean {
+  return value === null || typeof value === type
+}
+
 function bundleOf(value: unknown): ReceiptBundle {
   try {
     return parseBundle(value)
@@ -53,77 +89,4 @@ function bundleOf(value: unknown): ReceiptBundle {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw sdkError('bad-answer', `The operator sent no receipt bundle: ${why}`, { cause })
   }
-}
-
-async function call(
-  options: HttpOptions,
-  path: string,
-  body?: object,
-  absent: number[] = [],
-): Promise<unknown> {
-  const { url, timeoutMs = 30_000 } = options
-  const send = options.fetch ?? fetch
-  const post = body && {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  }
-  // A redirect would let an operator aim this client at whoever it likes.
-  const signal = AbortSignal.timeout(timeoutMs)
-  try {
-    const response = await send(new URL(path, url), { ...post, redirect: 'error', signal })
-    if (absent.includes(response.status)) return undefined
-    const value = parse(await readText(response, url), url)
-    if (!response.ok) throw operatorError(value, response.status, url)
-    return value
-  } catch (cause) {
-    if (cause instanceof NacreError) throw cause
-    throw sdkError('unreachable', `${url}${path} does not answer: ${reason(cause)}.`, { cause })
-  }
-}
-
-/** The deadline covers the body too: its signal ends a body that drips. */
-async function readText(response: Response, url: string): Promise<string> {
-  const reader = response.body?.getReader()
-  const decoder = new TextDecoder()
-  let [text, size] = ['', 0]
-  for (;;) {
-    const part = await reader?.read()
-    if (part === undefined || part.done) return text + decoder.decode()
-    size += part.value.length
-    if (size > MAX_BODY) {
-      await reader?.cancel()
-      throw sdkError('bad-answer', `${url} sent more than ${MAX_BODY} bytes.`)
-    }
-    text += decoder.decode(part.value, { stream: true })
-  }
-}
-
-function parse(text: string, url: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw sdkError('bad-answer', `${url} sent no JSON.`, { cause })
-  }
-}
-
-function operatorError(value: unknown, status: number, url: string): Error {
-  const error = isObject(value) && isObject(value.error) ? value.error : {}
-  const code = typeof error.code === 'string' ? error.code : `HTTP ${status}`
-  const message = typeof error.message === 'string' ? error.message : 'no reason given'
-  const fix = typeof error.fix === 'string' ? { fix: error.fix.slice(0, MAX_TEXT) } : {}
-  return sdkError(
-    'operator-error',
-    `The operator at ${url} refused (${code.slice(0, 64)}): ${message.slice(0, MAX_TEXT)}`,
-    fix,
-  )
-}
-
-function reason(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause)
-  return cause.cause instanceof Error ? cause.cause.message || cause.message : cause.message
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
 }
