@@ -4,7 +4,7 @@
  */
 import { enableCompileCache } from 'node:module'
 import { Command, CommanderError } from 'commander'
-import { command, run, state, usage, wholeNumber } from './commandLine.ts'
+import { command, run, several, state, usage, wholeNumber } from './commandLine.ts'
 import { EXIT } from './errors.ts'
 import { addOperatorCommands } from './operator/commands.ts'
 import { COMPILE_CACHE } from './paths.ts'
@@ -31,6 +31,8 @@ const program = new Command('nacre')
   .version('0.1.0')
   .addHelpText('after', EXIT_CODES)
   .showHelpAfterError('(nacre --help lists the commands)')
+  // A command with options may have subcommands: options belong to the one that they follow.
+  .enablePositionalOptions()
   .exitOverride()
 
 command(program, 'dev', 'the whole network on this machine, SIMULATED, and its main job')
@@ -47,14 +49,27 @@ command(program, 'dev', 'the whole network on this machine, SIMULATED, and its m
   .addOption(state)
   .action(async (options, self) => run(self, async out => (await import('./dev/dev.ts')).dev(options, out)))
 
-command(program, 'request', 'ask a running development network through the relay')
+const request = command(program, 'request', 'ask a running development network through the relay')
+  .enablePositionalOptions()
   .argument('<model>', 'name or artifact hash of an announced model')
   .option('--input <json>', 'rows of numbers, or @FILE: [[5.1,3.5,1.4,0.2]]')
   .option('--sample <n>', 'a real held-out input of this model', wholeNumber)
   .option('--timeout <seconds>', 'how long to wait for the answer', wholeNumber, 60)
+  .option('--watch', 'tell every hop of it')
   .addOption(state)
   .action(async (model, options, self) =>
     run(self, async out => (await import('./commands/request.ts')).request(model, options, out)),
+  )
+command(request, 'watch', 'follow one request through every hop, with times and gas')
+  .argument('<id>', 'request id')
+  .option('--timeout <seconds>', 'how long to follow an open one', wholeNumber, 600)
+  .option('--rpc <url>', 'node of another chain than the development network’s')
+  .option('--deployment <file>', 'addresses of the contracts on that chain, JSON')
+  .option('--operator-url <url>', 'an operator to ask about it; repeat it', several)
+  .option('--policy <file>', 'what its receipt is verified by (default: the development network’s)')
+  .addOption(state)
+  .action(async (id, options, self) =>
+    run(self, async out => (await import('./watch/watch.ts')).watch(id, options, out)),
   )
 
 const receipt = program.command('receipt').description('receipts of answers')

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { request as askRelay } from '@nacre/sdk'
-import { decodeTensor, encodeTensor, fromHex, STATUS, type Tensor, toHex } from '@nacre/verify'
+import { decodeTensor, encodeTensor, fromHex, type Hex, STATUS, type Tensor, toHex } from '@nacre/verify'
 import { findModel, type Model } from '../catalog.ts'
 import { chainWallet } from '../dev/clients.ts'
 import { answerTo, bundleOf, textOf } from '../dev/job.ts'
@@ -12,7 +12,13 @@ import { ACCOUNTS, QUESTION_DEADLINE } from '../dev/settings.ts'
 import { CliError, EXIT } from '../errors.ts'
 import { bold, type Output, plain, red, yellow } from '../output.ts'
 
-export type RequestOptions = { input?: string; sample?: number; timeout: number; state: string }
+export type RequestOptions = {
+  input?: string
+  sample?: number
+  timeout: number
+  watch?: boolean
+  state: string
+}
 
 type Question = { text: string; input: Tensor; describe: (output: Tensor) => string }
 
@@ -26,6 +32,7 @@ export async function request(name: string, options: RequestOptions, output: Out
 
   const started = performance.now()
   const asked = await ask(network, model, question.input)
+  const hops = options.watch ? await hopsOf(asked.id, options, output) : undefined
   const answer = await answerTo(network, asked, options.timeout * 1000)
   const latencyMs = Math.round(performance.now() - started)
   const bundle = await bundleOf(network, answer)
@@ -56,8 +63,16 @@ export async function request(name: string, options: RequestOptions, output: Out
     receipt: answer.receiptId,
     file,
     checks,
+    ...(hops && { hops }),
   })
   return ok ? EXIT.ok : EXIT.checkFailed
+}
+
+/** Tells the hops until it is answered or refunded. */
+async function hopsOf(id: Hex, { state, timeout }: RequestOptions, output: Output): Promise<object[]> {
+  const { followAloud, hopsJson } = await import('../watch/watch.ts')
+  const { sourceOf } = await import('../watch/source.ts')
+  return hopsJson((await followAloud(await sourceOf({ state }), id, timeout * 1000, output)).followed)
 }
 
 async function ask(network: Network, model: Model, input: Tensor) {

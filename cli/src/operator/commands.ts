@@ -3,7 +3,10 @@ import { between, command, run, several, state } from '../commandLine.ts'
 
 /** `nacre operator …`; what a command does is loaded when it runs. */
 export function addOperatorCommands(program: Command): void {
-  const operator = program.command('operator').description('run an operator: keys, stake, prices, earnings')
+  const operator = program
+    .command('operator')
+    .description('run an operator: keys, stake, prices, earnings')
+    .enablePositionalOptions()
   addAgentCommands(operator)
   addStakeCommands(operator)
   addPriceCommands(operator)

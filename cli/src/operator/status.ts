@@ -92,7 +92,7 @@ function show(facts: Facts, settings: Settings, output: Output): void {
   output.line(bold(`Operator ${account}`))
   line(
     'stake',
-    `${formatAmount(stake.bonded)} bonded, ${stake.slots} slots of ${formatAmount(stake.slotStake)}`,
+    `${formatAmount(stake.bonded)} bonded, ${stake.slots === 1n ? 'a slot' : `${stake.slots} slots`} of ${formatAmount(stake.slotStake)}`,
   )
   if (stake.unbonding > 0n) line('', unbondingText(stake))
   line('release', releaseText(release))

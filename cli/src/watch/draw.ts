@@ -1,0 +1,67 @@
+import { operatorsAbi, relayAbi, releasesAbi } from '@nacre/contracts'
+import type { RelayRequest } from '@nacre/sdk'
+import { type Hex, ZERO_ADDRESS, ZERO_HASH } from '@nacre/verify'
+import { concat, keccak256 } from 'viem'
+import type { Source } from './source.ts'
+
+/** Whom the request's own block drew, and until when it alone may answer or accept. */
+export type Draw = {
+  /** Holder of the slot that was drawn; null when nobody holds it. */
+  holder: Hex | null
+  /** Whether what it had announced and declared fits the request. */
+  fits: boolean
+  until: number
+}
+
+/** The relay's own computation (Relay._drawn), of any request, also one that is over. */
+export async function readDraw(
+  { client, deployment }: Source,
+  id: Hex,
+  request: RelayRequest,
+): Promise<Draw> {
+  const operators = { address: deployment.operators, abi: operatorsAbi } as const
+  const window = { address: deployment.relay, abi: relayAbi, functionName: 'WINDOW' } as const
+  const [{ hash }, epoch, seconds] = await Promise.all([
+    client.getBlock({ blockNumber: request.blockNumber }),
+    client.readContract({ ...operators, functionName: 'epochAt', args: [request.timestamp] }),
+    client.readContract(window),
+  ])
+  const args = [BigInt(keccak256(concat([hash, id]))), epoch] as const
+  const holder = await client.readContract({ ...operators, functionName: 'assigned', args })
+  const until = Number(request.timestamp + seconds)
+  if (holder === ZERO_ADDRESS) return { holder: null, fits: false, until }
+  return { holder, fits: await doesFit({ client, deployment }, holder, request, epoch), until }
+}
+
+/** Relay._isDuty. */
+async function doesFit(
+  { client, deployment }: Pick<Source, 'client' | 'deployment'>,
+  holder: Hex,
+  { params, timestamp }: RelayRequest,
+  epoch: bigint,
+): Promise<boolean> {
+  const operators = { address: deployment.operators, abi: operatorsAbi } as const
+  const market = [holder, params.artifact, params.feeToken, epoch] as const
+  const [offer, profile] = await Promise.all([
+    client.readContract({ ...operators, functionName: 'offerAt', args: market }),
+    client.readContract({ ...operators, functionName: 'profileAt', args: [holder, epoch] }),
+  ])
+  if (!offer.active || offer.price > params.fee) return false
+  if (BigInt(offer.minDeadline) > params.deadline - timestamp) return false
+  const releaseOf = async (releaseId: Hex) => {
+    const call = { address: deployment.releases, abi: releasesAbi, functionName: 'releaseOf' } as const
+    const [publisher, revoked] = await client.readContract({ ...call, args: [releaseId] })
+    return { publisher, listed: publisher !== ZERO_ADDRESS && !revoked }
+  }
+  if (profile.releaseId === ZERO_HASH) {
+    if (params.publishers.length > 0) return true
+    return (await Promise.all(params.releases.map(releaseOf))).some(release => release.listed)
+  }
+  const { publisher, listed } = await releaseOf(profile.releaseId)
+  if (!listed || profile.assurance !== params.assurance) return false
+  return params.releases.includes(profile.releaseId) || params.publishers.some(one => same(one, publisher))
+}
+
+function same(one: Hex, other: Hex): boolean {
+  return one.toLowerCase() === other.toLowerCase()
+}
