@@ -18,6 +18,7 @@ import type { Output } from '../../cli/src/output.ts'
 import { encryptKey } from '../../host/src/operator/keystore.ts'
 import { type Anvil, startAnvil } from '../../host/src/processes/anvil.ts'
 import { loadIndex, modelPath } from '../../models/samples.ts'
+import { runCommand } from './command.ts'
 
 // Commands of an operator, in this process, on a chain of their own. No agent runs.
 
@@ -129,7 +130,14 @@ test('what another program of the account replaces is sent again', async () => {
   await expect.poll(async () => (await chain.getTxpoolStatus()).pending).toBe(1)
   const nonce = await chain.getTransactionCount({ address: operator.address })
   const fees = { maxFeePerGas: 10n ** 11n, maxPriorityFeePerGas: 10n ** 11n }
-  const call = { to: operator.address, nonce, gas: 21_000n, chainId: 31_337, type: 'eip1559', ...fees } as const
+  const call = {
+    to: operator.address,
+    nonce,
+    gas: 21_000n,
+    chainId: 31_337,
+    type: 'eip1559',
+    ...fees,
+  } as const
   await chain.sendRawTransaction({ serializedTransaction: await operator.signTransaction(call) })
   await chain.mine({ blocks: 1 })
   await chain.setAutomine(true)
@@ -176,19 +184,9 @@ test('leave says when the stake is free, is safe to repeat, and withdraw pays it
 
 /** What a command printed and resulted in; fails unless it exited 0. */
 async function result<T>(command: (options: T, output: Output) => Promise<number>, options: T) {
-  const lines: string[] = []
-  // biome-ignore lint/suspicious/noExplicitAny: as read from JSON
-  let value: any
-  const output: Output = {
-    json: true,
-    color: false,
-    line: (text = '') => lines.push(text),
-    result: one => {
-      value = one
-    },
-  }
-  expect(await command(options, output)).toBe(0)
-  return { value, text: lines.join('\n') }
+  const { code, value, text } = await runCommand(output => command(options, output))
+  expect(code).toBe(0)
+  return { value, text: text() }
 }
 
 function chainOf(rpcUrl: string) {

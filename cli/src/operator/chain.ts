@@ -1,9 +1,11 @@
 import { type Deployment, sdkError, type Wallet } from '@nacre/sdk'
 import {
+  BaseError,
   type Chain,
   createPublicClient,
   createWalletClient,
   defineChain,
+  HttpRequestError,
   http,
   type LocalAccount,
   type PublicClient,
@@ -60,10 +62,16 @@ export async function readEvents<T>(read: Read<T>, fromBlock: bigint, toBlock: b
   try {
     return await read({ fromBlock, toBlock })
   } catch (error) {
-    if (toBlock - fromBlock < SMALLEST_RANGE) throw error
+    if (toBlock - fromBlock < SMALLEST_RANGE || isUnreachable(error)) throw error
     const middle = (fromBlock + toBlock) / 2n
     return [...(await readEvents(read, fromBlock, middle)), ...(await readEvents(read, middle + 1n, toBlock))]
   }
+}
+
+/** No answer at all: fewer blocks would not help. */
+function isUnreachable(error: unknown): boolean {
+  const failed = error instanceof BaseError && error.walk(cause => cause instanceof HttpRequestError)
+  return failed instanceof HttpRequestError && failed.status === undefined
 }
 
 /** No node refuses so few. */

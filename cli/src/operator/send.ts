@@ -44,9 +44,10 @@ export async function send(client: PublicClient, wallet: Wallet, call: Call): Pr
 
 async function attemptOf(client: PublicClient, wallet: Wallet, call: Call): Promise<Sent | undefined> {
   const account = wallet.account
+  // The simulation's own request would not do: its ABI has no errors, and a refusal no name.
   const hash = await client
     .simulateContract({ ...call, account } as never)
-    .then(({ request }) => wallet.writeContract(request as never))
+    .then(() => wallet.writeContract(call as never))
     .catch(explain)
   const receipt = await client.waitForTransactionReceipt({ hash, timeout: WAIT_MS }).catch(error => {
     if (error instanceof WaitForTransactionReceiptTimeoutError) throw notMined(hash)

@@ -1,8 +1,10 @@
 import { operatorsAbi, relayAbi, releasesAbi } from '@nacre/contracts'
 import type { RelayRequest } from '@nacre/sdk'
 import { type Hex, ZERO_ADDRESS, ZERO_HASH } from '@nacre/verify'
-import { concat, keccak256 } from 'viem'
-import type { Source } from './source.ts'
+import { concat, keccak256, type PublicClient } from 'viem'
+
+/** Where the draw is computed. */
+type Place = { client: PublicClient; deployment: { operators: Hex; relay: Hex; releases: Hex } }
 
 /** Whom the request's own block drew, and until when it alone may answer or accept. */
 export type Draw = {
@@ -14,11 +16,7 @@ export type Draw = {
 }
 
 /** The relay's own computation (Relay._drawn), of any request, also one that is over. */
-export async function readDraw(
-  { client, deployment }: Source,
-  id: Hex,
-  request: RelayRequest,
-): Promise<Draw> {
+export async function readDraw({ client, deployment }: Place, id: Hex, request: RelayRequest): Promise<Draw> {
   const operators = { address: deployment.operators, abi: operatorsAbi } as const
   const window = { address: deployment.relay, abi: relayAbi, functionName: 'WINDOW' } as const
   const [{ hash }, epoch, seconds] = await Promise.all([
@@ -35,7 +33,7 @@ export async function readDraw(
 
 /** Relay._isDuty. */
 async function doesFit(
-  { client, deployment }: Pick<Source, 'client' | 'deployment'>,
+  { client, deployment }: Place,
   holder: Hex,
   { params, timestamp }: RelayRequest,
   epoch: bigint,
