@@ -23,6 +23,7 @@ const FIXES: Record<string, string> = {
   DeadlineNotReached: 'Wait for the deadline that the error names.',
   NothingToWithdraw: 'There is no balance of this account and token.',
   NoStake: 'Bond a slot first: nacre operator join.',
+  NotDeclared: 'Declare the release that the enclave runs first: nacre operator join.',
   WrongStake:
     'The whole bond must come to a multiple of the slot stake that the error names, and to a new slot.',
   TooManySlots: 'Bond or unbond no more slots in one call than the error allows.',

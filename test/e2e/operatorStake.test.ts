@@ -62,6 +62,19 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
+test('the contract’s own refusal is told, and how to fix it', async () => {
+  const early = result((options, output) => set('iris-ols', options, output), {
+    ...sure,
+    price: '1gwei',
+    minDeadline: 10,
+  })
+  await expect(early).rejects.toMatchObject({
+    code: 'relay-reverted',
+    message: expect.stringContaining('NoStake'),
+    fix: expect.stringContaining('nacre operator join'),
+  })
+})
+
 test('join shows its plan, sends what is missing, and sends nothing the second time', async () => {
   const wanted: JoinOptions = { ...base, slots: 2, minDeadline: 10, price: '0.001ether' }
   const shown = await result(join, { ...wanted, dryRun: true })

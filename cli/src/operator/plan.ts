@@ -1,3 +1,4 @@
+import type { Wallet } from '@nacre/sdk'
 import type { Hex } from '@nacre/verify'
 import { CliError } from '../errors.ts'
 import { bold, dim, green, type Output, plain } from '../output.ts'
@@ -5,7 +6,7 @@ import { formatAmount } from './amounts.ts'
 import { signerOf } from './chain.ts'
 import type { Subject } from './facts.ts'
 import { askYes } from './prompt.ts'
-import { type Call, noFunds, type Sent, send, waitForEarlier } from './send.ts'
+import { type Call, noFunds, notMined, type Sent, send, waitForEarlier } from './send.ts'
 import { accountOf, type Settings, unlock } from './settings.ts'
 
 /** One transaction, and what it does in words. */
@@ -15,6 +16,9 @@ export type Step = { what: string; call: Call }
 export type Plan = { steps: Step[]; already: string[]; notes?: string[] }
 
 export type PlanOptions = { yes?: boolean; dryRun?: boolean }
+
+/** How often another program of the account may come between. */
+const ATTEMPTS = 5
 
 export type Done = { account: Hex; already: string[]; planned: string[]; sent: (Sent & { what: string })[] }
 
@@ -33,7 +37,7 @@ export async function carryOut(
   const account = await accountOf(settings)
   const subject = { client, contracts, account }
   await waitForEarlier(client, account)
-  const plan = await makePlan(subject)
+  let plan = await makePlan(subject)
   show(plan, account, output)
   const planned = plan.steps.map(step => step.what)
   const done: Done = { account, already: plan.already, planned, sent: [] }
@@ -42,14 +46,31 @@ export async function carryOut(
   await checkFunds(subject, plan)
   if (!options.yes) await confirm(plan, () => makePlan(subject))
   const wallet = signerOf(client, await unlock(settings))
-  for (const { what, call } of plan.steps) {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    if (await sendAll(subject, wallet, plan, done, output)) return done
+    output.line('Another program of this account sent a transaction of its own: the rest is looked at again.')
+    await waitForEarlier(client, account)
+    plan = await makePlan(subject)
+  }
+  throw notMined('what is missing was')
+}
+
+/** False when another transaction of the account took the place of one of these. */
+async function sendAll(
+  { client }: Subject,
+  wallet: Wallet,
+  { steps }: Plan,
+  done: Done,
+  output: Output,
+): Promise<boolean> {
+  for (const { what, call } of steps) {
     const sent = await send(client, wallet, call)
-    output.line(
-      `${green('done')}  ${plain(what)}  ${dim(`block ${sent.block}, gas ${sent.gas}, ${sent.transaction}`)}`,
-    )
+    if (sent === undefined) return false
+    const facts = dim(`block ${sent.block}, gas ${sent.gas}, ${sent.transaction}`)
+    output.line(`${green('done')}  ${plain(what)}  ${facts}`)
     done.sent.push({ what, ...sent })
   }
-  return done
+  return true
 }
 
 function show({ steps, already, notes = [] }: Plan, account: Hex, output: Output): void {

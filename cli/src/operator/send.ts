@@ -5,16 +5,17 @@ import {
   BaseError,
   InsufficientFundsError,
   type PublicClient,
-  WaitForTransactionReceiptTimeoutError,
+  type TransactionReceipt,
+  TransactionReceiptNotFoundError,
 } from 'viem'
 import { CliError } from '../errors.ts'
 
 export type Call = { address: Hex; abi: Abi; functionName: string; args: readonly unknown[]; value?: bigint }
-export type Sent = { transaction: Hex; block: bigint; gas: bigint }
+export type Sent = { transaction: Hex; block: number; gas: number }
 
 const WAIT_MS = 180_000
-/** How often another program of the same account may take our nonce before we give up. */
-const ATTEMPTS = 3
+/** Looks after which a nonce that is used, by a transaction that the node does not show, is somebody else's. */
+const DOUBT = 5
 
 /**
  * Waits until what the account has sent before is mined, so that a command that was stopped half way is not done twice.
@@ -22,45 +23,66 @@ const ATTEMPTS = 3
  */
 export async function waitForEarlier(client: PublicClient, address: Hex): Promise<void> {
   const sent = await client.getTransactionCount({ address, blockTag: 'pending' })
-  for (const end = Date.now() + WAIT_MS; Date.now() < end; ) {
-    if ((await client.getTransactionCount({ address, blockTag: 'latest' })) >= sent) return
-    await new Promise(resolve => setTimeout(resolve, client.pollingInterval))
+  for (const end = Date.now() + WAIT_MS; Date.now() < end; await pause(client)) {
+    if ((await usedNonces(client, address)) >= sent) return
   }
-  throw notMined(`earlier transactions of ${address}`)
+  throw notMined(`earlier transactions of ${address} are`)
 }
 
 /**
- * Sends a call that the contract takes, and waits until it is mined. The account's agent may replace it: then it is sent
- * again.
+ * Sends a call that the contract takes, and waits until it is mined. Undefined when another program of the account, such
+ * as its agent, used the nonce for a transaction of its own.
  * @throws NacreError relay-reverted with the contract's own error; CliError not-mined, no-funds
  */
-export async function send(client: PublicClient, wallet: Wallet, call: Call): Promise<Sent> {
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const sent = await attemptOf(client, wallet, call)
-    if (sent) return sent
-  }
-  throw notMined(`${call.functionName}, replaced ${ATTEMPTS} times by another program of the same account,`)
-}
-
-async function attemptOf(client: PublicClient, wallet: Wallet, call: Call): Promise<Sent | undefined> {
-  const account = wallet.account
-  // The simulation's own request would not do: its ABI has no errors, and a refusal no name.
-  const hash = await client
-    .simulateContract({ ...call, account } as never)
-    .then(() => wallet.writeContract(call as never))
-    .catch(explain)
-  const receipt = await client.waitForTransactionReceipt({ hash, timeout: WAIT_MS }).catch(error => {
-    if (error instanceof WaitForTransactionReceiptTimeoutError) throw notMined(hash)
-    throw error
-  })
-  if (receipt.transactionHash !== hash) return undefined
+export async function send(client: PublicClient, wallet: Wallet, call: Call): Promise<Sent | undefined> {
+  const { address } = wallet.account
+  const [gas, nonce] = await Promise.all([
+    client.estimateContractGas({ ...call, account: wallet.account } as never).catch(explain),
+    client.getTransactionCount({ address, blockTag: 'pending' }),
+  ])
+  const hash = await wallet.writeContract({ ...call, gas: reserved(gas), nonce } as never).catch(explain)
+  const receipt = await minedOf(client, address, hash, nonce)
+  if (receipt === undefined) return undefined
   if (receipt.status === 'success')
-    return { transaction: hash, block: receipt.blockNumber, gas: receipt.gasUsed }
+    return { transaction: hash, block: Number(receipt.blockNumber), gas: Number(receipt.gasUsed) }
   throw new CliError('not-mined', {
     what: `${call.functionName} reverted in transaction ${hash}`,
     why: 'what the contract looks at changed after it was tried',
     fix: 'run the command again: it reads the chain first',
   })
+}
+
+/** In the next epoch the same call writes a checkpoint more than when it was estimated. */
+function reserved(gas: bigint): bigint {
+  return (gas * 5n) / 4n + 60_000n
+}
+
+/** By its hash and its nonce: viem's own wait looks only when there is a new block, and a quiet chain mines none. */
+async function minedOf(
+  client: PublicClient,
+  address: Hex,
+  hash: Hex,
+  nonce: number,
+): Promise<TransactionReceipt | undefined> {
+  let doubt = 0
+  for (const end = Date.now() + WAIT_MS; Date.now() < end; await pause(client)) {
+    const used = await usedNonces(client, address)
+    const receipt = await client.getTransactionReceipt({ hash }).catch(error => {
+      if (error instanceof TransactionReceiptNotFoundError) return undefined
+      throw error
+    })
+    if (receipt) return receipt
+    if (used > nonce && ++doubt >= DOUBT) return undefined
+  }
+  throw notMined(`transaction ${hash} is`)
+}
+
+function usedNonces(client: PublicClient, address: Hex): Promise<number> {
+  return client.getTransactionCount({ address, blockTag: 'latest' })
+}
+
+function pause({ pollingInterval }: PublicClient): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, pollingInterval))
 }
 
 function explain(error: unknown): never {
@@ -77,10 +99,10 @@ export function noFunds(what: string, why: string): CliError {
   })
 }
 
-function notMined(what: string): CliError {
+export function notMined(what: string): CliError {
   return new CliError('not-mined', {
-    what: `${what} is not mined`,
-    why: `nothing came in ${WAIT_MS / 1000} s`,
+    what: `${what} not mined`,
+    why: `it was waited for ${WAIT_MS / 1000} s, or other programs of the account were always first`,
     fix: 'run the same command again later: it waits for what was sent, and sends only what is missing',
   })
 }

@@ -116,7 +116,7 @@ function show(facts: Facts, settings: Settings, output: Output): void {
 }
 
 function releaseText({ releaseId, assurance, state }: Release): string {
-  if (state === 'none') return yellow('none is declared: it stands for every policy. nacre operator join')
+  if (state === 'none') return yellow('none is declared, and nothing can be announced: nacre operator join')
   const kind = assurance === ASSURANCE.tee ? 'tee' : 'simulated'
   return `${releaseId}, ${kind}, ${state === 'listed' ? state : red(state)}`
 }

@@ -1,6 +1,6 @@
 import { operatorsAbi, relayAbi, releasesAbi } from '@nacre/contracts'
 import type { RelayRequest } from '@nacre/sdk'
-import { type Hex, ZERO_ADDRESS, ZERO_HASH } from '@nacre/verify'
+import { type Hex, ZERO_ADDRESS } from '@nacre/verify'
 import { concat, keccak256, type PublicClient } from 'viem'
 
 /** Where the draw is computed. */
@@ -46,17 +46,9 @@ async function doesFit(
   ])
   if (!offer.active || offer.price > params.fee) return false
   if (BigInt(offer.minDeadline) > params.deadline - timestamp) return false
-  const releaseOf = async (releaseId: Hex) => {
-    const call = { address: deployment.releases, abi: releasesAbi, functionName: 'releaseOf' } as const
-    const [publisher, revoked] = await client.readContract({ ...call, args: [releaseId] })
-    return { publisher, listed: publisher !== ZERO_ADDRESS && !revoked }
-  }
-  if (profile.releaseId === ZERO_HASH) {
-    if (params.publishers.length > 0) return true
-    return (await Promise.all(params.releases.map(releaseOf))).some(release => release.listed)
-  }
-  const { publisher, listed } = await releaseOf(profile.releaseId)
-  if (!listed || profile.assurance !== params.assurance) return false
+  const call = { address: deployment.releases, abi: releasesAbi, functionName: 'releaseOf' } as const
+  const [publisher, revoked] = await client.readContract({ ...call, args: [profile.releaseId] })
+  if (publisher === ZERO_ADDRESS || revoked || profile.assurance !== params.assurance) return false
   return params.releases.includes(profile.releaseId) || params.publishers.some(one => same(one, publisher))
 }
 

@@ -50,7 +50,7 @@ function textOf(hop: Hop, asked: Asked, { nameOf, modelOf }: Source): string {
     case 'accepted':
       return `${who(hop.operator)} alone may answer ${until(hop.until)}\n${minedText(hop)}`
     case 'declined':
-      return `${yellow(`${who(hop.operator)} found gas dearer than the cap`)}: others may answer\n${minedText(hop)}`
+      return `${yellow(`${who(hop.operator)} has no duty any more`)}, gas being dearer than the cap, or its engine having failed: others may answer\n${minedText(hop)}`
     case 'fulfilled': {
       const outcome = hop.status === 0 ? green('ok') : red(`error of status ${hop.status}`)
       const callback = hop.callbackOk ? 'callback ok' : red('the callback reverted')
