@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Hex } from '@nacre/verify'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
@@ -48,21 +48,14 @@ export async function show(
   return EXIT.ok
 }
 
-/** Never over another file: what is there may be the only copy of a key. Made first, so that nobody types in vain. */
+/** Never over another file: what is there may be the only copy of a key. */
 async function store(file: string, key: Hex, { passwordFile }: KeyOptions, output: Output): Promise<number> {
   const { encryptKey, readPassword } = await loadHost()
   const path = resolve(file)
-  const descriptor = newFile(path)
-  try {
-    const password = passwordFile === undefined ? await askNewPassword() : readPassword(resolve(passwordFile))
-    writeSync(descriptor, await encryptKey(key, password))
-    fsyncSync(descriptor)
-  } catch (error) {
-    rmSync(path)
-    throw error
-  } finally {
-    closeSync(descriptor)
-  }
+  // Also looked at when it is written; here so that nobody types in vain.
+  if (existsSync(path)) throw notMade(path, 'there is a file of that name')
+  const password = passwordFile === undefined ? await askNewPassword() : readPassword(resolve(passwordFile))
+  writeNew(path, await encryptKey(key, password))
   const address = lower(privateKeyToAccount(key).address)
   output.line(`${address}  ${path}`)
   output.line('Keep a copy of the file and of the password: without either the account is lost.')
@@ -70,16 +63,20 @@ async function store(file: string, key: Hex, { passwordFile }: KeyOptions, outpu
   return EXIT.ok
 }
 
-function newFile(path: string): number {
+function writeNew(path: string, text: string): void {
   try {
-    return openSync(path, 'wx', 0o600)
+    writeFileSync(path, text, { flag: 'wx', mode: 0o600, flush: true })
   } catch (error) {
-    throw new CliError('bad-file', {
-      what: `${path} cannot be made`,
-      why: error instanceof Error ? error.message : String(error),
-      fix: 'name a file that is not there yet, in a folder of your own',
-    })
+    throw notMade(path, error instanceof Error ? error.message : String(error))
   }
+}
+
+function notMade(path: string, why: string): CliError {
+  return new CliError('bad-file', {
+    what: `${path} cannot be made`,
+    why,
+    fix: 'name a file that is not there yet, in a folder of your own',
+  })
 }
 
 async function typedKey(): Promise<Hex> {

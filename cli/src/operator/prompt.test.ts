@@ -24,6 +24,18 @@ test('what is typed is returned and never shown; keys correct it', async () => {
   expect(await askHidden('Password: ', terminal('wrong\x15right\n'))).toBe('right')
 })
 
+test('nothing is shown from the moment on at which the question is', async () => {
+  const typed = terminal('x\r')
+  const rawAt: boolean[] = []
+  const write = typed.output.write.bind(typed.output)
+  typed.output.write = ((text: string) => {
+    rawAt.push(typed.raw.at(-1) === true)
+    return write(text)
+  }) as typeof typed.output.write
+  await askHidden('Password: ', typed)
+  expect(rawAt[0]).toBe(true)
+})
+
 test('Ctrl-C and a closed input end it, and the terminal is as before', async () => {
   const interrupted = terminal('se', '\x03')
   await expect(askHidden('Password: ', interrupted)).rejects.toMatchObject({ code: 'interrupted' })

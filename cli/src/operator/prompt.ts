@@ -28,9 +28,10 @@ export async function askHidden(
       why: 'standard input is no terminal',
       fix: 'name a file that holds the password: --password-file FILE',
     })
-  output.write(question)
+  // Before the question: who answers at once, a script say, would be shown otherwise.
   input.setRawMode(true)
   input.resume()
+  output.write(question)
   try {
     return await readLine(input)
   } finally {

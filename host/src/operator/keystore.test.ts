@@ -72,6 +72,11 @@ test.each([
   expect(claimedAddress(named)).toBe(`0x${ADDRESS}`)
 })
 
+test('a file of ethers is read, which writes Crypto', async () => {
+  const { crypto, ...rest } = JSON.parse(await encryptKey(KEY, 'x', CHEAP))
+  expect(await decryptKey(JSON.stringify({ ...rest, Crypto: crypto }), 'x')).toBe(KEY)
+})
+
 test('what is written is read again, by its password alone, and says no key', async () => {
   const text = await encryptKey(KEY, 'pässword', CHEAP)
   expect(await decryptKey(text, 'pässword')).toBe(KEY)

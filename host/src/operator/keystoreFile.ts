@@ -54,11 +54,17 @@ export type Keystore = z.infer<typeof keystore>
  */
 export function parseKeystore(text: string): Keystore {
   if (text.length > MAX_TEXT) throw invalid(`it has more than ${MAX_TEXT} characters`)
-  const result = keystore.safeParse(json(text))
+  const result = keystore.safeParse(lowerCase(json(text)))
   if (result.success) return result.data
   throw invalid(
     result.error.issues.map(issue => `${issue.path.join('.') || 'it'}: ${issue.message}`).join('; '),
   )
+}
+
+/** ethers writes `Crypto`, and geth reads names without regard to case. */
+function lowerCase(value: unknown): unknown {
+  const capital = typeof value === 'object' && value !== null && 'Crypto' in value && !('crypto' in value)
+  return capital ? { ...value, crypto: value.Crypto } : value
 }
 
 function json(text: string): unknown {
