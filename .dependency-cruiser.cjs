@@ -48,7 +48,7 @@ module.exports = {
     rule(
       'cli-loads-host-lazily',
       'A client that never runs a node must not need the host.',
-      { path: src('cli') },
+      { path: src('cli'), pathNot: test },
       { path: '^host/', dependencyTypesNot: ['dynamic-import'] },
     ),
     rule(
