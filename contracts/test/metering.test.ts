@@ -197,6 +197,11 @@ async function stake(): Promise<void> {
   const operators = { address: deployment.operators, abi: operatorsAbi } as const
   const value = DEVELOPMENT_PARAMETERS.slotStake
   await mined(await operator.writeContract({ ...operators, functionName: 'bond', value }))
+  const declared = [
+    releaseId(operator.account.address.toLowerCase() as Hex, manifestHash(MANIFEST)),
+    1,
+  ] as const
+  await mined(await operator.writeContract({ ...operators, functionName: 'declare', args: declared }))
   const offer = [ARTIFACT, ZERO_ADDRESS, FEE, 10] as const
   await mined(await operator.writeContract({ ...operators, functionName: 'announce', args: offer }))
   const measurement = { kind: TEE_KIND.simulated, digest: measurementDigest(simulatedMeasurement(MANIFEST)) }
