@@ -271,7 +271,7 @@ function paramsUntil(deadline: bigint): RelayParams {
     maxGasPrice: GAS_PRICE,
     deadline,
     assurance: 1,
-    maxEvidenceAge: 3600,
+    maxEvidenceAge: 86_400,
     releases: [config.releaseId],
     publishers: [],
   }
