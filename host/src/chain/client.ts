@@ -1,10 +1,22 @@
-import { BaseError, createPublicClient, type Hex, http, type PublicClient } from 'viem'
+import {
+  BaseError,
+  createPublicClient,
+  type Hex,
+  http,
+  LimitExceededRpcError,
+  type PublicClient,
+  ResponseBodyTooLargeError,
+} from 'viem'
 import { FatalError, HostError, RetryableError } from '../common/errors.ts'
 import { genesisMismatch, type Origin } from './cursor.ts'
 
-/** A viem client over HTTP. */
+/** A block full of the largest inputs is below a third of it: more is a node that wants our memory. */
+const MAX_ANSWER_BYTES = 32 * 2 ** 20
+
+/** A viem client over HTTP; an answer is bound in time and size. */
 export function createClient(rpcUrl: string): PublicClient {
-  return createPublicClient({ transport: http(rpcUrl, { retryCount: 1, timeout: 10_000 }), cacheTime: 0 })
+  const limits = { retryCount: 1, timeout: 10_000, maxResponseBodySize: MAX_ANSWER_BYTES }
+  return createPublicClient({ transport: http(rpcUrl, limits), cacheTime: 0 })
 }
 
 /** Checks that the node is of the expected chain and knows the relay. Throws GENESIS_MISMATCH, DEPLOYMENT_MISMATCH. */
@@ -44,4 +56,12 @@ export function chainError(error: unknown): unknown {
     fix: 'Check rpcUrl and the node; work continues when it is back.',
     cause: error,
   })
+}
+
+/** Whether an answer was too large, for us or for the node: less may be asked for at once. */
+export function isTooMuch(error: unknown): boolean {
+  const cause = error instanceof HostError ? error.cause : error
+  const tooMuch = (one: unknown) =>
+    one instanceof ResponseBodyTooLargeError || one instanceof LimitExceededRpcError
+  return cause instanceof BaseError && cause.walk(tooMuch) !== null
 }

@@ -53,6 +53,18 @@ export async function rewindCursor(queries: Queries, from: BlockId, to: BlockId)
   await queries.delete(blocksTable).where(gt(blocksTable.number, to.number))
 }
 
+/**
+ * Whether a block is in the chain as far as it was read; it stays so until the transaction ends. Blocks older than those
+ * kept count as read: the chain does not drop them any more.
+ */
+export async function isRead(queries: Queries, { number, hash }: BlockId): Promise<boolean> {
+  const [at] = await queries.select().from(cursorTable).for('share')
+  const kept = await keptBlocks(queries)
+  const same = kept.find(block => block.number === number)
+  if (same) return same.hash === hash
+  return at !== undefined && number <= at.number && kept.every(block => number < block.number)
+}
+
 /** The kept blocks, newest first. */
 export async function keptBlocks(queries: Queries): Promise<BlockId[]> {
   return queries.select().from(blocksTable).orderBy(desc(blocksTable.number))

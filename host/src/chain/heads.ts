@@ -10,6 +10,9 @@ export type HeadsOptions = {
   maxPauseMs?: number
 }
 
+/** An announcement is a header. What is longer ends the connection, and the blocks are found by polling. */
+const MAX_MESSAGE = 65_536
+
 /** Calls onHead for every new block that the node announces; reconnects with a growing pause until aborted. */
 export async function watchHeads(options: HeadsOptions): Promise<void> {
   const { signal, minPauseMs = 100, maxPauseMs = 5_000, onState } = options
@@ -35,6 +38,7 @@ async function listen({ wsUrl, onHead, onState, signal }: HeadsOptions): Promise
   socket.onopen = () =>
     socket.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_subscribe', params: ['newHeads'] }))
   socket.onmessage = ({ data }) => {
+    if (typeof data !== 'string' || data.length > MAX_MESSAGE) return socket.close()
     const message = parse(data)
     if (message.id === 1 && typeof message.result === 'string') {
       connected = true
@@ -49,9 +53,9 @@ async function listen({ wsUrl, onHead, onState, signal }: HeadsOptions): Promise
 }
 
 /** Only the kind of message matters: what it says about the chain is read again by RPC. */
-function parse(data: unknown): { id?: unknown; result?: unknown; method?: unknown } {
+function parse(data: string): { id?: unknown; result?: unknown; method?: unknown } {
   try {
-    return Object(JSON.parse(String(data)))
+    return Object(JSON.parse(data))
   } catch {
     return {}
   }

@@ -13,6 +13,7 @@ import { type Anvil, startAnvil } from '../processes/anvil.ts'
 import type { Postgres } from '../processes/postgres.ts'
 import { checkChain, createClient } from './client.ts'
 import type { Origin } from './cursor.ts'
+import { createNodes } from './nodes.ts'
 import { createWatcher, type Watcher, type WatcherOptions } from './watcher.ts'
 
 /** Emits one event whose only topic is the first word of the calldata. */
@@ -58,7 +59,8 @@ function watcher(options: Partial<WatcherOptions> = {}): Watcher {
   const abort = new AbortController()
   aborts.push(abort)
   return createWatcher({
-    client: createClient(anvil.rpcUrl),
+    nodes: createNodes({ rpcUrl: anvil.rpcUrl }),
+    obliges: () => true,
     database,
     origin,
     addresses: [EMITTER],
@@ -207,9 +209,8 @@ test('without a websocket, polling finds every block; a provider that was away i
   const proxy = await cuttable(anvil.port)
   const heard = listener()
   const retried = Promise.withResolvers<unknown>()
-  const client = createClient(`http://127.0.0.1:${proxy.port}`)
   void watcher({
-    client,
+    nodes: createNodes({ rpcUrl: `http://127.0.0.1:${proxy.port}` }),
     wsUrl: 'ws://127.0.0.1:1',
     pollMs: 20,
     onSynced: heard.synced,

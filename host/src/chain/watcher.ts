@@ -1,8 +1,10 @@
-import { type Block, BlockNotFoundError, type Hex, type Log, type PublicClient } from 'viem'
+import { BlockNotFoundError, type Hex, type PublicClient } from 'viem'
 import { FatalError, RetryableError } from '../common/errors.ts'
 import { retry } from '../common/wait.ts'
 import { type Database, databaseError, type Queries } from '../database/connect.ts'
-import { read } from './client.ts'
+import { type Audit, type ChainLog, createAudit } from './audit.ts'
+import { isTooMuch, read } from './client.ts'
+import { type HeadBlock, lower, type Shown } from './compare.ts'
 import {
   advanceCursor,
   type BlockId,
@@ -13,18 +15,21 @@ import {
   rewindCursor,
 } from './cursor.ts'
 import { watchHeads } from './heads.ts'
+import type { Nodes } from './nodes.ts'
 
 export type Head = { number: bigint; hash: Hex; timestamp: bigint; baseFee: bigint }
 
 export type WatcherOptions = {
-  client: PublicClient
+  nodes: Nodes
   wsUrl?: string
   database: Database
   origin: Origin
   /** Contracts whose events are read. */
   addresses: Hex[]
-  /** Stores events in the transaction that moves the cursor. */
-  apply: (queries: Queries, logs: Log<bigint, number, false>[]) => Promise<void>
+  /** Stores events in the transaction that moves the cursor; of what obliges also again, or later. */
+  apply: (queries: Queries, logs: ChainLog[]) => Promise<void>
+  /** Whether an event obliges us: it counts when one node shows it, any other when both do. */
+  obliges: (log: ChainLog) => boolean
   /** Undoes what was stored of blocks after `ancestor`, in the transaction that moves the cursor back. */
   rewind: (queries: Queries, ancestor: bigint) => Promise<void>
   /** After every pass, also one that found nothing new. */
@@ -46,14 +51,21 @@ export type Watcher = {
   run(): Promise<void>
 }
 
+type Pass = WatcherOptions & { audit: Audit }
+
+const RANGE = 500
+const KEEP = 128
+
 /** Follows the chain: announcements and polling both feed `sync`, which alone moves the cursor. */
 export function createWatcher(options: WatcherOptions): Watcher {
+  const { nodes, addresses, obliges, range = RANGE } = options
+  const audit = createAudit({ nodes, addresses, obliges, range })
   let current: Promise<void> | undefined
   let next: Promise<void> | undefined
 
   function sync(): Promise<void> {
     if (!current) {
-      current = syncOnce(options)
+      current = syncOnce({ ...options, audit })
         .catch(error => Promise.reject(databaseError(error)))
         .finally(() => {
           current = undefined
@@ -93,15 +105,16 @@ async function run(options: WatcherOptions, sync: () => Promise<void>): Promise<
   }
 }
 
-async function syncOnce(options: WatcherOptions): Promise<void> {
-  const { client, database, origin, range = 500, onSynced } = options
-  const head = await read(() => client.getBlock())
+async function syncOnce(options: Pass): Promise<void> {
+  const { database, nodes, origin, audit, keep = KEEP, onSynced } = options
+  const shown = await nodes.head()
+  if (!shown) return
+  const { head } = shown
   const stored = (await readCursor(database.queries, origin)) ?? (await start(options))
-  let at = await shareAncestor(options, stored, head)
-  while (at.number < head.number) {
-    const to = at.number + BigInt(range)
-    at = await advance(options, at, to < head.number ? to : head.number, head)
-  }
+  const at = await readUpTo(options, await shareAncestor(options, stored, head), shown)
+  const kept = at.number - BigInt(keep)
+  const missed = await audit.catchUp(kept > origin.fromBlock ? kept : origin.fromBlock - 1n, at.number)
+  if (missed.length > 0) await database.transaction(queries => options.apply(queries, missed))
   onSynced?.({
     number: head.number,
     hash: head.hash,
@@ -110,8 +123,23 @@ async function syncOnce(options: WatcherOptions): Promise<void> {
   })
 }
 
-async function start({ database, origin, client }: WatcherOptions): Promise<BlockId> {
-  const at = await firstBlock(client, origin)
+/** Block ranges that are too much for one answer are halved. */
+async function readUpTo(options: Pass, from: BlockId, shown: Shown): Promise<BlockId> {
+  const { number: last } = shown.head
+  let range = BigInt(options.range ?? RANGE)
+  let at = from
+  while (at.number < last) {
+    at = await advance(options, at, lower(at.number + range, last), shown).catch(error => {
+      if (range === 1n || !isTooMuch(error)) throw error
+      range /= 2n
+      return at
+    })
+  }
+  return at
+}
+
+async function start({ database, origin, nodes }: Pass): Promise<BlockId> {
+  const at = await firstBlock(nodes.client, origin)
   await database.transaction(queries => createCursor(queries, origin, at))
   return at
 }
@@ -131,12 +159,9 @@ async function firstBlock(client: PublicClient, { fromBlock }: Origin): Promise<
 }
 
 /** The stored block if the chain still has it; otherwise goes back to the newest one that both have. */
-async function shareAncestor(
-  options: WatcherOptions,
-  stored: BlockId,
-  head: Block<bigint, boolean, 'latest'>,
-): Promise<BlockId> {
-  const { client, database } = options
+async function shareAncestor(options: Pass, stored: BlockId, head: HeadBlock): Promise<BlockId> {
+  const { database } = options
+  const { client } = options.nodes
   if (head.hash === stored.hash || head.parentHash === stored.hash) return stored
   if ((await hashAt(client, stored.number)) === stored.hash) return stored
   const ancestor = (await newestShared(options)) ?? (await firstBlock(client, options.origin))
@@ -147,9 +172,9 @@ async function shareAncestor(
   return ancestor
 }
 
-async function newestShared({ client, database }: WatcherOptions): Promise<BlockId | undefined> {
+async function newestShared({ nodes, database }: Pass): Promise<BlockId | undefined> {
   for (const block of await keptBlocks(database.queries)) {
-    if ((await hashAt(client, block.number)) === block.hash) return block
+    if ((await hashAt(nodes.client, block.number)) === block.hash) return block
   }
   return undefined
 }
@@ -166,13 +191,9 @@ async function hashAt(client: PublicClient, number: bigint): Promise<Hex | undef
 }
 
 /** Reads (at, to] and stores it with the cursor, if what was read is one chain on top of `at`. */
-async function advance(
-  options: WatcherOptions,
-  at: BlockId,
-  to: bigint,
-  head: Block<bigint, boolean, 'latest'>,
-): Promise<BlockId> {
-  const { client, database, addresses, apply, keep = 128 } = options
+async function advance(options: Pass, at: BlockId, to: bigint, { head, by }: Shown): Promise<BlockId> {
+  const { database, addresses, apply, audit, keep = KEEP } = options
+  const { client } = options.nodes
   const lowest = head.number - BigInt(keep)
   const first = at.number < lowest ? (lowest < to ? lowest + 1n : to) : at.number + 1n
   const numbers = Array.from({ length: Number(to - first) + 1 }, (_, index) => first + BigInt(index))
@@ -185,7 +206,9 @@ async function advance(
       client.getLogs({ address: addresses, fromBlock: at.number + 1n, toBlock: to }),
     ]),
   )
-  if (!isOneChain(at, blocks, logs)) throw changedWhileReading()
+  const hashes = new Map([at, ...blocks].map(({ number, hash }) => [number, hash]))
+  if (!isOneChain(hashes, blocks, logs)) throw changedWhileReading()
+  const counted = await audit.review({ from: at.number, to, hashes }, logs, by)
   await database.transaction(async queries => {
     await advanceCursor(
       queries,
@@ -193,19 +216,12 @@ async function advance(
       blocks.map(({ number, hash }) => ({ number, hash })),
       keep,
     )
-    await apply(queries, logs)
+    await apply(queries, counted)
   })
   return { number: to, hash: blocks.at(-1)!.hash }
 }
 
-function isOneChain(
-  at: BlockId,
-  blocks: Block<bigint, boolean, 'latest'>[],
-  logs: Log<bigint, number, false>[],
-): boolean {
-  const hashes = new Map(
-    blocks.map(block => [block.number, block.hash]).concat([[at.number, at.hash]]) as [bigint, Hex][],
-  )
+function isOneChain(hashes: ReadonlyMap<bigint, Hex>, blocks: HeadBlock[], logs: ChainLog[]): boolean {
   const linked = blocks.every(
     block => (hashes.get(block.number - 1n) ?? block.parentHash) === block.parentHash,
   )

@@ -22,6 +22,7 @@ import {
   type World,
 } from '../../testing/operatorWorld.ts'
 import { createClient } from '../chain/client.ts'
+import { createNodes } from '../chain/nodes.ts'
 import { connect } from '../database/connect.ts'
 import { type Child, spawnChild, waitReady } from '../processes/supervise.ts'
 import { register } from './register.ts'
@@ -136,7 +137,12 @@ test('a registration that somebody else sent first is ours all the same; one tha
   const account = privateKeyToAccount(DEPLOYER)
   const registration = {
     client,
-    transactions: createTransactions({ client, account, chainId: deployment.chainId, database }),
+    transactions: createTransactions({
+      nodes: createNodes({ rpcUrl }),
+      account,
+      chainId: deployment.chainId,
+      database,
+    }),
     contracts: deployment,
     identity: parseIdentity(identity, 'identity'),
     config: parseConfig(config, 'config'),

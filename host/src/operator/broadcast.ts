@@ -1,11 +1,12 @@
-import { type Hex, keccak256, type PrivateKeyAccount, type PublicClient } from 'viem'
+import { type Hex, keccak256, type PrivateKeyAccount } from 'viem'
+import type { Nodes } from '../chain/nodes.ts'
 import { FatalError } from '../common/errors.ts'
 import type { Database } from '../database/connect.ts'
 import { type Fees, raisedFees } from './fees.ts'
 import { type AttemptRow, attemptsTable, type TransactionRow } from './tables.ts'
 
 export type TransactionsOptions = {
-  client: PublicClient
+  nodes: Nodes
   account: PrivateKeyAccount
   chainId: number
   database: Database
@@ -55,7 +56,7 @@ export function isStuck({ replaceAfterMs }: Settled, last: AttemptRow): boolean 
 /** The next nonce, and it has waited too long: signed again with higher fees, below the ceiling. */
 export async function push(options: Settled, row: TransactionRow, attempts: AttemptRow[]): Promise<void> {
   const last = lastOf(row, attempts)
-  const fees = await raisedFees(options.client, options.ceiling, last)
+  const fees = await raisedFees(options.nodes.client, options.ceiling, last)
   if (fees.maxFee <= last.maxFee || fees.priorityFee < last.priorityFee) return broadcast(options, last.raw)
   const next = await sign(options, row, fees)
   await options.database.queries.insert(attemptsTable).values(next)
@@ -63,8 +64,8 @@ export async function push(options: Settled, row: TransactionRow, attempts: Atte
 }
 
 /** Never fails: the node may know the transaction already, or be away; `check` sees the truth and sends it again. */
-export async function broadcast({ client, onRefused }: TransactionsOptions, raw: Hex): Promise<void> {
-  await client.sendRawTransaction({ serializedTransaction: raw }).catch((error: Error) => {
+export async function broadcast({ nodes, onRefused }: TransactionsOptions, raw: Hex): Promise<void> {
+  await nodes.client.sendRawTransaction({ serializedTransaction: raw }).catch((error: Error) => {
     if (!/already (known|imported)|nonce too low/i.test(error.message)) onRefused?.(error)
   })
 }

@@ -15,6 +15,7 @@ import {
   idOf,
   type World,
 } from '../../testing/operatorWorld.ts'
+import { createNodes } from '../chain/nodes.ts'
 import { parseConfig } from '../common/config.ts'
 import { FatalError } from '../common/errors.ts'
 import { createShutdown, type Shutdown } from '../common/shutdown.ts'
@@ -140,7 +141,8 @@ test('an answer whose gas became too dear is declined in its place when half of 
 test('a request that the enclave cannot answer is skipped at once, and answered by one that can', async () => {
   await agent.shutdown.close()
   const id = await world.ask()
-  const { databaseUrl, deployment, release } = world.config
+  const { databaseUrl, deployment, release, rpcUrl } = world.config
+  const nodes = createNodes({ rpcUrl })
   const migrations = join(import.meta.dirname, 'migrations')
   const database = await connect({ databaseUrl, schema: 'unable', migrations })
   const shutdown = createShutdown({ logger: pino({ level: 'silent' }) })
@@ -156,10 +158,10 @@ test('a request that the enclave cannot answer is skipped at once, and answered 
     inputs: createInputs({ common, database, maxBytes: 1, allowPrivate: false, onDone: () => {} }),
     acceptInputs: false,
     onKeyRefused: () => {},
-    client,
+    nodes,
     database,
     transactions: createTransactions({
-      client,
+      nodes,
       account: world.operator,
       chainId: deployment.chainId,
       database,

@@ -21,6 +21,8 @@ const fields = z.strictObject({
   $schema: z.string().optional(),
   rpcUrl: z.url(),
   wsUrl: z.url().optional(),
+  /** A second node of another provider. */
+  witnessUrl: z.url().optional(),
   databaseUrl: z.string().min(1),
   schema: z.string().default('operator'),
   stateDir: path,

@@ -1,5 +1,6 @@
 import { relayAbi } from '@nacre/contracts'
-import { encodeFunctionData, type Hex, isAddressEqual, keccak256, type PublicClient } from 'viem'
+import { encodeFunctionData, type Hex, isAddressEqual, keccak256 } from 'viem'
+import type { Nodes } from '../chain/nodes.ts'
 import { callContract, RevertError } from '../chain/reverts.ts'
 import type { Head } from '../chain/watcher.ts'
 import { describeError } from '../common/errors.ts'
@@ -19,7 +20,7 @@ export type Expiry = {
 
 export type ExpiryOptions = {
   common: Pick<Common<unknown>, 'logger' | 'shutdown'>
-  client: PublicClient
+  nodes: Nodes
   database: Database
   transactions: Transactions
   profile: Pick<Profile, 'operator' | 'relay'>
@@ -69,16 +70,21 @@ export function createExpiry(options: ExpiryOptions): Expiry {
 }
 
 async function expire(options: ExpiryOptions, row: RequestRow): Promise<'ours' | undefined> {
-  const { client, transactions, profile, common } = options
+  const { nodes, transactions, profile, common } = options
   const purpose = `expire:${row.id}`
   if (await transactions.isPending(purpose)) return undefined
   const request = chainRequest(row)
-  const relay = { address: profile.relay, abi: relayAbi } as const
+  const call = { address: profile.relay, abi: relayAbi, functionName: 'assignedOf', args: [request] } as const
+  const isOurs = ([duty]: readonly [Hex, bigint]) => isAddressEqual(duty, profile.operator)
   try {
-    const [duty] = await callContract(() =>
-      client.readContract({ ...relay, functionName: 'assignedOf', args: [request] }),
-    )
-    if (isAddressEqual(duty, profile.operator)) return 'ours'
+    const duty = await nodes.strictest({
+      kind: 'turn',
+      of: row.id,
+      ask: client => callContract(() => client.readContract(call)),
+      weight: answer => Number(isOurs(answer)),
+      enough: 1,
+    })
+    if (isOurs(duty)) return 'ours'
     const data = encodeFunctionData({ abi: relayAbi, functionName: 'expire', args: [request] })
     const intent = { purpose, target: profile.relay, data }
     await transactions.send(intent, await transactions.estimate(intent))

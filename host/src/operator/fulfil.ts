@@ -37,12 +37,13 @@ const NEW_KEY = new Set(['ExpiredKey', 'RevokedKey', 'UnknownKey', 'EvidenceTooO
 export async function submit(
   transactions: Transactions,
   relay: Hex,
-  row: RequestRow,
+  row: RequestRow & { duty: boolean },
   within: (queries: Queries, nonce: bigint) => Promise<void>,
 ): Promise<Submission> {
   const intent = fulfilment(relay, row)
   try {
-    return { sent: await transactions.send(intent, await transactions.estimate(intent), within) }
+    const gas = await transactions.estimate(intent, { obliged: row.duty })
+    return { sent: await transactions.send(intent, gas, within) }
   } catch (error) {
     if (!(error instanceof RevertError)) throw error
     return engineFailed(row) ? { skip: ENGINE_FAILED } : judge(error.reason)

@@ -59,6 +59,17 @@ export function createMetrics({ registry, states, evidenceTime, headTime }: Metr
       help: 'Enclaves launched',
       registers,
     }),
+    disagreements: new Counter({
+      name: 'nacre_chain_disagreements_total',
+      help: 'What the two nodes of the chain say differently',
+      labelNames: ['kind'],
+      registers,
+    }),
+    witness: new Gauge({
+      name: 'nacre_chain_witness',
+      help: '1 while the witness shows the chain that is followed, -1 without one',
+      registers,
+    }),
     chainConnected: new Gauge({
       name: 'nacre_chain_websocket',
       help: '1 while block announcements arrive',

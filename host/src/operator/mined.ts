@@ -6,17 +6,18 @@ import {
   TransactionReceiptNotFoundError,
 } from 'viem'
 import { read } from '../chain/client.ts'
+import type { Nodes } from '../chain/nodes.ts'
 import { decodeRevert } from '../chain/reverts.ts'
 import type { AttemptRow, TransactionRow } from './tables.ts'
 
 /** The row of a used nonce: which of its signed forms was mined; `lost` when none of them was. */
 export async function findMined(
-  client: PublicClient,
+  nodes: Nodes,
   row: TransactionRow,
   attempts: AttemptRow[],
 ): Promise<TransactionRow> {
   for (const { hash } of attempts.toReversed()) {
-    const receipt = await receiptOf(client, hash)
+    const receipt = await receiptOf(nodes, hash)
     if (!receipt) continue
     const { blockNumber, status, gasUsed, effectiveGasPrice: gasPrice } = receipt
     return { ...row, state: 'mined', hash, blockNumber, status, gasUsed, gasPrice }
@@ -43,13 +44,22 @@ export async function explain(
   }
 }
 
-async function receiptOf(client: PublicClient, hash: Hex): Promise<TransactionReceipt | undefined> {
-  return read(async () => {
-    try {
-      return await client.getTransactionReceipt({ hash })
-    } catch (error) {
-      if (error instanceof TransactionReceiptNotFoundError) return undefined
-      throw error
-    }
-  })
+/** Of two nodes the one that has it, and before one that calls it a success one that calls it reverted. */
+function receiptOf(nodes: Nodes, hash: Hex): Promise<TransactionReceipt | undefined> {
+  return read(() =>
+    nodes.strictest<TransactionReceipt | undefined>({
+      kind: 'receipt',
+      of: hash,
+      ask: client => client.getTransactionReceipt({ hash }).catch(unlessMissing),
+      weight: receipt => (receipt ? WEIGHT[receipt.status] : 0),
+      enough: WEIGHT.reverted,
+      show: receipt => receipt?.status,
+    }),
+  )
+}
+
+const WEIGHT = { success: 1, reverted: 2 }
+
+function unlessMissing(error: unknown): undefined {
+  if (!(error instanceof TransactionReceiptNotFoundError)) throw error
 }

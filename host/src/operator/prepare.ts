@@ -2,8 +2,9 @@ import { join } from 'node:path'
 import { relayAbi } from '@nacre/contracts'
 import { type EnclaveConfig, type Hex, type Manifest, manifestHash, releaseId } from '@nacre/verify'
 import type { PrivateKeyAccount, PublicClient } from 'viem'
-import { checkChain, createClient } from '../chain/client.ts'
+import { checkChain } from '../chain/client.ts'
 import type { Origin } from '../chain/cursor.ts'
+import type { Nodes } from '../chain/nodes.ts'
 import { callContract } from '../chain/reverts.ts'
 import { describeError, FatalError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
@@ -26,7 +27,6 @@ export type Prepared = {
   root: SimulatedRoot
   artifacts: Artifact[]
   database: Database
-  client: PublicClient
   origin: Origin
   /** What every enclave is configured with. */
   enclaveConfig: EnclaveConfig
@@ -34,7 +34,7 @@ export type Prepared = {
 }
 
 /** Opens the state folder, the database and the chain. Throws HostError; what was opened closes with the shutdown. */
-export async function prepare(common: Common<OperatorConfig>): Promise<Prepared> {
+export async function prepare(common: Common<OperatorConfig>, { client }: Nodes): Promise<Prepared> {
   const { config, shutdown } = common
   const { signal } = shutdown
   shutdown.onClose('state lock', lockState(config.stateDir).release)
@@ -48,14 +48,13 @@ export async function prepare(common: Common<OperatorConfig>): Promise<Prepared>
   const database = await retry(() => openDatabase(common), { signal, attempts: 5 })
   shutdown.onClose('database', database.close)
 
-  const client = createClient(config.rpcUrl)
   const { chainId, genesisHash, relay, block: fromBlock, enclaveRegistry } = config.deployment
   const origin = { chainId, genesisHash, relay, fromBlock }
   const own = enclaveConfig(config, account)
   await retry(() => checkChain(client, origin), { signal, attempts: 5 })
   await retry(() => checkRelease(client, enclaveRegistry, own.releaseId), { signal, attempts: 5 })
   const refreshAfterS = await retry(() => refreshAge(client, config), { signal, attempts: 5 })
-  return { account, image, root, artifacts, database, client, origin, enclaveConfig: own, refreshAfterS }
+  return { account, image, root, artifacts, database, origin, enclaveConfig: own, refreshAfterS }
 }
 
 /**

@@ -81,6 +81,12 @@ export async function applyEvents(
   return latencies
 }
 
+/** Whether an event puts a duty on us, or may: it counts when one node of two shows it. */
+export function obliges(log: Log): boolean {
+  const event = decode(log)?.eventName
+  return event === 'Requested' || event === 'RequestedByHash' || event === 'Accepted'
+}
+
 /**
  * Undoes blocks after `ancestor`: their requests are orphaned, what they ended is open again, and what was skipped not
  * long ago, perhaps for what they said, is decided again.

@@ -1,4 +1,5 @@
 import type { Hex } from '@nacre/verify'
+import { createNodes, type Nodes } from '../chain/nodes.ts'
 import { createWatcher, type Head } from '../chain/watcher.ts'
 import { describeError, firstLine } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
@@ -16,7 +17,7 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { rewindTransactions } from './nonces.ts'
 import { type Prepared, prepare } from './prepare.ts'
 import { register } from './register.ts'
-import { applyEvents, countStates, rewindRequests } from './requests.ts'
+import { applyEvents, countStates, obliges, rewindRequests } from './requests.ts'
 import { createTransactions, type Transactions } from './transactions.ts'
 import { createWorker, type Worker } from './worker.ts'
 
@@ -27,6 +28,7 @@ export type Operator = { url: string; receiptKey: Hex; sandboxed: boolean; faile
 type Parts = Prepared & {
   common: Common<OperatorConfig>
   metrics: Metrics
+  nodes: Nodes
   transactions: Transactions
   head?: Head
 }
@@ -37,15 +39,17 @@ type Parts = Prepared & {
  */
 export async function startOperator(common: Common<OperatorConfig>): Promise<Operator> {
   const { config, shutdown } = common
-  const prepared = await prepare(common)
-  const { database, image } = prepared
   const metrics = createMetrics({
     registry: common.metrics,
     states: () => countStates(database.queries),
     evidenceTime: () => enclaves.current()?.registration.time,
     headTime: () => (parts.head ? Number(parts.head.timestamp) : undefined),
   })
-  const parts: Parts = { ...prepared, common, metrics, transactions: sender(prepared, common, metrics) }
+  const nodes = nodesOf(common, metrics)
+  const prepared = await prepare(common, nodes)
+  const { database, image } = prepared
+  const transactions = sender(prepared, nodes, common, metrics)
+  const parts: Parts = { ...prepared, common, metrics, nodes, transactions }
 
   const ready = Promise.withResolvers<void>()
   const enclaves = createEnclaves(
@@ -55,7 +59,7 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
     }),
   )
   shutdown.onClose('enclaves', enclaves.close)
-  const { client, transactions } = parts
+  const { client } = nodes
   const profile = profileOf(parts)
   const inputs = createInputs({
     common,
@@ -75,7 +79,7 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   })
   const expiry = createExpiry({
     common,
-    client,
+    nodes,
     database,
     transactions,
     profile,
@@ -90,7 +94,7 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
     acceptInputs: config.inputs.accept,
     onKeyRefused: key.doubt,
   }
-  const worker = createWorker({ common, client, database, ...answering })
+  const worker = createWorker({ common, nodes, database, ...answering })
   shutdown.onClose('worker', worker.close)
 
   const failure = Promise.withResolvers<never>()
@@ -116,14 +120,34 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   return { url, receiptKey: identity.receiptKey, sandboxed, failed: failure.promise }
 }
 
+/** The chain's node, or two that are held against each other. */
+function nodesOf({ config, logger }: Common<OperatorConfig>, { witness, disagreements }: Metrics): Nodes {
+  const { rpcUrl, witnessUrl } = config
+  witness.set(witnessUrl === undefined ? -1 : 0)
+  return createNodes({
+    rpcUrl,
+    witnessUrl,
+    onWitness: state => {
+      witness.set(state === 'agrees' ? 1 : 0)
+      const level = state === 'agrees' ? 'info' : 'warn'
+      logger[level]({ state }, 'the witness of the chain')
+    },
+    onDisagreement: (kind, views) => {
+      disagreements.inc({ kind })
+      logger.warn({ kind, ...views }, 'the nodes of the chain disagree')
+    },
+  })
+}
+
 /** The operator account's transactions. */
 function sender(
-  { client, account, database }: Prepared,
+  { account, database }: Prepared,
+  nodes: Nodes,
   { config, logger }: Common<OperatorConfig>,
   { gasSpent }: Metrics,
 ): Transactions {
   return createTransactions({
-    client,
+    nodes,
     account,
     chainId: config.deployment.chainId,
     database,
@@ -137,7 +161,7 @@ function sender(
 }
 
 function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
-  const { common, client, transactions, image, root, artifacts, metrics } = parts
+  const { common, nodes, transactions, image, root, artifacts, metrics } = parts
   const { config, logger } = common
   return {
     common,
@@ -151,7 +175,14 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
         onLog: line => (line.startsWith('WARNING') ? logger.warn(line) : logger.debug({ line }, 'enclave')),
       }),
     register: ({ identity, config: own, attest }) =>
-      register({ client, transactions, contracts: config.deployment, identity, config: own, attest }),
+      register({
+        client: nodes.client,
+        transactions,
+        contracts: config.deployment,
+        identity,
+        config: own,
+        attest,
+      }),
     release: { publisher: config.release.publisher, manifest: image.manifest },
     refreshAfterS: parts.refreshAfterS,
     onLaunch: () => metrics.enclaveStarts.inc(),
@@ -178,10 +209,11 @@ function follow(
   parts: Parts,
   { worker, key, expiry }: { worker: Worker; key: KeyWatch; expiry: Expiry },
 ): Promise<void> {
-  const { common, client, database, origin, metrics, transactions, enclaveConfig } = parts
+  const { common, nodes, database, origin, metrics, transactions, enclaveConfig } = parts
   const { config, logger, shutdown } = common
   const watcher = createWatcher({
-    client,
+    nodes,
+    obliges,
     ...(config.wsUrl === undefined ? {} : { wsUrl: config.wsUrl }),
     database,
     origin,

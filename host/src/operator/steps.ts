@@ -2,11 +2,13 @@ import { relayAbi } from '@nacre/contracts'
 import { receiptId, toJson } from '@nacre/verify'
 import type { Hex, PublicClient } from 'viem'
 import { read } from '../chain/client.ts'
+import type { Nodes } from '../chain/nodes.ts'
 import type { Head } from '../chain/watcher.ts'
 import type { Common } from '../common/index.ts'
 import type { Database } from '../database/connect.ts'
 import { type Bundler, relayJob } from './bundle.ts'
-import { decide, declineDue, type Profile } from './decide.ts'
+import { decide, declineDue, NOT_OPEN, type Profile } from './decide.ts'
+import { readEnd } from './ended.ts'
 import {
   accept,
   cancellation,
@@ -24,7 +26,7 @@ import type { Transactions } from './transactions.ts'
 
 export type StepOptions = {
   common: Pick<Common<unknown>, 'logger' | 'shutdown'>
-  client: PublicClient
+  nodes: Nodes
   database: Database
   transactions: Transactions
   profile: Profile
@@ -38,26 +40,29 @@ export type StepOptions = {
 }
 
 const RETRY_S = 1
+const END_RETRY_S = 2
 /** An enclave is replaced in seconds. */
 const KEY_RETRY_S = 3
 
 /** One request as far as it goes now. Returns the seconds to wait before the next look, if it has to wait. */
 export async function step(options: StepOptions, row: RequestRow, head: Head): Promise<number | undefined> {
-  if (row.deadline < head.timestamp) return giveUp(options, row)
+  if (row.deadline < head.timestamp) return giveUp(options, row, head)
   if (row.state === 'submitted') return afterSubmission(options, row, head)
-  const { transactions, client, profile } = options
-  const decision = await decide(client, profile, row, head)
+  const { transactions, nodes, profile } = options
+  const decision = await decide(nodes, profile, row, head)
   if ('skip' in decision) return skip(options, row, decision.skip)
-  if ('waitS' in decision) return wait(options, row, decision)
+  if ('waitS' in decision)
+    return decision.reason === NOT_OPEN ? awaitEnd(options, row, head) : wait(options, row, decision)
   if ('decline' in decision) return sendDecline(options, row)
-  if (row.state === 'answered') return send(options, row)
+  const { duty } = decision
+  if (row.state === 'answered') return send(options, { ...row, duty })
   if (row.input === null) return fetchInput(options, row)
   if (row.source !== null && options.acceptInputs) {
-    const accepted = await accept(transactions, client, profile, row)
+    const accepted = await accept(transactions, nodes.client, profile, row)
     if (accepted !== 'done') return wait(options, row, { waitS: RETRY_S, reason: accepted })
   }
   const answered = await answer(options, { ...row, input: row.input })
-  return answered ? send(options, answered) : RETRY_S
+  return answered ? send(options, { ...answered, duty }) : RETRY_S
 }
 
 /** A request by hash, whose input is somewhere else: fetched beside, stored, and then looked at again. */
@@ -84,7 +89,7 @@ async function answer(
 }
 
 /** answered → submitted, in the transaction that stores nonce and signed transaction. */
-async function send(options: StepOptions, row: RequestRow): Promise<number | undefined> {
+async function send(options: StepOptions, row: RequestRow & { duty: boolean }): Promise<number | undefined> {
   const { transactions, profile, common } = options
   const done = await submit(transactions, profile.relay, row, async (queries, nonce) => {
     if (!(await moveRequest(queries, row, { state: 'submitted', nonce, reason: null })))
@@ -103,14 +108,14 @@ async function afterSubmission(
   row: RequestRow,
   head: Head,
 ): Promise<number | undefined> {
-  const { transactions, database, profile, client } = options
+  const { transactions, database, profile, nodes } = options
   const sent = row.nonce === null ? undefined : await transactions.find(row.nonce)
   if (sent?.state === 'pending')
-    return (await declineDue(client, profile, row, head)) ? sendDecline(options, row) : undefined
+    return (await declineDue(nodes, profile, row, head)) ? sendDecline(options, row) : undefined
   // The event decides; a failure of the engine has none that ends the request.
-  if (sent?.status === 'success') return engineFailed(row) ? skip(options, row, ENGINE_FAILED) : undefined
-  const open = await read(() => isOpen(client, profile.relay, row.id))
-  if (!open) return undefined
+  if (sent?.status === 'success')
+    return engineFailed(row) ? skip(options, row, ENGINE_FAILED) : awaitEnd(options, row, head)
+  if (!(await isOpen(nodes, profile.relay, row, head))) return awaitEnd(options, row, head)
   const reason = sent ? await transactions.explain(sent) : 'its transaction is not stored'
   await moveRequest(database.queries, row, { state: 'answered', nonce: null, reason })
   const answered = { ...row, state: 'answered' as const, nonce: null, reason }
@@ -119,12 +124,13 @@ async function afterSubmission(
 }
 
 /** The deadline has passed: nothing is sent any more, and a nonce that waits does nothing instead. */
-async function giveUp(options: StepOptions, row: RequestRow): Promise<number | undefined> {
+async function giveUp(options: StepOptions, row: RequestRow, head: Head): Promise<number | undefined> {
   const { transactions, profile } = options
   const reason = 'deadline-passed'
   const sent = row.nonce === null ? undefined : await transactions.find(row.nonce)
   if (row.state !== 'submitted' || !sent) return skip(options, row, reason)
-  if (sent.state === 'mined') return sent.status === 'success' ? undefined : skip(options, row, reason)
+  if (sent.state === 'mined')
+    return sent.status === 'success' ? awaitEnd(options, row, head) : skip(options, row, reason)
   const { intent, gas } = cancellation(profile.operator, row.id)
   const cancelled = await transactions.replace(sent.nonce, intent, gas, async queries => {
     await moveRequest(queries, row, { state: 'skipped', nonce: null, reason })
@@ -175,12 +181,23 @@ async function wait(
   return waitS
 }
 
-async function isOpen(client: PublicClient, relay: Hex, id: Hex): Promise<boolean> {
-  const commitment = await client.readContract({
-    address: relay,
-    abi: relayAbi,
-    functionName: 'commitmentOf',
-    args: [id],
-  })
-  return BigInt(commitment) !== 0n
+/** Closed on chain: the next event says how. One that was not shown with its block is asked for by name. */
+async function awaitEnd(options: StepOptions, row: RequestRow, head: Head): Promise<number | undefined> {
+  if (row.reason === NOT_OPEN && (await readEnd(options, row, head))) return undefined
+  return wait(options, row, { waitS: END_RETRY_S, reason: NOT_OPEN })
+}
+
+/** As of a block that the nodes have in common; open when one of them says so. */
+function isOpen(nodes: Nodes, address: Hex, { id }: RequestRow, { number }: Head): Promise<boolean> {
+  const call = { address, abi: relayAbi, functionName: 'commitmentOf', args: [id] } as const
+  const ask = (client: PublicClient) => client.readContract({ ...call, blockNumber: number })
+  return read(() =>
+    nodes.strictest({
+      kind: 'open',
+      of: id,
+      ask: async client => BigInt(await ask(client)) !== 0n,
+      weight: Number,
+      enough: 1,
+    }),
+  )
 }

@@ -4,7 +4,7 @@ import { eq } from 'drizzle-orm'
 import { createTestClient, encodeErrorResult, type Hex, http, publicActions } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { createClient } from '../chain/client.ts'
+import { createNodes, type Nodes } from '../chain/nodes.ts'
 import { connect, type Database } from '../database/connect.ts'
 import { temporaryPostgres } from '../database/testing.ts'
 import { type Anvil, startAnvil } from '../processes/anvil.ts'
@@ -54,7 +54,7 @@ const chain = () => createTestClient({ mode: 'anvil', transport: http(anvil.rpcU
 
 function transactions(options: Partial<TransactionsOptions> = {}) {
   return createTransactions({
-    client: createClient(anvil.rpcUrl),
+    nodes: createNodes({ rpcUrl: anvil.rpcUrl }),
     account,
     chainId: 31_337,
     database,
@@ -77,10 +77,15 @@ async function used(nonces: number): Promise<void> {
 const rows = () => database.queries.select().from(transactionsTable).orderBy(transactionsTable.nonce)
 const attempts = () => database.queries.select().from(attemptsTable)
 
-/** A client that never gets a transaction out, as if killed between storing and broadcasting. */
-function mute() {
-  const client = createClient(anvil.rpcUrl)
-  return { ...client, sendRawTransaction: () => Promise.reject(new Error('killed')) } as typeof client
+/** A node some of whose calls are changed. */
+function nodesWith(changes: Partial<Nodes['client']>): Nodes {
+  const nodes = createNodes({ rpcUrl: anvil.rpcUrl })
+  return { ...nodes, client: { ...nodes.client, ...changes } as Nodes['client'] }
+}
+
+/** One that never gets a transaction out, as if killed between storing and broadcasting. */
+function mute(): Nodes {
+  return nodesWith({ sendRawTransaction: () => Promise.reject(new Error('killed')) })
 }
 
 test('many at the same time get one nonce each, are mined once each, and their cost is kept', async () => {
@@ -100,7 +105,7 @@ test('many at the same time get one nonce each, are mined once each, and their c
 })
 
 test('killed after storing and before broadcasting: the next process sends the same transaction', async () => {
-  await transactions({ client: mute() }).send(count, 60_000n)
+  await transactions({ nodes: mute() }).send(count, 60_000n)
   const [stored] = await attempts()
   expect(await counted()).toBe(0)
   const next = transactions()
@@ -158,7 +163,7 @@ test('mined in a block that the chain dropped: pending again, and mined again', 
 })
 
 test('a nonce that another program used is reported as lost', async () => {
-  await transactions({ client: mute() }).send(count, 60_000n)
+  await transactions({ nodes: mute() }).send(count, 60_000n)
   const other = await account.signTransaction({
     type: 'eip1559',
     chainId: 31_337,
@@ -240,8 +245,8 @@ test('a chain set back before transactions of another program: the gap is filled
 test('a node that names absurd fees gets no more than the ceiling, and no endless replacements', async () => {
   await chain().setAutomine(false)
   const ceiling = { maxFee: 5n * 10n ** 9n, priorityFee: 2n * 10n ** 9n }
-  const client = { ...createClient(anvil.rpcUrl), estimateMaxPriorityFeePerGas: async () => 10n ** 18n }
-  const own = transactions({ client: client as never, ceiling, replaceAfterMs: 0 })
+  const nodes = nodesWith({ estimateMaxPriorityFeePerGas: async () => 10n ** 18n })
+  const own = transactions({ nodes, ceiling, replaceAfterMs: 0 })
   await own.send(count, 60_000n)
   for (const _ of Array(8)) await own.check()
   const fees = await attempts()

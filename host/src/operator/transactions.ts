@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm'
-import type { Hex } from 'viem'
+import type { Hex, PublicClient } from 'viem'
 import { read } from '../chain/client.ts'
-import { callContract } from '../chain/reverts.ts'
+import { callContract, RevertError } from '../chain/reverts.ts'
 import type { Queries } from '../database/connect.ts'
 import {
   broadcast,
@@ -30,8 +30,9 @@ export type Transactions = {
   /**
    * Gas needed, with a reserve. Throws RevertError when the contract would refuse it in the next block. `priced`: as of
    * the newest block and with its fees, for a contract that looks at the base fee, which is zero in other calls.
+   * `obliged`: one node that says that it would be taken is enough.
    */
-  estimate(intent: Intent, options?: { priced?: boolean }): Promise<bigint>
+  estimate(intent: Intent, options?: { priced?: boolean; obliged?: boolean }): Promise<bigint>
   /**
    * Stores nonce and signed transaction, together with what `within` stores, then broadcasts. Returns the nonce.
    * A failed broadcast is not an error: the transaction is stored, and `check` broadcasts it again.
@@ -62,7 +63,8 @@ const MAX_FILLED = 16
 /** Transactions of one account: no nonce is used twice for two purposes, none is forgotten, whatever kills us when. */
 export function createTransactions(settings: TransactionsOptions): Transactions {
   const options = { replaceAfterMs: 30_000, ceiling: DEFAULT_CEILING, ...settings }
-  const { client, account, database, ceiling } = options
+  const { nodes, account, database, ceiling } = options
+  const { client } = nodes
   const waiting = new Map<bigint, PromiseWithResolvers<TransactionRow>>()
   const inOrder = createQueue()
   const oneCheck = createQueue()
@@ -119,7 +121,7 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
     const attempts = await attemptsOf(database.queries, pending)
     for (const row of pending) {
       const own = attempts.filter(({ nonce }) => nonce === row.nonce)
-      if (row.nonce < used) await settle(await findMined(client, row, own))
+      if (row.nonce < used) await settle(await findMined(nodes, row, own))
       else if (row.nonce === used && isStuck(options, lastOf(row, own))) await push(options, row, own)
       else await broadcast(options, lastOf(row, own).raw)
     }
@@ -149,7 +151,7 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
   }
 
   return {
-    estimate: ({ target, data }, { priced = false } = {}) => estimate(options, target, data, priced),
+    estimate: (intent, settings) => estimate(options, intent, settings),
     send,
     replace: (nonce, intent, gas, within) => oneCheck(() => replace(nonce, intent, gas, within)),
     check: () => oneCheck(check),
@@ -174,24 +176,38 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
   }
 }
 
-async function nonceOf({ client, account }: TransactionsOptions): Promise<bigint> {
-  return BigInt(
-    await read(() => client.getTransactionCount({ address: account.address, blockTag: 'latest' })),
-  )
+/** A nonce is used when both nodes say so: until then what has it is sent again. */
+async function nonceOf({ nodes, account: { address } }: TransactionsOptions): Promise<bigint> {
+  const count = (client: PublicClient) => client.getTransactionCount({ address, blockTag: 'latest' })
+  const [leading, other = leading] = await read(() => nodes.answers(count))
+  return BigInt(Math.min(leading, other))
 }
 
 async function estimate(
-  { client, account, ceiling }: Settled,
-  to: Hex,
-  data: Hex,
-  priced: boolean,
+  { nodes, account, ceiling }: Settled,
+  { purpose, target: to, data }: Intent,
+  { priced = false, obliged = false }: { priced?: boolean; obliged?: boolean } = {},
 ): Promise<bigint> {
-  const fees = priced ? await marketFees(client, ceiling) : undefined
+  const fees = priced ? await marketFees(nodes.client, ceiling) : undefined
   const price = fees && { maxFeePerGas: fees.maxFee, maxPriorityFeePerGas: fees.priorityFee }
   const blockTag = priced ? 'latest' : 'pending'
   const call = { account: account.address, to, data, blockTag, ...price } as const
-  const gas = await callContract(() => client.estimateGas(call))
-  return (gas * 5n) / 4n
+  const ask = (client: PublicClient) => callContract(() => client.estimateGas(call)).catch(refusal)
+  const answer = await nodes.strictest<bigint | RevertError>({
+    kind: 'estimate',
+    of: purpose,
+    ask,
+    weight: said => (said instanceof RevertError ? 0 : 1),
+    enough: obliged ? 1 : 0,
+    show: said => (said instanceof RevertError ? said.reason : said),
+  })
+  if (answer instanceof RevertError) throw answer
+  return (answer * 5n) / 4n
+}
+
+function refusal(error: unknown): RevertError {
+  if (error instanceof RevertError) return error
+  throw error
 }
 
 /** Runs works one after the other, in the order of the calls. */
