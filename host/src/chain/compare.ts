@@ -21,11 +21,12 @@ export type ComparisonOptions = {
   lagMs: number
   works: (node: PublicClient) => boolean
   failed: (node: PublicClient) => void
+  answered: (node: PublicClient) => void
   disagree: (what: string, views: Views) => void
 }
 
 /** Compares the newest blocks of two nodes, at every call, and remembers since when they differ. */
-export function createComparison({ lagMs, works, failed, disagree }: ComparisonOptions) {
+export function createComparison({ lagMs, works, failed, answered, disagree }: ComparisonOptions) {
   /** The height at which both have to be the same before they count as never having differed. */
   let differ: { height: bigint; since: number; told: boolean } | undefined
 
@@ -36,7 +37,8 @@ export function createComparison({ lagMs, works, failed, disagree }: ComparisonO
     const timer = setTimeout(() => late.resolve(undefined), lagMs)
     const block = node.getBlock(blockNumber === undefined ? {} : { blockNumber }).catch(() => undefined)
     const found = await Promise.race([block, late.promise]).finally(() => clearTimeout(timer))
-    if (!found) failed(node)
+    if (found) answered(node)
+    else failed(node)
     return found as HeadBlock | undefined
   }
 

@@ -41,13 +41,14 @@ export type NodesOptions = {
   rpcUrl: string
   witnessUrl?: string | undefined
   /** How long the nodes may differ before it means something. */
-  lagMs?: number
+  lagMs?: number | undefined
   onDisagreement?: (kind: string, views: Views) => void
   onWitness?: (state: WitnessState) => void
 }
 
-/** A node that failed is left alone so long, if there is another one. */
-const PAUSE_MS = 10_000
+/** A node that failed is left alone so long, if there is another one; twice as long when it fails again. */
+const PAUSE_MS = 1_000
+const MAX_PAUSE_MS = 30_000
 
 export function createNodes(options: NodesOptions): Nodes {
   const primary = createClient(options.rpcUrl)
@@ -69,13 +70,18 @@ function alone(client: PublicClient): Nodes {
 
 function pair(primary: PublicClient, second: PublicClient, options: NodesOptions): Nodes {
   const { lagMs = 5_000, onDisagreement, onWitness } = options
-  const failedAt = new Map<PublicClient, number>()
+  const pauses = new Map<PublicClient, { until: number; ms: number }>()
   let leading = primary
   let state: WitnessState | undefined
 
   const other = () => (leading === primary ? second : primary)
-  const works = (node: PublicClient) => Date.now() - (failedAt.get(node) ?? 0) >= PAUSE_MS
-  const failed = (node: PublicClient) => void failedAt.set(node, Date.now())
+  const works = (node: PublicClient) => Date.now() >= (pauses.get(node)?.until ?? 0)
+  const failed = (node: PublicClient) => {
+    if (!works(node)) return
+    const ms = Math.min(MAX_PAUSE_MS, 2 * (pauses.get(node)?.ms ?? PAUSE_MS / 2))
+    pauses.set(node, { until: Date.now() + ms, ms })
+  }
+  const answered = (node: PublicClient) => void pauses.delete(node)
 
   async function request(call: { method: string; params?: unknown }): Promise<unknown> {
     if (call.method === 'eth_sendRawTransaction') return sendToBoth(call)
@@ -95,7 +101,7 @@ function pair(primary: PublicClient, second: PublicClient, options: NodesOptions
   }
 
   const disagree = (kind: string, views: Views) => onDisagreement?.(kind, views)
-  const compare = createComparison({ lagMs, works, failed, disagree })
+  const compare = createComparison({ lagMs, works, failed, answered, disagree })
 
   /** Undefined when it is not there: its answer is asked for, and not waited for in vain. */
   async function askWitness<T>(ask: Ask<T>): Promise<{ answer: T } | undefined> {

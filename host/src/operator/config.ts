@@ -23,6 +23,8 @@ const fields = z.strictObject({
   wsUrl: z.url().optional(),
   /** A second node of another provider. */
   witnessUrl: z.url().optional(),
+  /** How long the two may differ before it means something. */
+  witnessLagMs: z.int().min(100).default(5_000),
   databaseUrl: z.string().min(1),
   schema: z.string().default('operator'),
   stateDir: path,

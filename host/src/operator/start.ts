@@ -122,11 +122,12 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
 
 /** The chain's node, or two that are held against each other. */
 function nodesOf({ config, logger }: Common<OperatorConfig>, { witness, disagreements }: Metrics): Nodes {
-  const { rpcUrl, witnessUrl } = config
+  const { rpcUrl, witnessUrl, witnessLagMs: lagMs } = config
   witness.set(witnessUrl === undefined ? -1 : 0)
   return createNodes({
     rpcUrl,
     witnessUrl,
+    lagMs,
     onWitness: state => {
       witness.set(state === 'agrees' ? 1 : 0)
       const level = state === 'agrees' ? 'info' : 'warn'
