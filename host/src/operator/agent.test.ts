@@ -1,16 +1,9 @@
-import { writeFileSync } from 'node:fs'
-import {
-  createServer,
-  request as httpRequest,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http'
 import { join } from 'node:path'
 import { type Hex, parseBundle, type ReceiptBundle, releaseId, toHex, verifyReceipt } from '@nacre/verify'
 import { parseConfig, parseIdentity } from '@nacre/verify/bundle'
 import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type AgentProcess, startAgentProcess } from '../../testing/agentProcess.ts'
 import {
   ARTIFACT as artifact,
   createWorld,
@@ -24,27 +17,18 @@ import {
 import { createClient } from '../chain/client.ts'
 import { createNodes } from '../chain/nodes.ts'
 import { connect } from '../database/connect.ts'
-import { type Child, spawnChild, waitReady } from '../processes/supervise.ts'
 import { register } from './register.ts'
 import { createTransactions } from './transactions.ts'
 
 let world: World
-let proxy: RpcProxy
-let agents = 0
-let latest: Agent | undefined
-
-type Agent = { child: Child; url: string; receiptKey: Hex; log: string[] }
+let latest: AgentProcess | undefined
 
 beforeAll(async () => {
   world = await createWorld()
-  proxy = await startProxy(world.rpcPort)
 })
 
 afterAll(async () => {
-  proxy.on = () => 'pass'
-  proxy.release()
   await latest?.child.stop()
-  proxy.server.close()
   await world.close()
 })
 
@@ -170,40 +154,8 @@ test('a second agent on the same state, and a wrong configuration, end with a cl
   await expect(startAgent({ imageDir: 'relative' })).rejects.toThrow('CONFIG_INVALID')
 })
 
-/** Where the agent is killed: at a call that it makes, before or after the node gets it. */
-const KILLS = [
-  { when: 'before the answer is stored', method: 'eth_call', side: 'before', bundle: false },
-  { when: 'after the answer is stored', method: 'eth_estimateGas', side: 'before', bundle: true },
-  { when: 'before the broadcast', method: 'eth_sendRawTransaction', side: 'before', bundle: true },
-  { when: 'after the broadcast', method: 'eth_sendRawTransaction', side: 'after', bundle: true },
-] as const
-
-test.each(KILLS)(
-  'kill -9 $when: after a restart exactly one fulfilment, with the stored receipt',
-  async ({ method, side, bundle }) => {
-    const agent = await running()
-    proxy.on = called => (called === method ? side : 'pass')
-    const id = await world.ask()
-    await proxy.reached()
-    process.kill(agent.child.pid, 'SIGKILL')
-    await agent.child.exited
-    proxy.on = () => 'pass'
-    proxy.release()
-    const { rows } = await world.database.query('select bundle from requests where id = $1', [id])
-    const before = rows[0]?.bundle ? idOf(parseBundle(rows[0].bundle)) : undefined
-    expect(before !== undefined).toBe(bundle)
-    latest = undefined
-    const restarted = await running()
-    const fulfilled = await world.untilFulfilled(id)
-    await world.untilState(id, 'fulfilled')
-    if (before) expect(fulfilled.receiptId).toBe(before)
-    expect(idOf(parseBundle((await getRequest(restarted, id)).bundle))).toBe(fulfilled.receiptId)
-    expect(await world.fulfilments(id)).toHaveLength(1)
-  },
-)
-
 /** Asks until the answer comes from another key than the agent began with. */
-async function askUntilOtherKey(agent: Agent): Promise<Hex> {
+async function askUntilOtherKey(agent: AgentProcess): Promise<Hex> {
   await eventually(async () => {
     const { ok, receiptKey } = await getJson(`${agent.url}/health`)
     return ok && receiptKey !== agent.receiptKey ? true : undefined
@@ -225,7 +177,7 @@ async function getJson(url: string): Promise<Json> {
   return (await (await fetch(url)).json()) as Json
 }
 
-async function getRequest(agent: Agent, id: Hex) {
+async function getRequest(agent: AgentProcess, id: Hex) {
   return eventually(async () => {
     const value = await getJson(`${agent.url}/v1/requests/${id}`)
     return ['fulfilled', 'skipped'].includes(value.state) ? value : undefined
@@ -233,88 +185,12 @@ async function getRequest(agent: Agent, id: Hex) {
 }
 
 /** The agent that runs, or a new one. */
-async function running(): Promise<Agent> {
+async function running(): Promise<AgentProcess> {
   latest ??= await startAgent()
   return latest
 }
 
-async function startAgent(changes: Record<string, unknown> = {}): Promise<Agent> {
-  const file = join(world.dir, `operator${agents++}.json`)
-  const rpcUrl = `http://127.0.0.1:${proxy.port}`
+function startAgent(changes: Record<string, unknown> = {}): Promise<AgentProcess> {
   // The contracts' least: a body over it is small enough to be sent whole before it is refused.
-  writeFileSync(file, JSON.stringify({ ...world.config, rpcUrl, maxInput: 65_536, ...changes }))
-  const { promise, resolve } = Promise.withResolvers<{ url: string; receiptKey: Hex }>()
-  const log: string[] = []
-  const child = spawnChild({
-    command: process.execPath,
-    args: [join(import.meta.dirname, 'main.ts'), '--config', file],
-    onLine: line => {
-      log.push(line)
-      if (line.startsWith('{"event":"ready"')) resolve(JSON.parse(line))
-    },
-  })
-  await waitReady('the agent', child, promise, 120_000).catch(error =>
-    child.stop().then(() => Promise.reject(error)),
-  )
-  return { child, log, ...(await promise) }
-}
-
-type Verdict = 'pass' | 'before' | 'after'
-type RpcProxy = {
-  port: number
-  server: Server
-  on: (method: string) => Verdict
-  reached(): Promise<void>
-  release(): void
-}
-
-/** A proxy for JSON-RPC that holds a call before or after the node gets it; nobody who waits for it is answered. */
-async function startProxy(target: number): Promise<RpcProxy> {
-  let reached = Promise.withResolvers<void>()
-  let released = Promise.withResolvers<void>()
-  const hold = async () => {
-    reached.resolve()
-    await released.promise
-  }
-  const serve = async (incoming: IncomingMessage, response: ServerResponse) => {
-    const body = await textOf(incoming)
-    const verdict = proxy.on(JSON.parse(body).method)
-    // Whoever made a call that was held is killed by now: it goes no further.
-    if (verdict === 'before') return hold()
-    const answer = await forward(target, body)
-    if (verdict === 'after') return hold()
-    response.setHeader('content-type', 'application/json').end(answer)
-  }
-  // A caller that is killed in the middle of a call ends that call, and not the tests.
-  const server = createServer((incoming, response) => {
-    serve(incoming, response).catch(() => response.destroy())
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  return {
-    port: (server.address() as { port: number }).port,
-    server,
-    on: () => 'pass',
-    reached: () => reached.promise,
-    release: () => {
-      released.resolve()
-      reached = Promise.withResolvers()
-      released = Promise.withResolvers()
-    },
-  }
-}
-
-function forward(port: number, body: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
-    const outgoing = httpRequest({ port, host: '127.0.0.1', method: 'POST', headers }, answer =>
-      textOf(answer).then(resolve, reject),
-    )
-    outgoing.on('error', reject).end(body)
-  })
-}
-
-async function textOf(message: IncomingMessage): Promise<string> {
-  let text = ''
-  for await (const part of message.setEncoding('utf8')) text += part
-  return text
+  return startAgentProcess(world, { maxInput: 65_536, ...changes })
 }

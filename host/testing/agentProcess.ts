@@ -1,0 +1,38 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Hex } from '@nacre/verify'
+import { type Child, spawnChild, waitReady } from '../src/processes/supervise.ts'
+import type { World } from './operatorWorld.ts'
+
+/** A running agent. */
+export type AgentProcess = { child: Child; url: string; receiptKey: Hex }
+
+let started = 0
+
+/** Starts the agent as a process of its own, ready to be killed; `nodeArgs` come before its program. */
+export async function startAgentProcess(
+  world: World,
+  changes: Record<string, unknown> = {},
+  nodeArgs: string[] = [],
+): Promise<AgentProcess> {
+  const file = join(world.dir, `agent${started++}.json`)
+  writeFileSync(file, JSON.stringify({ ...world.config, ...changes }))
+  const { promise, resolve } = Promise.withResolvers<{ url: string; receiptKey: Hex }>()
+  const child = spawnChild({
+    command: process.execPath,
+    args: [...nodeArgs, join(import.meta.dirname, '../src/operator/main.ts'), '--config', file],
+    onLine: line => {
+      if (line.startsWith('{"event":"ready"')) resolve(JSON.parse(line))
+    },
+  })
+  await waitReady('the agent', child, promise, 120_000).catch(error =>
+    child.stop().then(() => Promise.reject(error)),
+  )
+  return { child, ...(await promise) }
+}
+
+/** kill -9, and waits until it is gone. */
+export async function killAgent({ child }: AgentProcess): Promise<void> {
+  process.kill(child.pid, 'SIGKILL')
+  await child.exited
+}
