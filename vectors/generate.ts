@@ -2,12 +2,19 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { bundleVectors } from './bundles/generate.ts'
 import { evidenceVectors } from './evidence/generate.ts'
+import { pipelineVectors } from './pipelines/generate.ts'
 import { receiptVectors } from './receipts/generate.ts'
 import { tensorVectors } from './tensors/generate.ts'
 
 /** Every golden file: path below vectors/ and its text. Deterministic: fixed keys, RFC 6979, no clock. */
 export function generateVectors(): Map<string, string> {
-  const files = { ...tensorVectors(), ...receiptVectors(), ...evidenceVectors(), ...bundleVectors() }
+  const files = {
+    ...tensorVectors(),
+    ...pipelineVectors(),
+    ...receiptVectors(),
+    ...evidenceVectors(),
+    ...bundleVectors(),
+  }
   return new Map(Object.entries(files).map(([path, value]) => [path, `${JSON.stringify(value, null, 2)}\n`]))
 }
 

@@ -1,6 +1,8 @@
 import {
   configHash,
+  decodePipeline,
   decodeTensor,
+  encodePipeline,
   encodeTensor,
   fromHex,
   type Hex,
@@ -14,6 +16,7 @@ import {
   receiptId,
   recoverSigner,
   requestId,
+  sha256,
   toHex,
   usageHash,
   userData,
@@ -38,6 +41,17 @@ const FIELDS =
   'version requestId releaseId configHash artifact inputHash outputHash parametersHash usageHash status sequence anchorNumber anchorHash parentsRoot extensionsRoot'.split(
     ' ',
   )
+
+describe('pipelines', () => {
+  test.each(load('pipelines'))('%s', (_, vector) => {
+    const bytes = fromHex(vector.bytes ?? '')
+    if (vector.error) return expect(codeOf(() => decodePipeline(bytes))).toBe(vector.error)
+    const { manifest, files } = decodePipeline(bytes)
+    expect({ manifest, files: files.map(toHex) }).toEqual({ manifest: vector.manifest, files: vector.files })
+    expect(toHex(encodePipeline({ manifest, files }))).toBe(vector.bytes)
+    expect(sha256(bytes)).toBe(vector.sha256)
+  })
+})
 
 describe('tensors', () => {
   test.each(load('tensors'))('%s', (_, vector) => {

@@ -4,14 +4,14 @@ import type { EngineLimits } from './config.ts'
 import { createEngineProcess } from './engineProcess.ts'
 import { ChannelError } from './errors.ts'
 import { MAX_BATCH } from './limits.ts'
-import type { ModelTypes } from './session.ts'
+import type { ModelTypes, TensorType } from './session.ts'
 
 export type Model = ModelTypes & { artifact: Hex; bytes: Uint8Array }
 
 export type Engine = {
   load(artifact: Hex, bytes: Uint8Array): Promise<Model>
   get(artifact: Hex): Model
-  /** Runs a checked input, canonical bytes. @throws EngineFailure, ChannelError engine-stopped */
+  /** Runs a checked input, its canonical bytes. @throws Refusal, EngineFailure, ChannelError engine-stopped */
   run(model: Model, input: Uint8Array): Promise<Uint8Array>
 }
 
@@ -26,7 +26,7 @@ export function createEngine(limits: EngineLimits, program: string): Engine {
   let loading = Promise.resolve<unknown>(undefined)
   return {
     /**
-     * Loads an ONNX model; one that is loaded already is returned as it is. Loads wait for each other, so that
+     * Loads an ONNX model or a pipeline; one that is loaded already is returned as it is. Loads wait for each other, so that
      * the limits hold.
      * @throws ChannelError artifact-mismatch, artifact-limit, unsupported-model, engine-stopped
      */
@@ -54,7 +54,7 @@ export function createEngine(limits: EngineLimits, program: string): Engine {
 }
 
 /** Why a tensor does not fit a model's input; undefined when it does. */
-export function inputProblem({ input }: Model, tensor: Tensor): string | undefined {
+export function inputProblem(input: TensorType, tensor: Tensor): string | undefined {
   if (tensor.dtype !== input.dtype) return `wrong-dtype: expected ${input.dtype}, got ${tensor.dtype}`
   const fits =
     tensor.dims.length === input.dims.length && input.dims.every((d, i) => d === -1 || d === tensor.dims[i])
@@ -64,7 +64,7 @@ export function inputProblem({ input }: Model, tensor: Tensor): string | undefin
 }
 
 /** Why an input is over the batch limit; undefined when it is not. */
-export function batchProblem({ input }: Model, tensor: Tensor): string | undefined {
+export function batchProblem(input: TensorType, tensor: Tensor): string | undefined {
   const rows = tensor.dims[0] ?? 1
   return input.dims[0] === -1 && rows > MAX_BATCH
     ? `batch-limit: ${rows} rows, at most ${MAX_BATCH}`

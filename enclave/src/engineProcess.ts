@@ -1,12 +1,19 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { type Hex, messageOf } from '@nacre/verify'
+import { type Hex, isPipeline, messageOf } from '@nacre/verify'
 import { ChannelError } from './errors.ts'
 import { LOAD_LIMIT_MS, RUN_LIMIT_MS } from './limits.ts'
+import { openPipeline } from './pipelines/open.ts'
+import { Refusal } from './pipelines/refusal.ts'
 import { type ModelTypes, openModel, type Session } from './session.ts'
 
 /** What the enclave asks of the engine's process, one at a time, and what comes back. */
 type Call = { call: 'load' | 'run'; artifact: Hex; bytes: Uint8Array }
-type Reply = { types: ModelTypes } | { output: Uint8Array } | { unsupported: string } | { failed: string }
+type Reply =
+  | { types: ModelTypes }
+  | { output: Uint8Array }
+  | { refused: string }
+  | { unsupported: string }
+  | { failed: string }
 
 /** The engine ran and failed: an answer with a status, not an error of the channel. */
 export class EngineFailure extends Error {}
@@ -14,7 +21,7 @@ export class EngineFailure extends Error {}
 export type EngineProcess = {
   /** @throws ChannelError unsupported-model, engine-stopped */
   load(artifact: Hex, bytes: Uint8Array): Promise<ModelTypes>
-  /** @throws EngineFailure, ChannelError engine-stopped */
+  /** @throws Refusal, EngineFailure, ChannelError engine-stopped */
   run(artifact: Hex, input: Uint8Array): Promise<Uint8Array>
 }
 
@@ -60,6 +67,7 @@ export function createEngineProcess(
     async run(artifact, bytes) {
       const reply = await ask({ call: 'run', artifact, bytes })
       if ('output' in reply) return reply.output
+      if ('refused' in reply) throw new Refusal(reply.refused)
       throw new EngineFailure('failed' in reply ? reply.failed : 'unknown')
     },
   }
@@ -76,7 +84,8 @@ export function serveEngine(): void {
 
   async function load(artifact: Hex, bytes: Uint8Array): Promise<Reply> {
     try {
-      const session = await openModel(new Uint8Array(bytes))
+      const open = isPipeline(bytes) ? openPipeline : openModel
+      const session = await open(new Uint8Array(bytes))
       sessions.set(artifact, session)
       return { types: { input: session.input, output: session.output } }
     } catch (error) {
@@ -87,7 +96,12 @@ export function serveEngine(): void {
   async function run(artifact: Hex, bytes: Uint8Array): Promise<Reply> {
     const session = sessions.get(artifact)
     if (!session) throw new Error('the model is not loaded')
-    return { output: await session.run(new Uint8Array(bytes)) }
+    try {
+      return { output: await session.run(new Uint8Array(bytes)) }
+    } catch (error) {
+      if (error instanceof Refusal) return { refused: error.message }
+      throw error
+    }
   }
 }
 

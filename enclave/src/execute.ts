@@ -4,6 +4,8 @@ import { EngineFailure } from './engineProcess.ts'
 import { ChannelError } from './errors.ts'
 import type { Job } from './job.ts'
 import { MAX_ERROR_TEXT } from './limits.ts'
+import { Refusal } from './pipelines/refusal.ts'
+import type { TensorType } from './session.ts'
 
 /** What a job came to: a tensor's bytes with status 0, otherwise a text `code: detail`. */
 export type Outcome = { status: number; output: Uint8Array }
@@ -22,18 +24,15 @@ export async function execute(
   if (input.length > config.maxInput) {
     return failure(STATUS.limitExceeded, `input-limit: ${input.length} bytes, at most ${config.maxInput}`)
   }
-  const tensor = readTensor(input)
-  if (typeof tensor === 'string') return failure(STATUS.badInput, tensor)
-  const overBatch = batchProblem(model, tensor)
-  if (overBatch) return failure(STATUS.limitExceeded, overBatch)
-  const problem = inputProblem(model, tensor)
-  if (problem) return failure(STATUS.badInput, problem)
+  const problem = 'media' in model.input ? undefined : tensorProblem(model.input, input)
+  if (problem) return problem
   try {
     const output = await engine.run(model, input)
     const maxOutput = Math.min(job.maxOutput, config.maxOutput)
     if (output.length <= maxOutput) return { status: STATUS.ok, output }
     return failure(STATUS.limitExceeded, `output-limit: ${output.length} bytes, at most ${maxOutput}`)
   } catch (error) {
+    if (error instanceof Refusal) return failure(STATUS.badInput, error.message)
     const failed = error instanceof EngineFailure || isStopped(error)
     if (!failed) throw error
     return failure(STATUS.engineFailed, `engine-failed: ${error.message}`)
@@ -43,6 +42,16 @@ export async function execute(
 /** The engine took too long or crashed on this input. */
 function isStopped(error: unknown): error is ChannelError {
   return error instanceof ChannelError && error.code === 'engine-stopped'
+}
+
+/** Why bytes are no tensor that the model takes, as an outcome; undefined when they are one. */
+function tensorProblem(type: TensorType, bytes: Uint8Array): Outcome | undefined {
+  const tensor = readTensor(bytes)
+  if (typeof tensor === 'string') return failure(STATUS.badInput, tensor)
+  const overBatch = batchProblem(type, tensor)
+  if (overBatch) return failure(STATUS.limitExceeded, overBatch)
+  const problem = inputProblem(type, tensor)
+  return problem === undefined ? undefined : failure(STATUS.badInput, problem)
 }
 
 function readTensor(bytes: Uint8Array): Tensor | string {

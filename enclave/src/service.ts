@@ -9,16 +9,13 @@ import type { Job } from './job.ts'
 import { makeReceiptKey } from './keys.ts'
 import { createMemory } from './memory.ts'
 import { securityModule } from './securityModule.ts'
-import type { TensorType } from './session.ts'
+import type { ModelTypes } from './session.ts'
 
 /** What the enclave does, apart from how it is called. */
 export type Service = {
   identity(): { identity: Identity; config: EnclaveConfig; engine: string }
   attest(nonce: Hex): Promise<{ evidence: Evidence }>
-  loadArtifact(
-    artifact: Hex,
-    bytes: Uint8Array,
-  ): Promise<{ artifact: Hex; size: number; input: TensorType; output: TensorType }>
+  loadArtifact(artifact: Hex, bytes: Uint8Array): Promise<ModelTypes & { artifact: Hex; size: number }>
   infer(job: Job): Promise<Answer & { evidence?: Evidence }>
 }
 

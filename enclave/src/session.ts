@@ -16,11 +16,14 @@ import { inspectModel } from './onnx.ts'
 /** A tensor as a model declares it; -1 is a dimension that the model leaves free. */
 export type TensorType = { dtype: Dtype; dims: number[] }
 
-export type ModelTypes = { input: TensorType; output: TensorType }
+/** A file as it is: a picture, whose decoding is measured code. */
+export type FileType = { media: 'image/png' }
 
-/** An opened model: it runs canonical tensor bytes to canonical tensor bytes. */
+export type ModelTypes = { input: TensorType | FileType; output: TensorType }
+
+/** An opened artifact: it runs a tensor's canonical bytes, or a file's, to a tensor's. */
 export type Session = ModelTypes & {
-  /** @throws Error of the engine, or when its output is not finite */
+  /** @throws Refusal of the input; Error of the engine, or when its output is not finite */
   run(input: Uint8Array): Promise<Uint8Array>
 }
 
@@ -55,7 +58,7 @@ export async function openModel(bytes: Uint8Array): Promise<Session> {
 }
 
 /** The engine's library is loaded where it runs: never into the process that holds the keys. */
-const engine = (): Promise<typeof import('onnxruntime-node')> => import('onnxruntime-node')
+export const engine = (): Promise<typeof import('onnxruntime-node')> => import('onnxruntime-node')
 
 async function runModel(
   session: InferenceSession,
@@ -74,7 +77,8 @@ async function runModel(
   return encodeTensor(answer)
 }
 
-async function openSession(bytes: Uint8Array): Promise<InferenceSession> {
+/** The model in the engine. @throws ChannelError unsupported-model */
+export async function openSession(bytes: Uint8Array): Promise<InferenceSession> {
   const { InferenceSession } = await engine()
   try {
     return await InferenceSession.create(bytes, SESSION_OPTIONS)
@@ -91,6 +95,6 @@ function onlyTensor(role: string, values: readonly InferenceSession.ValueMetadat
   return { dtype, dims: value.shape.map(dim => (typeof dim === 'number' ? dim : -1)) }
 }
 
-function unsupported(reason: string, cause?: unknown): ChannelError {
+export function unsupported(reason: string, cause?: unknown): ChannelError {
   return new ChannelError('unsupported-model', `model: ${reason}`, cause)
 }

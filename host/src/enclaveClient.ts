@@ -19,7 +19,15 @@ export type TensorType = { dtype: Dtype; dims: number[] }
 
 export type EnclaveIdentity = { identity: Identity; config: EnclaveConfig; engine: string }
 
-export type LoadedArtifact = { artifact: Hex; size: number; input: TensorType; output: TensorType }
+/** What an artifact takes that is no tensor: a file as it is. */
+export type FileType = { media: 'image/png' }
+
+export type LoadedArtifact = {
+  artifact: Hex
+  size: number
+  input: TensorType | FileType
+  output: TensorType
+}
 
 export type InferJob = {
   origin: Origin
@@ -80,10 +88,15 @@ const parseTensorType = objectOf<TensorType>({
   dtype: oneOf('float32', 'uint8', 'int8', 'int32', 'int64', 'float64'),
   dims: arrayOf(integerOf(-1, 2 ** 24), 8),
 })
+const parseFileType = objectOf<FileType>({ media: oneOf('image/png') })
+const parseInputType: Parser<TensorType | FileType> = (value, path) =>
+  typeof value === 'object' && value !== null && 'media' in value
+    ? parseFileType(value, path)
+    : parseTensorType(value, path)
 const parseArtifact = objectOf<LoadedArtifact>({
   artifact: hexOf(32),
   size: integerOf(0, 2 ** 32),
-  input: parseTensorType,
+  input: parseInputType,
   output: parseTensorType,
 })
 const parseAnswer = objectOf<Omit<EnclaveAnswer, 'evidence'>, { evidence: Evidence }>(

@@ -4,6 +4,7 @@ const FIXES = {
   'invalid-text': 'Pass well-formed UTF-8.',
   'integer-out-of-range': 'Pass a whole number within the bounds that the message names.',
   'invalid-tensor': 'Make the data an array of the type and the length that dtype and dims name.',
+  'invalid-artifact': 'Build the artifact with encodePipeline, or take it from its publisher again.',
   'too-large': 'Send less: the message names the bound.',
   'unsupported-version': 'Use a build of Nacre that knows this version.',
   'invalid-json': 'Check that the file is complete; it must be one JSON value in UTF-8.',
