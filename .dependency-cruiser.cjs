@@ -61,7 +61,7 @@ module.exports = {
     rule(
       'no-undeclared',
       'Every package used is declared by the workspace that uses it.',
-      { pathNot: [test, '^(test|bench|models)/'] },
+      { pathNot: [test, '^(test|bench|models|examples)/'] },
       { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
     ),
   ],
