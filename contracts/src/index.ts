@@ -2,6 +2,7 @@
 export * from './generated/devToken.ts'
 export * from './generated/digitReader.ts'
 export * from './generated/enclaveRegistry.ts'
+export * from './generated/invoiceEscrow.ts'
 export * from './generated/irisOracle.ts'
 export * from './generated/operators.ts'
 export * from './generated/relay.ts'

@@ -14,6 +14,10 @@ contract TensorTest is Test {
         return Tensor.float32s(tensor);
     }
 
+    function int64s(bytes calldata tensor) external pure returns (int64[] memory) {
+        return Tensor.int64s(tensor);
+    }
+
     function encodeUint8(uint32[] memory dims, bytes memory data) external pure returns (bytes memory) {
         return Tensor.encodeUint8(dims, data);
     }
@@ -29,6 +33,31 @@ contract TensorTest is Test {
     function dims2(uint32 a, uint32 b) private pure returns (uint32[] memory dims) {
         dims = new uint32[](2);
         (dims[0], dims[1]) = (a, b);
+    }
+
+    /// @notice The vector int64-pair, and any three numbers written as the enclave writes them.
+    function test_int64s() public view {
+        int64[] memory pair = this.int64s(hex"01070102000000" hex"0000000000000080" hex"ffffffffffffff7f");
+        assertEq(pair.length, 2, "length");
+        assertTrue(pair[0] == type(int64).min && pair[1] == type(int64).max, "extremes");
+    }
+
+    function testFuzz_int64s(int64 a, int64 b) public view {
+        int64[] memory values =
+            this.int64s(bytes.concat(hex"01070102000000", littleEndian(uint64(a)), littleEndian(uint64(b))));
+        assertTrue(values[0] == a && values[1] == b, "the same numbers");
+    }
+
+    function test_notInt64() public {
+        vm.expectRevert(abi.encodeWithSelector(Tensor.NotInt64.selector, 1));
+        this.int64s(hex"010100" hex"0000803f");
+    }
+
+    function littleEndian(uint64 value) private pure returns (bytes memory data) {
+        data = new bytes(8);
+        for (uint256 i; i < 8; ++i) {
+            data[i] = bytes1(uint8(value >> (8 * i)));
+        }
     }
 
     /// @notice Values from IEEE 754 (Python's struct.pack('<f', x)).

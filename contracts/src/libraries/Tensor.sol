@@ -7,6 +7,7 @@ pragma solidity 0.8.37;
 library Tensor {
     uint8 internal constant FLOAT32 = 1;
     uint8 internal constant UINT8 = 2;
+    uint8 internal constant INT64 = 7;
 
     uint256 private constant MAX_RANK = 8;
     uint256 private constant MAX_ELEMENTS = 1 << 24;
@@ -14,6 +15,7 @@ library Tensor {
 
     error InvalidTensor(bytes32 reason);
     error NotFloat32(uint8 dtype);
+    error NotInt64(uint8 dtype);
     error NotFinite(uint256 index);
     error FloatOverflow(int256 wad);
     error OutOfRange(uint256 index, uint256 length);
@@ -67,6 +69,18 @@ library Tensor {
         for (uint256 i; i < values.length; ++i) {
             values[i] = _reverse(uint32(bytes4(data[4 * i:4 * i + 4])));
             if (_exponent(values[i]) == 255) revert NotFinite(i);
+        }
+    }
+
+    /// @notice Every element of an int64 tensor.
+    function int64s(bytes calldata tensor) internal pure returns (int64[] memory values) {
+        (uint8 dtype,, bytes calldata data) = decode(tensor);
+        if (dtype != INT64) revert NotInt64(dtype);
+        values = new int64[](data.length / 8);
+        for (uint256 i; i < values.length; ++i) {
+            uint64 low = _reverse(uint32(bytes4(data[8 * i:8 * i + 4])));
+            uint64 high = _reverse(uint32(bytes4(data[8 * i + 4:8 * i + 8])));
+            values[i] = int64(high << 32 | low);
         }
     }
 
@@ -148,7 +162,7 @@ library Tensor {
     function _sizeOf(uint8 dtype) private pure returns (uint256) {
         if (dtype == FLOAT32 || dtype == 6) return 4;
         if (dtype == UINT8 || dtype == 3) return 1;
-        if (dtype == 7 || dtype == 11) return 8;
+        if (dtype == INT64 || dtype == 11) return 8;
         revert InvalidTensor("dtype");
     }
 

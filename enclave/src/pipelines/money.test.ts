@@ -16,6 +16,7 @@ test.each([
   ['12.00|EUR', '1200 EUR'],
   ['USD|$12.00', '1200 USD'],
   ['CAD$12.00', '1200 CAD'],
+  ['USDS12.00', '1200 USD'],
   ['EUR12.00EUR', '1200 EUR'],
   ['eur0.05', '5 EUR'],
   // What the reader makes of separators does not matter, how many digits they part does.
@@ -33,6 +34,7 @@ test.each([
   ['a currency that is not known', 'XYZ12.00'],
   ['a dollar that may be any', '$12.00'],
   ['a dollar of euros', 'EUR$12.00'],
+  ['an S for itself', 'S12.00'],
   ['no decimals', 'EUR1,234'],
   ['one decimal', 'EUR12.5'],
   ['three decimals', 'EUR12.345'],

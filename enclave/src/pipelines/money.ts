@@ -17,7 +17,7 @@ export type Money = { amount: bigint; currency: string }
 
 /** The words of a line that name an amount, without spaces; where cells meet there is a bar. */
 const CODE = `(${Object.keys(CURRENCIES).join('|')})`
-const MONEY = new RegExp(`^(?:\\(?${CODE}\\)?[:.]*\\|?)?(\\$)?([\\d.,:']+?)[.,:']*\\|?${CODE}?$`, 'i')
+const MONEY = new RegExp(`^(?:\\(?${CODE}\\)?[:.]*\\|?)?([$S])?([\\d.,:']+?)[.,:']*\\|?${CODE}?$`, 'i')
 const CODES = new RegExp(CODE, 'gi')
 /** Thousands in groups of three or not grouped at all, and exactly two decimals: 1,234.50 and 1.234,50 and 1234.50. */
 const AMOUNT = /^(\d{1,3}(?:[.,:']+\d{3})+|\d{1,12})[.,:']+(\d{2})$/
@@ -34,8 +34,9 @@ export function readMoney(text: string, named: ReadonlySet<string>): Money | str
   const codes = new Set(
     [match[1], match[4]].filter(code => code !== undefined).map(code => code.toUpperCase()),
   )
+  // A dollar sign is often read as an S, and no amount begins with one.
   const isDollar = match[2] !== undefined
-  if (isDollar && codes.size === 0 && onlyUsDollars(named)) codes.add('USD')
+  if (match[2] === '$' && codes.size === 0 && onlyUsDollars(named)) codes.add('USD')
   const [currency] = codes
   if (codes.size !== 1 || currency === undefined || (isDollar && !currency.endsWith('D')))
     return 'the currency is not clear: write its code beside the amount'
