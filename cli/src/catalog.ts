@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
-import { type Hex, toHex } from '@nacre/verify'
+import { basename, extname, join } from 'node:path'
+import { type Hex, isPipeline, toHex } from '@nacre/verify'
 import { CliError } from './errors.ts'
 import { REPOSITORY, type StatePaths } from './paths.ts'
 
@@ -31,8 +31,8 @@ export function findModel(catalog: Model[], name: string): Model {
   })
 }
 
-/** Copies a model into a network's state; it is announced at the network's next start. */
-export function addModel(paths: StatePaths, file: string, name = basename(file, '.onnx')): Model {
+/** Copies a model, ONNX or a pipeline, into a network's state; it is announced at the network's next start. */
+export function addModel(paths: StatePaths, file: string, name = basename(file, extname(file))): Model {
   const bytes = readModel(file)
   const artifact = sha256Of(bytes)
   const others = readCatalog(paths)
@@ -41,8 +41,9 @@ export function addModel(paths: StatePaths, file: string, name = basename(file, 
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) || others.some(model => model.name === name))
     throw badName(name)
   mkdirSync(paths.models, { recursive: true })
-  writeFileSync(join(paths.models, `${artifact.slice(2)}.onnx`), bytes)
-  const entry = { name, title: basename(file), file: `${artifact.slice(2)}.onnx`, sha256: artifact }
+  const copy = `${artifact.slice(2)}${isPipeline(bytes) ? '.pipeline' : '.onnx'}`
+  writeFileSync(join(paths.models, copy), bytes)
+  const entry = { name, title: basename(file), file: copy, sha256: artifact }
   writeFileSync(join(paths.models, 'index.json'), JSON.stringify([...addedTo(paths), entry], undefined, 2))
   return modelOf(entry, paths.models)
 }
@@ -73,7 +74,7 @@ function readModel(path: string): Uint8Array {
     throw new CliError('bad-file', {
       what: `the model ${path} cannot be read`,
       why: error instanceof Error ? error.message : String(error),
-      fix: 'give the path of an ONNX file',
+      fix: 'give the path of an ONNX file or a pipeline',
     })
   }
 }

@@ -100,7 +100,7 @@ command(release, 'measure', 'build the image and measure every byte of it again'
 
 const model = program.command('model').description('models of a development network')
 command(model, 'add', 'give a model to the development network: announced at its next start')
-  .argument('<file>', 'ONNX file')
+  .argument('<file>', 'ONNX file, or a pipeline')
   .option('--name <name>', 'name to ask for it by (default: the file’s)')
   .addOption(state)
   .action(async (file, options, self) =>

@@ -26,6 +26,7 @@ export function statePaths(dir: string) {
     postgres: join(root, 'postgres'),
     receipts: join(root, 'receipts'),
     models: join(root, 'models'),
+    pictures: join(root, 'pictures'),
     logs: join(root, 'logs'),
     operator: join(root, 'operator'),
     developmentRoot: join(root, 'simulated-root.der'),

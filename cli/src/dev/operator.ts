@@ -42,6 +42,7 @@ export function writeOperatorConfig(setup: OperatorSetup, number: number, port: 
     },
     http: { host: '127.0.0.1', port },
     pollMs: 250,
+    inputs: { allowPrivate: true },
   }
   const file = join(stateDir, 'config.json')
   writeFileSync(file, JSON.stringify(config, undefined, 2), { mode: 0o600 })

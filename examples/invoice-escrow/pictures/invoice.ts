@@ -83,7 +83,6 @@ export function rowsOf(invoice: Invoice): Row[] {
   const { items, style, currency, total, tax } = invoice
   const rows: Row[] = [
     { left: invoice.seller, right: invoice.date },
-    ...(style.money === 'dollar' ? [{ left: `All amounts in ${currency.code}` }] : []),
     ...items.map(({ name, amount }, i) => ({ left: name, right: moneyText(amount, invoice), rule: i === 0 })),
   ]
   if (style.showsSubtotal) {
@@ -92,6 +91,7 @@ export function rowsOf(invoice: Invoice): Row[] {
   }
   const label = style.money === 'label' ? `${style.labels.total} (${currency.code})` : style.labels.total
   rows.push({ left: label, right: moneyText(total, invoice), rule: true, isTotal: true })
+  if (style.money === 'dollar') rows.push({ left: `All amounts in ${currency.code}` })
   return rows
 }
 
