@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path'
 import { encodePipeline, type Hex, sha256 } from '@nacre/verify'
 import pinned from './artifact.json' with { type: 'json' }
 
-/** Of 2,000 pictures none was misread at any confidence; this keeps a distance, and refuses 2 % of what was read rightly. */
+/** Of 2,000 pictures none was misread at any confidence; this keeps a distance, and refuses 2 % more of them. */
 const MIN_CONFIDENCE = 700
 
 /** SHA-256 of the artifact: what a contract asks for. */
