@@ -26,10 +26,10 @@ export type ChainFacts = {
   keyRevoked?: boolean
   /** Seconds; the key must not have expired at the context's time. */
   keyExpiresAt?: bigint
-  /** Of `Releases.releaseOf(receipt.releaseId)`. */
+  /** Of `Releases.releaseOf(receipt.releaseId)`; zero for a release that is not listed. */
   releasePublisher?: Hex
   releaseRevoked?: boolean
-  /** Hash of the block receipt.anchorNumber. */
+  /** Hash of the block receipt.anchorNumber; zero when the chain has none. */
   anchorHash?: Hex
 }
 

@@ -20,6 +20,7 @@ import {
   type VerifyContext,
   verifyReceipt,
   ZERO_ADDRESS,
+  ZERO_HASH,
 } from './index.ts'
 
 const bundle = createBundle()
@@ -189,6 +190,20 @@ describe('facts from the chain', () => {
     ['another block', { anchorHash: ONES }, ['chain-anchor']],
   ]
   test.each(cases)('%s', (_, chain, names) => expect(failing(bundle, { chain })).toEqual(names))
+
+  test('zeros, for what the chain does not know, are never what a bundle agrees with', () => {
+    const { receipt, config, release } = bundle
+    const unknown = {
+      ...bundle,
+      receipt: { ...receipt, anchorHash: ZERO_HASH },
+      config: { ...config, operator: ZERO_ADDRESS },
+      release: { ...release, publisher: ZERO_ADDRESS },
+    }
+    const chain = { keyOperator: ZERO_ADDRESS, releasePublisher: ZERO_ADDRESS, anchorHash: ZERO_HASH }
+    expect(failing(unknown, { chain })).toEqual(
+      expect.arrayContaining(['chain-key', 'chain-release', 'chain-anchor']),
+    )
+  })
 })
 
 test('the default policy rejects simulated evidence, whatever releases and roots are added to it', () => {
