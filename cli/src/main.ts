@@ -4,10 +4,12 @@
  */
 import { enableCompileCache } from 'node:module'
 import { Command, CommanderError } from 'commander'
-import { command, run, several, state, usage, wholeNumber } from './commandLine.ts'
+import { command, run, several, state } from './commandLine.ts'
 import { EXIT } from './errors.ts'
 import { addOperatorCommands } from './operator/commands.ts'
+import { createOutput, reportError } from './output.ts'
 import { COMPILE_CACHE } from './paths.ts'
+import { usageError, wholeNumber } from './usage.ts'
 
 // Compiled modules are kept beside the packages, for the processes that are started from here too: starts are a second
 // faster from the second one on.
@@ -30,22 +32,30 @@ const program = new Command('nacre')
   .description('Verifiable AI: models run in trusted execution environments, every answer carries a receipt.')
   .version('0.1.0')
   .addHelpText('after', EXIT_CODES)
-  .showHelpAfterError('(nacre --help lists the commands)')
+  .configureOutput({ outputError: () => {} })
   // A command with options may have subcommands: options belong to the one that they follow.
   .enablePositionalOptions()
-  .exitOverride()
+  .exitOverride(refuse)
 
 command(program, 'dev', 'the whole network on this machine, SIMULATED, and its main job')
   .option('--once', 'exit after the main job')
   .option('--reset', 'delete the saved state first')
-  .option('--port <n>', 'port of operator 1, the chain and the others follow (default: 8645)', portNumber)
-  .option('--operators <n>', 'how many operators, 1 to 8', operatorCount, 3)
+  .option(
+    '--port <n>',
+    'port of operator 1, the chain and the others follow (default: 8645)',
+    wholeNumber('--port', 1024, 65_500),
+  )
+  .option('--operators <n>', 'how many operators, 1 to 8', wholeNumber('--operators', 1, 8), 3)
   .option(
     '--chaos [rounds]',
     'then kill assigned operators, and see others answer (default: 3 rounds)',
-    roundCount,
+    wholeNumber('--chaos', 1, 1000),
   )
-  .option('--seed <s>', 'the same questions and moments of --chaos again', wholeNumber)
+  .option(
+    '--seed <s>',
+    'the same questions and moments of --chaos again',
+    wholeNumber('--seed', 0, 999_999_999),
+  )
   .addOption(state)
   .action(async (options, self) => run(self, async out => (await import('./dev/dev.ts')).dev(options, out)))
 
@@ -53,8 +63,8 @@ const request = command(program, 'request', 'ask a running development network t
   .enablePositionalOptions()
   .argument('<model>', 'name or artifact hash of an announced model')
   .option('--input <json>', 'rows of numbers, or @FILE: [[5.1,3.5,1.4,0.2]]')
-  .option('--sample <n>', 'a real held-out input of this model', wholeNumber)
-  .option('--timeout <seconds>', 'how long to wait for the answer', wholeNumber, 60)
+  .option('--sample <n>', 'a real held-out input of this model, from 0 on')
+  .option('--timeout <seconds>', 'how long to wait for the answer', wholeNumber('--timeout', 1, 86_400), 60)
   .option('--watch', 'tell every hop of it')
   .addOption(state)
   .action(async (model, options, self) =>
@@ -62,7 +72,7 @@ const request = command(program, 'request', 'ask a running development network t
   )
 command(request, 'watch', 'follow one request through every hop, with times and gas')
   .argument('<id>', 'request id')
-  .option('--timeout <seconds>', 'how long to follow an open one', wholeNumber, 600)
+  .option('--timeout <seconds>', 'how long to follow an open one', wholeNumber('--timeout', 0, 86_400), 600)
   .option('--rpc <url>', 'node of another chain than the development network’s')
   .option('--deployment <file>', 'addresses of the contracts on that chain, JSON')
   .option('--operator-url <url>', 'an operator to ask about it; repeat it', several)
@@ -126,27 +136,14 @@ async function main(): Promise<void> {
   try {
     await program.parseAsync()
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
-    if (error.exitCode !== 0 && process.argv.includes('--json'))
-      process.stdout.write(`${JSON.stringify({ error: { code: 'usage', message: error.message } })}\n`)
-    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    const isHelp = error instanceof CommanderError && error.exitCode === 0
+    process.exitCode = isHelp
+      ? EXIT.ok
+      : reportError(error, createOutput({ json: process.argv.includes('--json') }))
   }
 }
 
-function portNumber(text: string): number {
-  const port = wholeNumber(text)
-  if (port < 1024 || port > 65_500) usage(`port ${text} is not between 1024 and 65500`)
-  return port
-}
-
-function operatorCount(text: string): number {
-  const count = wholeNumber(text)
-  if (count < 1 || count > 8) usage(`${text} operators: there can be 1 to 8`)
-  return count
-}
-
-function roundCount(text: string): number {
-  const count = wholeNumber(text)
-  if (count < 1 || count > 1000) usage(`${text} rounds: there can be 1 to 1000`)
-  return count
+/** Commands inherit it; commander calls it on the one that was used wrongly. */
+function refuse(this: Command, error: CommanderError): never {
+  throw error.exitCode === 0 ? error : usageError(this, error)
 }

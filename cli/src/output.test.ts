@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { CLI_ERROR_CODES, CLI_ERROR_EXIT, CliError } from './errors.ts'
 import { describeError, plain } from './output.ts'
@@ -11,10 +12,16 @@ test('text of others cannot colour, move the cursor, begin a line or turn the di
 test('an error keeps its code, why and fix; what has no code is a bug', () => {
   const error = new CliError('bad-file', { what: 'w', why: 'y', fix: 'f' })
   expect(describeError(error)).toEqual({ code: 'bad-file', message: 'w', why: 'y', fix: 'f' })
-  expect(describeError(new TypeError('x'))).toEqual({ code: 'internal', message: 'x' })
-  expect(describeError('thrown')).toEqual({ code: 'internal', message: 'thrown' })
+  const fix = expect.stringContaining('bug in nacre')
+  expect(describeError(new TypeError('x'))).toEqual({ code: 'internal', message: 'x', fix })
+  expect(describeError('thrown')).toEqual({ code: 'internal', message: 'thrown', fix })
 })
 
 test('every code of the command line has an exit code', () => {
   expect(Object.keys(CLI_ERROR_EXIT).sort()).toEqual([...CLI_ERROR_CODES].sort())
+})
+
+test('what the kernel refuses says what to do, too', async () => {
+  const error = await readFile('/nowhere').catch(error => error)
+  expect(describeError(error)).toMatchObject({ code: 'ENOENT', fix: expect.stringContaining('usable') })
 })

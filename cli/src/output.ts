@@ -43,7 +43,7 @@ export function describeError(error: unknown): ErrorReport {
   if (error instanceof CliError)
     return { code: error.code, message: error.message, why: error.why, fix: error.fix }
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
-    const fix = 'fix' in error && typeof error.fix === 'string' ? error.fix : undefined
+    const fix = 'fix' in error && typeof error.fix === 'string' ? error.fix : systemFix(error)
     const why = 'why' in error && typeof error.why === 'string' ? error.why : undefined
     return { code: error.code, message: error.message, ...(why && { why }), ...(fix && { fix }) }
   }
@@ -52,7 +52,13 @@ export function describeError(error: unknown): ErrorReport {
     const fix = 'check that the node runs and is the one you mean; docs/operating.md helps to recover'
     return { code: 'not-running', message: `the chain cannot be used: ${error.shortMessage}`, fix }
   }
-  return { code: 'internal', message: error instanceof Error ? error.message : String(error) }
+  const message = error instanceof Error ? error.message : String(error)
+  return { code: 'internal', message, fix: 'this is a bug in nacre: report it with what is printed here' }
+}
+
+/** What the kernel refuses names a path or an address, and nothing that nacre knows more about. */
+function systemFix(error: Error): string | undefined {
+  return 'syscall' in error ? 'make what it names usable for this user, or name another' : undefined
 }
 
 /** Codes of Node, of the host and of the SDK that are not the caller's doing. */

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
-import { between, command, run, several, state } from '../commandLine.ts'
+import { command, run, several, state } from '../commandLine.ts'
+import { wholeNumber } from '../usage.ts'
 
 /** `nacre operator …`; what a command does is loaded when it runs. */
 export function addOperatorCommands(program: Command): void {
@@ -33,7 +34,7 @@ function addAgentCommands(operator: Command): void {
 
 function addStakeCommands(operator: Command): void {
   sending(command(operator, 'join', 'bond stake, declare the release, announce what is served'))
-    .option('--slots <n>', 'slots to hold altogether', between(1, 1_000, 'slots'), 1)
+    .option('--slots <n>', 'slots to hold altogether', wholeNumber('--slots', 1, 1_000), 1)
     .option('--release <id>', 'what the enclave runs (default: the configuration’s, or the network’s)')
     .addOption(
       new Option('--assurance <kind>', 'of the enclave (default: simulated on 31337)').choices([
@@ -107,7 +108,7 @@ function onNetwork(self: Command): Command {
     .option(
       '--operator <n>',
       'number of the operator in the development network',
-      between(1, 8, 'as operator'),
+      wholeNumber('--operator', 1, 8),
     )
     .option('--keystore <file>', 'another account than the configuration’s')
     .addOption(state)
@@ -126,7 +127,7 @@ function withPassword(self: Command): Command {
 
 function minDeadline(): Option {
   return new Option('--min-deadline <seconds>', 'least time from request to deadline')
-    .argParser(between(1, 999_999_999, 'seconds'))
+    .argParser(wholeNumber('--min-deadline', 1, 999_999_999))
     .default(10)
 }
 
