@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { batchOf, drawDigit, loadIndex, type ModelName, modelPath, sampleOf } from './samples.ts'
+import { batchOf, drawDigit, loadIndex, type ModelName, modelPath, sampleCount, sampleOf } from './samples.ts'
 import { loadDigits } from './train/data/digits.ts'
 import { loadIris, SPECIES } from './train/data/iris.ts'
 
@@ -24,6 +24,15 @@ test('digits are the first 100 held out', () => {
     expect(sample.input).toEqual({ dtype: 'uint8', dims: [1, 1, 28, 28], data: pixels })
     expect(sample.expected).toBe(String(digit))
   }
+})
+
+test('there are as many samples as differ', () => {
+  for (const { name } of loadIndex()) {
+    const count = sampleCount(name)
+    const questions = Array.from({ length: count + 1 }, (_, index) => sampleOf(name, index).question)
+    expect(new Set(questions).size).toBe(count)
+  }
+  expect(sampleCount('gpt')).toBe(0)
 })
 
 test('answers in words', () => {

@@ -58,6 +58,12 @@ export function sampleOf(name: ModelName, index = 0): Sample {
   return name === 'lenet5' ? digitSample(entry, index) : irisSample(entry, index)
 }
 
+/** How many held-out samples of a model there are to ask about; 0 for a model that is not one of these. */
+export function sampleCount(name: string): number {
+  if (!loadIndex().some(entry => entry.name === name)) return 0
+  return (readJson(samplesFile(name)) as { samples: unknown[] }).samples.length
+}
+
 /** `size` samples as one input tensor, from `sampleOf(name, 0)` on, starting over at the end. */
 export function batchOf(name: ModelName, size: number): Tensor {
   const inputs = Array.from({ length: size }, (_, index) => sampleOf(name, index).input)
@@ -83,7 +89,7 @@ type Flower = { row: number; features: number[]; species: string }
 type Digit = { digit: number; position: number; pixels: string }
 
 function irisSample(entry: ModelEntry, index: number): Sample {
-  const { row, features, species } = pick<Flower>('iris.samples.json', index)
+  const { row, features, species } = pick<Flower>(entry, index)
   const [sepalLength, sepalWidth, petalLength, petalWidth] = features
   return {
     question: `Which iris has sepals of ${sepalLength} × ${sepalWidth} cm and petals of ${petalLength} × ${petalWidth} cm? (flower ${row})`,
@@ -94,7 +100,7 @@ function irisSample(entry: ModelEntry, index: number): Sample {
 }
 
 function digitSample(entry: ModelEntry, index: number): Sample {
-  const { digit, position, pixels } = pick<Digit>('digits.samples.json', index)
+  const { digit, position, pixels } = pick<Digit>(entry, index)
   return {
     question: `Which digit is this? (mnist ${digit}, number ${position})`,
     input: { dtype: 'uint8', dims: [1, 1, SIDE, SIDE], data: Uint8Array.from(Buffer.from(pixels, 'base64')) },
@@ -137,11 +143,15 @@ function entryOf(name: ModelName): ModelEntry {
   throw new RangeError(`unknown model "${name}"; known: ${entries.map(known => known.name).join(', ')}`)
 }
 
-function pick<T>(file: string, index: number): T {
-  const { samples } = readJson(file) as { samples: T[] }
+function pick<T>(entry: ModelEntry, index: number): T {
+  const { samples } = readJson(samplesFile(entry.name)) as { samples: T[] }
   const sample = samples[index % samples.length]
   if (sample) return sample
   throw new RangeError(`no sample ${index}: indices are whole numbers from 0`)
+}
+
+function samplesFile(name: string): string {
+  return name === 'lenet5' ? 'digits.samples.json' : 'iris.samples.json'
 }
 
 function readJson(file: string): unknown {

@@ -291,13 +291,22 @@ describe('bad use', () => {
     [['dev', '--chaos', '--operators', '1'], 'usage'],
     [['dev', '--seed', '1'], 'usage'],
     [['nothing'], 'usage'],
+    [['receipt'], 'usage'],
     [['receipt', 'verify'], 'usage'],
+    [['receipt', 'verify', 'a', 'b'], 'usage'],
+    [['doctor', '--stat', 'x'], 'usage'],
+    [['dev', '--port'], 'usage'],
     [['receipt', 'verify', '/nowhere.json'], 'bad-file'],
     [['model', 'add', '/nowhere.onnx'], 'bad-file'],
-  ])('%j exits 2 with an error object', async (args, code) => {
-    const result = await nacre(...args, ...(args[0] === 'model' ? ['--state', join(dir, 'm')] : []), '--json')
+    [['request', 'iris-mlp', '--sample', '-1'], 'bad-input'],
+    [['request', 'lenet5', '--sample', '100'], 'bad-input'],
+  ])('%j exits 2 with an error object that says what, why and how to fix it', async (args, code) => {
+    const inState = /model|request/.test(args[0]!) ? ['--state', join(dir, 'm')] : []
+    const result = await nacre(...args, ...inState, '--json')
     expect(result.code, result.stderr).toBe(2)
-    expect(result.json.error).toMatchObject({ code, message: expect.any(String) })
+    const { message, why, fix, ...rest } = result.json.error as Record<string, string>
+    expect(rest).toEqual({ code })
+    for (const text of [message, why, fix]) expect(result.stderr).toContain(text)
   })
 
   test('an empty policy is an error', async () => {

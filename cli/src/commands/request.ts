@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { request as askRelay } from '@nacre/sdk'
 import { decodeTensor, encodeTensor, fromHex, type Hex, STATUS, type Tensor, toHex } from '@nacre/verify'
-import { findModel, type Model } from '../catalog.ts'
+import { findModel, type Model, readCatalog } from '../catalog.ts'
 import { chainWallet } from '../dev/clients.ts'
 import { answerTo, bundleOf, textOf } from '../dev/job.ts'
 import { findNetwork, type Network, operatorName } from '../dev/network.ts'
@@ -11,10 +11,11 @@ import { printChecks } from '../dev/report.ts'
 import { ACCOUNTS, QUESTION_DEADLINE } from '../dev/settings.ts'
 import { CliError, EXIT } from '../errors.ts'
 import { bold, type Output, plain, red, yellow } from '../output.ts'
+import { statePaths } from '../paths.ts'
 
 export type RequestOptions = {
   input?: string
-  sample?: number
+  sample?: string
   timeout: number
   watch?: boolean
   state: string
@@ -24,9 +25,9 @@ type Question = { text: string; input: Tensor; describe: (output: Tensor) => str
 
 /** `nacre request MODEL`: through the relay of a running development network, from its user's plain account. */
 export async function request(name: string, options: RequestOptions, output: Output): Promise<number> {
-  const network = findNetwork(options.state)
-  const model = findModel(network.catalog, name)
+  const model = findModel(readCatalog(statePaths(options.state)), name)
   const question = await questionOf(model, options)
+  const network = findNetwork(options.state)
   output.line(yellow('SIMULATED development network'))
   output.line(question.text)
 
@@ -92,13 +93,12 @@ async function questionOf(model: Model, options: RequestOptions): Promise<Questi
     const input = tensorOf(model, readRows(options.input))
     return { text: `${model.name}, ${input.dims.join(' × ')} values`, input, describe: showTensor }
   }
-  const { sampleOf } = await import('../../../models/samples.ts')
-  try {
-    const sample = sampleOf(model.name as Parameters<typeof sampleOf>[0], options.sample ?? 0)
-    return { text: sample.question, input: sample.input, describe: sample.describe }
-  } catch (error) {
-    throw badInput(`there is no such sample of ${model.name}`, String(error), 'pass --input JSON')
-  }
+  const { sampleCount, sampleOf } = await import('../../../models/samples.ts')
+  const { sample: text = '0' } = options
+  const count = sampleCount(model.name)
+  if (!/^\d{1,9}$/.test(text) || Number(text) >= count) throw noSample(model, text, count)
+  const sample = sampleOf(model.name as Parameters<typeof sampleOf>[0], Number(text))
+  return { text: sample.question, input: sample.input, describe: sample.describe }
 }
 
 function readRows(text: string): number[][] {
@@ -136,6 +136,17 @@ function showTensor(tensor: Tensor): string {
   return `${tensor.dtype} [${tensor.dims.join(', ')}]: ${Array.from(tensor.data as Float32Array)
     .slice(0, 20)
     .join(', ')}`
+}
+
+function noSample({ name }: Model, text: string, count: number): CliError {
+  if (count === 0)
+    return badInput(`${name} has no samples`, 'it was added to this network', 'pass --input JSON')
+  const range = `from 0 to ${count - 1}`
+  return badInput(
+    `${name} has no sample ${text}`,
+    `its held-out samples are numbered ${range}`,
+    `pass --sample N, ${range}, or --input JSON`,
+  )
 }
 
 function badInput(what: string, why: string, fix: string): CliError {
