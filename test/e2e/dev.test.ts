@@ -430,6 +430,8 @@ describe('stopped', () => {
     expect(result.json.error).toMatchObject({
       code: 'PORT_IN_USE',
       message: expect.stringContaining(`${port}`),
+      why: 'Another process listens there.',
+      fix: expect.stringContaining(`sport = :${port}`),
     })
     expect(contracts()).toEqual(before)
   })

@@ -67,11 +67,17 @@ test('only retryable errors are tried again', async () => {
   expect(calls).toBe(1)
 })
 
-test('an unknown error is told as INTERNAL, a known one with its fix', () => {
+test('an unknown error is told as INTERNAL, a known one with its reason and fix', () => {
   expect(describeError(new TypeError('x'))).toEqual({ code: 'INTERNAL', message: 'x' })
   expect(describeError(new FatalError('NOT_FOUND', 'm', { fix: 'f' }))).toEqual({
     code: 'NOT_FOUND',
     message: 'm',
+    fix: 'f',
+  })
+  expect(describeError(new FatalError('PORT_IN_USE', 'm', { why: 'w', fix: 'f' }))).toEqual({
+    code: 'PORT_IN_USE',
+    message: 'm',
+    why: 'w',
     fix: 'f',
   })
 })

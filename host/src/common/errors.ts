@@ -26,16 +26,18 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number]
 
-export type ErrorOptions = { fix?: string; cause?: unknown }
+export type ErrorOptions = { why?: string; fix?: string; cause?: unknown }
 
-/** An error with a code from the closed union, and how to fix it. Thrown as one of the two classes below. */
+/** An error with a code from the closed union, why where the message does not say it, and how to fix it. Thrown as one of the two classes below. */
 export class HostError extends Error {
   readonly code: ErrorCode
+  readonly why: string | undefined
   readonly fix: string | undefined
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, { cause: options.cause })
     this.code = code
+    this.why = options.why
     this.fix = options.fix
   }
 }
@@ -50,12 +52,18 @@ export class FatalError extends HostError {
   override readonly name = 'FatalError'
 }
 
-/** One line for a log or a person: code, message, how to fix it. */
-export function describeError(error: unknown): { code: ErrorCode; message: string; fix?: string } {
+/** One line for a log or a person: code, message, why, how to fix it. */
+export function describeError(error: unknown): {
+  code: ErrorCode
+  message: string
+  why?: string
+  fix?: string
+} {
   if (!(error instanceof HostError)) {
     return { code: 'INTERNAL', message: firstLine(error) }
   }
-  return { code: error.code, message: error.message, ...(error.fix === undefined ? {} : { fix: error.fix }) }
+  const { code, message, why, fix } = error
+  return { code, message, ...(why !== undefined && { why }), ...(fix !== undefined && { fix }) }
 }
 
 /** Enough of an unknown error to find it: what libraries write below is whole calls and queries, with their data. */

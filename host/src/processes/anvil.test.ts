@@ -46,7 +46,11 @@ test('a folder in use and a port in use are clear errors', async () => {
   const busy = createServer().listen(0, '127.0.0.1')
   await once(busy, 'listening')
   const { port } = busy.address() as { port: number }
-  await expect(startAnvil({ port })).rejects.toMatchObject({ code: 'PORT_IN_USE' })
+  await expect(startAnvil({ port })).rejects.toMatchObject({
+    code: 'PORT_IN_USE',
+    why: 'Another process listens there.',
+    fix: expect.stringContaining(`sport = :${port}`),
+  })
   busy.close()
 })
 

@@ -29,10 +29,12 @@ export async function choosePort(port = 0): Promise<number> {
   return promise
 }
 
-/** The error for a port that another process has. */
-export function portInUse(port: number, cause?: unknown): FatalError {
+/** The error for a port that cannot be listened on, mostly because another process has it. */
+export function portInUse(port: number, cause: Error): FatalError {
+  const taken = 'code' in cause && cause.code === 'EADDRINUSE'
   return new FatalError('PORT_IN_USE', `Port ${port} on 127.0.0.1 is not free.`, {
-    fix: 'Stop the process that listens there, or choose another port (0 chooses a free one).',
+    why: taken ? 'Another process listens there.' : cause.message,
+    fix: `Stop that process (ss -ltnp 'sport = :${port}' names it), or choose another port.`,
     cause,
   })
 }
