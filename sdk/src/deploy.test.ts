@@ -78,6 +78,7 @@ test.each([
   ['FeeTooLow', { fee: 0n }],
   ['CallbackGasOutOfRange', { callbackGas: 1 }],
   ['DeadlineOutOfRange', { deadline: 1n }],
+  ['EvidenceAgeTooStrict', { maxEvidenceAge: 60 }],
   ['UnknownAssurance', { assurance: 0 }],
   ['UnknownArtifact', {}],
 ])('%s is named, with how to fix it', async (name, changes) => {

@@ -9,7 +9,8 @@ const FIXES = {
   'error-answer': 'The enclave answered with a signed error: correct the input that its text names.',
   'relay-reverted': 'Correct the field that the error names; nothing was paid.',
   'request-expired': 'The fee was credited back: withdraw it with Relay.withdraw, then ask again.',
-  'answer-timeout': 'Wait longer, or after the deadline call Relay.expire to be refunded.',
+  'answer-timeout':
+    'Wait longer, or after the deadline expire the request to be refunded (`nacre request expire`).',
   'not-requested': 'Check that the transaction called a consumer of this relay.',
   'wrong-chain': 'Use an RPC address of the chain that the deployment names, or deploy on this one.',
   'deployment-missing': 'Deploy again with an empty state folder, or restore the chain’s state.',

@@ -17,9 +17,11 @@ const FIXES: Record<string, string> = {
   GasPriceTooLow: 'Raise params.maxGasPrice above the chain’s base fee.',
   WrongPayment: 'Send exactly the value that Relay.quote(params) returns.',
   TokenShortfall: 'Use a token that takes no fee on transfer, and approve the relay for it.',
-  StakeCoverExhausted: 'Wait until open requests are answered, or until operators bond more stake.',
+  EvidenceAgeTooStrict: 'Raise params.maxEvidenceAge to the minimum that the error names.',
+  StakeCoverExhausted:
+    'Wait until open requests end, expire overdue ones (`nacre request expire --overdue`), or ask by hash (requestByHash), which takes no cover.',
   UnknownRequest: 'The request was answered, expired, or never made on this chain.',
-  DeadlinePassed: 'Call Relay.expire to be refunded, then ask again.',
+  DeadlinePassed: 'Expire the request to be refunded (`nacre request expire`), then ask again.',
   DeadlineNotReached: 'Wait for the deadline that the error names.',
   NothingToWithdraw: 'There is no balance of this account and token.',
   NoStake: 'Bond a slot first: nacre operator join.',
