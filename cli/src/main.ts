@@ -81,6 +81,13 @@ command(request, 'watch', 'follow one request through every hop, with times and 
   .action(async (id, options, self) =>
     run(self, async out => (await import('./watch/watch.ts')).watch(id, options, out)),
   )
+command(request, 'expire', 'end requests that nobody answered in time: their consumers are refunded')
+  .argument('[id]', 'the request')
+  .option('--overdue', 'all that are overdue')
+  .addOption(state)
+  .action(async (id, options, self) =>
+    run(self, async out => (await import('./commands/requestExpire.ts')).expireRequests(id, options, out)),
+  )
 
 const receipt = program.command('receipt').description('receipts of answers')
 command(receipt, 'verify', 'check a receipt and list every check')
