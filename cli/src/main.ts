@@ -97,6 +97,7 @@ command(receipt, 'verify', 'check a receipt and list every check')
   .option('--development-root <file>', 'accept SIMULATED evidence of this root certificate (DER)')
   .option('--rpc <url>', 'also check the key, the release and the anchor on chain')
   .option('--request <id>', 'the request that this must answer')
+  .option('--at <time>', 'verify as of this time, Unix seconds or ISO 8601 (default: now)')
   .action(async (file, options, self) =>
     run(self, async out => (await import('./commands/receipt.ts')).verify(file, options, out)),
   )

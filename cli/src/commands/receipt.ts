@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { readChainFacts, withDevelopmentRoot } from '@nacre/sdk'
 import {
   type ChainFacts,
+  type Check,
   DEFAULT_POLICY,
   fromHex,
   type Hex,
@@ -18,6 +19,7 @@ import { printChecks } from '../dev/report.ts'
 import { CliError, EXIT } from '../errors.ts'
 import { nodeCrypto } from '../nodeCrypto.ts'
 import { green, type Output, plain, red, yellow } from '../output.ts'
+import { now, parseTime } from '../time.ts'
 
 export type VerifyOptions = {
   policy?: string
@@ -25,32 +27,38 @@ export type VerifyOptions = {
   developmentRoot?: string
   rpc?: string
   request?: string
+  /** Unix seconds or ISO 8601. */
+  at?: string
 }
 
 /** `nacre receipt verify FILE`: every check, offline unless --rpc is given. */
 export async function verify(file: string, options: VerifyOptions, output: Output): Promise<number> {
   const bundle = readBundle(file)
   const policy = policyOf(options)
+  const time = options.at === undefined ? now() : parseTime(options.at, '--at')
   const chain = options.rpc === undefined ? undefined : await chainFacts(options.rpc, bundle)
   const expect = options.request === undefined ? {} : { requestId: hash(options.request, '--request') }
   const verification = verifyReceipt(bundle, policy, {
-    time: BigInt(Math.floor(Date.now() / 1000)),
+    time,
     expect,
     ...(chain && { chain }),
     crypto: nodeCrypto,
   })
 
   output.line(`receipt ${verification.receiptId}`)
+  if (options.at !== undefined)
+    output.line(`as of ${new Date(Number(time) * 1000).toISOString()}, Unix time ${time}`)
   printChecks(output, verification.checks)
   const { ok, status, failure, assurance } = verification
   if (assurance === 'simulated')
     output.line(yellow('  SIMULATED evidence: no hardware vouches for this answer.'))
   if (status !== 0) output.line(yellow(`  The answer is an error, status ${status}: ${plain(failure ?? '')}`))
   output.line(ok ? green('All checks hold.') : red('This receipt does NOT verify under this policy.'))
-  if (!ok) for (const line of hints(file, options)) output.line(line)
+  if (!ok) for (const line of hints(file, options, verification.checks)) output.line(line)
   output.result({
     ok,
     receipt: verification.receiptId,
+    time: Number(time),
     signer: verification.signer,
     assurance,
     status,
@@ -106,7 +114,10 @@ async function chainFacts(url: string, bundle: ReceiptBundle): Promise<ChainFact
   }
 }
 
-function hints(file: string, options: VerifyOptions): string[] {
+function hints(file: string, options: VerifyOptions, checks: readonly Check[]): string[] {
+  const failed = checks.filter(check => !check.ok)
+  if (options.at === undefined && failed.every(check => check.name === 'policy-evidence-age'))
+    return ['Only the age of the evidence speaks against it. As of when you received it: --at TIME']
   if (options.policy !== undefined) return []
   const policy = join(dirname(dirname(resolve(file))), 'policy.json')
   const here = existsSync(policy)

@@ -14,6 +14,7 @@ import {
   verifyReceipt,
 } from '@nacre/verify'
 import { nodeCrypto } from '../nodeCrypto.ts'
+import { now } from '../time.ts'
 import type { Network } from './network.ts'
 import { MAX_EVIDENCE_AGE } from './settings.ts'
 
@@ -55,7 +56,7 @@ export async function verifyFile(
   const { relay, enclaveRegistry, releases, chainId } = network.deployment
   const chain = await readChainFacts({ client: network.client, bundle, releases })
   const { checks } = verifyReceipt(bundle, policy, {
-    time: BigInt(Math.floor(Date.now() / 1000)),
+    time: now(),
     expect: { ...expect, relay, chainId: BigInt(chainId), registry: enclaveRegistry },
     chain,
     crypto: nodeCrypto,
