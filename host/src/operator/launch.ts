@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { EnclaveConfig, Hex } from '@nacre/verify'
 import { sha256 } from '@nacre/verify'
-import { FatalError, RetryableError } from '../common/errors.ts'
+import { FatalError, type HostError, RetryableError } from '../common/errors.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { Image } from '../drivers/image.ts'
 import { createEnclaveClient, type EnclaveClient } from '../enclaveClient.ts'
@@ -9,7 +9,7 @@ import { EnclaveError } from '../enclaveErrors.ts'
 import type { SimulatedRoot } from '../nsm/root.ts'
 import type { ArtifactInfo, Launched } from './enclaves.ts'
 
-export type Artifact = { artifact: Hex; bytes: Uint8Array }
+export type Artifact = { artifact: Hex; bytes: Uint8Array; file: string }
 
 export type LaunchEnclaveOptions = {
   driver: Driver
@@ -30,12 +30,12 @@ export async function readArtifacts(files: string[]): Promise<Artifact[]> {
           cause,
         })
       })
-      return { artifact: sha256(bytes), bytes }
+      return { artifact: sha256(bytes), bytes, file }
     }),
   )
 }
 
-/** Starts an enclave and loads every artifact. Throws ENCLAVE_UNAVAILABLE (retryable). */
+/** Starts an enclave and loads every artifact. Throws ENCLAVE_UNAVAILABLE (retryable), CONFIG_INVALID for an artifact that it refuses. */
 export async function launchEnclave({
   driver,
   image,
@@ -72,22 +72,42 @@ export async function launchEnclave({
 
 async function loadAll(client: EnclaveClient, artifacts: Artifact[]): Promise<ArtifactInfo[]> {
   const loaded: ArtifactInfo[] = []
-  for (const { artifact, bytes } of artifacts)
-    loaded.push(await attempt(() => client.loadArtifact(artifact, bytes)))
+  for (const { artifact, bytes, file } of artifacts) {
+    try {
+      loaded.push(await client.loadArtifact(artifact, bytes))
+    } catch (cause) {
+      throw refusalOf(file, cause) ?? hostError(cause)
+    }
+  }
   return loaded
 }
 
-/** The channel's errors as the host's: what the caller sent wrongly, or an enclave that may answer later. */
 async function attempt<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
-    const { message, fix } = cause as { message: string; fix?: string }
-    const options = { cause, ...(fix === undefined ? {} : { fix }) }
-    if (!(cause instanceof EnclaveError) || cause.retryable)
-      throw new RetryableError('ENCLAVE_UNAVAILABLE', message, options)
-    if (cause.code === 'unknown-artifact') throw new FatalError('NOT_FOUND', message, options)
-    if (cause.code === 'malformed-response') throw new FatalError('ANSWER_INVALID', message, options)
-    throw new FatalError('BAD_REQUEST', `${cause.code}: ${message}`, options)
+    throw hostError(cause)
   }
+}
+
+/** That the enclave will not have this artifact, however often it is asked: who configured it has to know which it is. */
+function refusalOf(file: string, cause: unknown): HostError | undefined {
+  if (!(cause instanceof EnclaveError) || cause.retryable || cause.code === 'malformed-response')
+    return undefined
+  return new FatalError('CONFIG_INVALID', `The enclave does not load the artifact ${file}.`, {
+    why: `${cause.code}: ${cause.message}`,
+    fix: cause.fix ?? 'Leave it out of artifacts.',
+    cause,
+  })
+}
+
+/** The channel's errors as the host's: what the caller sent wrongly, or an enclave that may answer later. */
+function hostError(cause: unknown): HostError {
+  const { message, fix } = cause as { message: string; fix?: string }
+  const options = { cause, ...(fix === undefined ? {} : { fix }) }
+  if (!(cause instanceof EnclaveError) || cause.retryable)
+    return new RetryableError('ENCLAVE_UNAVAILABLE', message, options)
+  if (cause.code === 'unknown-artifact') return new FatalError('NOT_FOUND', message, options)
+  if (cause.code === 'malformed-response') return new FatalError('ANSWER_INVALID', message, options)
+  return new FatalError('BAD_REQUEST', `${cause.code}: ${message}`, options)
 }
