@@ -1,22 +1,32 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import { type Hex, isPipeline, toHex } from '@nacre/verify'
 import { CliError } from './errors.ts'
 import { REPOSITORY, type StatePaths } from './paths.ts'
+import { quoted, stateFlag } from './shell.ts'
 
 /** A model that a development network serves. */
-export type Model = { name: string; title: string; artifact: Hex; path: string }
+export type Model = {
+  name: string
+  title: string
+  artifact: Hex
+  path: string
+  /** The command that takes it out, of an added one. */
+  removal: string | undefined
+}
 
 const MODELS = join(REPOSITORY, 'models')
 const MAX_MODEL = 32 * 1024 * 1024
+/** `nacre request` takes them for its verbs. */
+const VERBS = ['expire', 'watch', 'help']
 
 /** The repository's models and those added to this network; every file is checked against its hash. */
 export function readCatalog(paths: StatePaths): Model[] {
   const own = JSON.parse(readFileSync(join(MODELS, 'index.json'), 'utf8')) as Entry[]
   return [
-    ...own.map(entry => modelOf(entry, MODELS)),
-    ...addedTo(paths).map(entry => modelOf(entry, paths.models)),
+    ...own.map(entry => modelOf(entry, MODELS, undefined)),
+    ...addedTo(paths).map(entry => addedModel(paths, entry)),
   ]
 }
 
@@ -31,21 +41,49 @@ export function findModel(catalog: Model[], name: string): Model {
   })
 }
 
-/** Copies a model, ONNX or a pipeline, into a network's state; it is announced at the network's next start. */
-export function addModel(paths: StatePaths, file: string, name = basename(file, extname(file))): Model {
-  const bytes = readModel(file)
+/** A file that is to become a model. */
+export type Candidate = { file: string; bytes: Uint8Array; artifact: Hex }
+
+/**
+ * Copies a model, ONNX or a pipeline, into a network's state, once `open` has found that an enclave takes it; it is announced at the
+ * network's next start. The same bytes again are the model that they are already.
+ */
+export async function addModel(
+  paths: StatePaths,
+  file: string,
+  {
+    name = basename(file, extname(file)),
+    open,
+  }: { name?: string | undefined; open: (model: Candidate) => Promise<void> },
+): Promise<Model> {
+  const bytes = readModel(file, 'give the path of an ONNX file or a pipeline')
   const artifact = sha256Of(bytes)
   const others = readCatalog(paths)
   const same = others.find(model => model.artifact === artifact)
   if (same) return same
-  if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) || others.some(model => model.name === name))
-    throw badName(name)
+  const isTaken = VERBS.includes(name) || others.some(model => model.name === name)
+  if (isTaken || !/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)) throw badName(name)
+  await open({ file, bytes, artifact })
   mkdirSync(paths.models, { recursive: true })
   const copy = `${artifact.slice(2)}${isPipeline(bytes) ? '.pipeline' : '.onnx'}`
   writeFileSync(join(paths.models, copy), bytes)
   const entry = { name, title: basename(file), file: copy, sha256: artifact }
-  writeFileSync(join(paths.models, 'index.json'), JSON.stringify([...addedTo(paths), entry], undefined, 2))
-  return modelOf(entry, paths.models)
+  writeIndex(paths, [...addedTo(paths), entry])
+  return addedModel(paths, entry)
+}
+
+/** Takes an added model out of a network's state, whatever became of its file. */
+export function removeModel(paths: StatePaths, name: string): { name: string; artifact: Hex } {
+  const added = addedTo(paths)
+  const entry = added.find(one => one.name === name || one.sha256 === name)
+  if (!entry) throw notAdded(name, added)
+  // A crash in between leaves a file too many, which harms nothing.
+  writeIndex(
+    paths,
+    added.filter(one => one !== entry),
+  )
+  rmSync(join(paths.models, entry.file), { force: true })
+  return { name: entry.name, artifact: entry.sha256 }
 }
 
 type Entry = { name: string; title: string; file: string; sha256: Hex }
@@ -55,27 +93,36 @@ function addedTo(paths: StatePaths): Entry[] {
   return existsSync(index) ? JSON.parse(readFileSync(index, 'utf8')) : []
 }
 
-function modelOf({ name, title, file, sha256 }: Entry, dir: string): Model {
+/** Whole before or after: a crash leaves no half of a list. */
+function writeIndex(paths: StatePaths, entries: Entry[]): void {
+  const index = join(paths.models, 'index.json')
+  writeFileSync(`${index}.new`, JSON.stringify(entries, undefined, 2))
+  renameSync(`${index}.new`, index)
+}
+
+function addedModel(paths: StatePaths, entry: Entry): Model {
+  return modelOf(entry, paths.models, `nacre model remove ${quoted(entry.name)}${stateFlag(paths)}`)
+}
+
+function modelOf({ name, title, file, sha256 }: Entry, dir: string, removal: string | undefined): Model {
   const path = join(dir, file)
-  if (sha256Of(readModel(path)) === sha256) return { name, title, artifact: sha256, path }
+  const fix = `restore the file${removal ? `, or take the model out: ${removal}` : ''}`
+  if (sha256Of(readModel(path, fix)) === sha256) return { name, title, artifact: sha256, path, removal }
   throw new CliError('bad-file', {
     what: `${path} is not the model ${name}`,
     why: `its SHA-256 is not ${sha256}`,
-    fix: 'restore the file, or add the model again',
+    fix,
   })
 }
 
-function readModel(path: string): Uint8Array {
+function readModel(path: string, fix: string): Uint8Array {
   try {
     const bytes = readFileSync(path)
     if (bytes.length > 0 && bytes.length <= MAX_MODEL) return bytes
     throw new Error(`it has ${bytes.length} bytes, and 1 to ${MAX_MODEL} are accepted`)
   } catch (error) {
-    throw new CliError('bad-file', {
-      what: `the model ${path} cannot be read`,
-      why: error instanceof Error ? error.message : String(error),
-      fix: 'give the path of an ONNX file or a pipeline',
-    })
+    const why = error instanceof Error ? error.message : String(error)
+    throw new CliError('bad-file', { what: `the model ${path} cannot be read`, why, fix })
   }
 }
 
@@ -83,10 +130,19 @@ function sha256Of(bytes: Uint8Array): Hex {
   return toHex(createHash('sha256').update(bytes).digest())
 }
 
+function notAdded(name: string, added: Entry[]): CliError {
+  const names = added.map(entry => entry.name).join(', ')
+  return new CliError('unknown-model', {
+    what: `no model ${name} was added to this network`,
+    why: names === '' ? 'none was; the repository’s own stay' : `those that were: ${names}`,
+    fix: 'nacre model list names the models of a network, and --state another network',
+  })
+}
+
 function badName(name: string): CliError {
   return new CliError('bad-input', {
     what: `${name} cannot be the name of a new model`,
-    why: 'names are lower-case letters, digits, dots, dashes; and used once',
+    why: `names are lower-case letters, digits, dots, dashes; used once; and not ${VERBS.join(', ')}`,
     fix: 'choose another with --name',
   })
 }

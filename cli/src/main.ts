@@ -124,6 +124,12 @@ command(model, 'add', 'give a model to the development network: announced at its
   .action(async (file, options, self) =>
     run(self, async out => (await import('./commands/model.ts')).add(file, options, out)),
   )
+command(model, 'remove', 'take an added model out of the development network, from its next start on')
+  .argument('<name>', 'name or artifact hash of an added model')
+  .addOption(state)
+  .action(async (name, options, self) =>
+    run(self, async out => (await import('./commands/model.ts')).remove(name, options, out)),
+  )
 command(model, 'list', 'models that a development network serves')
   .addOption(state)
   .action(async (options, self) =>

@@ -1,4 +1,6 @@
-import { addModel, readCatalog } from '../catalog.ts'
+import { addModel, readCatalog, removeModel } from '../catalog.ts'
+import { openInEnclave } from '../dev/openModel.ts'
+import { createProgress } from '../dev/progress.ts'
 import { EXIT } from '../errors.ts'
 import type { Output } from '../output.ts'
 import { statePaths } from '../paths.ts'
@@ -11,10 +13,23 @@ export async function add(
   options: { state: string; name?: string },
   output: Output,
 ): Promise<number> {
-  const { name, artifact } = addModel(openState(options.state), file, options.name)
+  const progress = createProgress(output)
+  const { name, artifact } = await addModel(openState(options.state), file, {
+    name: options.name,
+    open: candidate => openInEnclave(candidate, progress),
+  })
   output.line(`${name}  ${artifact}`)
   output.line('Announced at the next start of nacre dev; then: nacre request NAME --input JSON')
   output.result({ name, artifact })
+  return EXIT.ok
+}
+
+/** `nacre model remove NAME`. */
+export async function remove(name: string, options: { state: string }, output: Output): Promise<number> {
+  const removed = removeModel(openState(options.state), name)
+  output.line(`${removed.name}  ${removed.artifact}`)
+  output.line('Removed. Its offers are taken back at the next start of nacre dev.')
+  output.result(removed)
   return EXIT.ok
 }
 

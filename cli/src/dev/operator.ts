@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Deployment } from '@nacre/sdk'
 import { manifestHash, toHex } from '@nacre/verify'
+import type { Model } from '../catalog.ts'
 import { REPOSITORY, type StatePaths } from '../paths.ts'
 import type { Image } from './image.ts'
 import { ACCOUNTS, operatorAccount } from './settings.ts'
@@ -13,14 +14,14 @@ export type OperatorSetup = {
   databaseUrl: string
   deployment: Deployment
   image: Image
-  artifacts: string[]
+  catalog: Model[]
 }
 
 export const AGENT: string = join(REPOSITORY, 'host', 'src', 'operator', 'main.ts')
 
 /** Writes one operator agent's configuration and key into a folder of its own; returns the configuration's path. */
 export function writeOperatorConfig(setup: OperatorSetup, number: number, port: number): string {
-  const { paths, rpcUrl, wsUrl, databaseUrl, deployment, image, artifacts } = setup
+  const { paths, rpcUrl, wsUrl, databaseUrl, deployment, image, catalog } = setup
   const stateDir = join(paths.operator, `${number}`)
   mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   const privateKeyFile = join(stateDir, 'private-key')
@@ -35,7 +36,7 @@ export function writeOperatorConfig(setup: OperatorSetup, number: number, port: 
     privateKeyFile,
     deployment: { ...deployment, consumers: undefined },
     imageDir: image.dir,
-    artifacts,
+    artifacts: catalog.map(model => model.path),
     release: {
       publisher: ACCOUNTS.publisher.address.toLowerCase(),
       manifestHash: manifestHash(image.manifest),

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { enclaveRegistryAbi } from '@nacre/contracts'
 import type { Hex } from '@nacre/verify'
 import type { PublicClient } from 'viem'
+import type { Model } from '../catalog.ts'
 import { CliError } from '../errors.ts'
 import { red, yellow } from '../output.ts'
+import { agentError } from './agentError.ts'
 import { type AgentProcess, createAgentProcess, type Launched, type Ready } from './agentProcess.ts'
 import { AGENT, type OperatorSetup, writeOperatorConfig } from './operator.ts'
 import { recordProcess } from './processes.ts'
@@ -72,7 +74,7 @@ function createOperator(
 
   const agent = createAgentProcess({
     name,
-    launch: () => launch(run, { name, config, log, scratch: options.scratch }),
+    launch: () => launch(run, options.setup.catalog, { name, config, log, scratch: options.scratch }),
     say: text => progress.step(yellow(text)),
     onBack: ready => void greet(ready).catch(error => lifetime.fail(error)),
     onGivenUp: error => lifetime.fail(error),
@@ -94,6 +96,7 @@ function createOperator(
 /** The agent is a process of its own; what it writes goes to its log. */
 function launch(
   { host, paths }: Run,
+  catalog: Model[],
   { name, config, log, scratch }: Record<'name' | 'config' | 'log' | 'scratch', string>,
 ): Launched {
   const ready = Promise.withResolvers<Ready>()
@@ -105,6 +108,8 @@ function launch(
     onLine: line => {
       writeFileSync(log, `${line}\n`, { flag: 'a' })
       if (line.startsWith('{"event":"ready"')) ready.resolve(JSON.parse(line))
+      if (line.startsWith('{"event":"failed"'))
+        ready.reject(agentError(name, JSON.parse(line).error, catalog))
     },
   })
   recordProcess(paths.processes, name, child.pid)

@@ -1,5 +1,5 @@
-import { relative } from 'node:path'
 import { bold, dim, green, type Output, plain, red, yellow } from '../output.ts'
+import { here, quoted, stateFlag } from '../shell.ts'
 import { table } from '../table.ts'
 import type { Answered } from './job.ts'
 import { type Network, operatorName } from './network.ts'
@@ -95,8 +95,8 @@ function wrap(words: string[], width: number): string[] {
   return lines
 }
 
-export function printNext(output: Output, network: Network, answers: Answered[], state: string): void {
-  const flag = state === '.nacre' ? '' : ` --state ${quoted(state)}`
+export function printNext(output: Output, network: Network, answers: Answered[]): void {
+  const flag = stateFlag(network.paths)
   const { paths, rpcUrl } = network
   const urls = Object.values(network.operators)
   output.line()
@@ -109,16 +109,6 @@ export function printNext(output: Output, network: Network, answers: Answered[],
   output.line()
   output.line(`Contracts ${here(paths.deployment)}, chain ${rpcUrl}, operators ${urls.join(' ')}`)
   output.line()
-}
-
-/** A path as it is typed from here: relative when that is shorter. */
-function here(path: string): string {
-  const short = relative(process.cwd(), path)
-  return short.length < path.length ? short : path
-}
-
-function quoted(path: string): string {
-  return /^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 }
 
 /** The shape of `nacre dev --json`. */

@@ -14,15 +14,26 @@ export type StakeOptions = {
   artifacts: readonly Hex[]
 }
 
-/** Stakes this many operators, and takes back the offers of those that an earlier run had beyond them. */
+/** Stakes this many operators, and takes back what an earlier run offered beyond them, or of models that are gone. */
 export async function stakeOperators(options: StakeOptions, count: number, isNew: boolean): Promise<void> {
   const known = isNew ? count : MAX_OPERATORS
   const accounts = Array.from({ length: known }, (_, index) => operatorAccount(index + 1))
+  const gone = isNew ? [] : await removedArtifacts(options)
   await Promise.all(
-    accounts.map((account, index) =>
-      index < count ? stakeOperator(options, account) : retractOffers(options, account),
-    ),
+    accounts.map(async (account, index) => {
+      await retractOffers(options, account, index < count ? gone : [...options.artifacts, ...gone])
+      if (index < count) await stakeOperator(options, account)
+    }),
   )
+}
+
+/** What was announced and is not in the catalog any more: nobody here could answer for it. */
+async function removedArtifacts({ client, deployment, artifacts }: StakeOptions): Promise<Hex[]> {
+  const operators = { address: deployment.operators, abi: operatorsAbi, strict: true } as const
+  const fromBlock = BigInt(deployment.block)
+  const events = await client.getContractEvents({ ...operators, eventName: 'Announced', fromBlock })
+  const announced = new Set(events.map(event => event.args.artifact))
+  return [...announced].filter(artifact => !artifacts.includes(artifact))
 }
 
 /** Stakes one slot, says what it runs and announces every artifact, each once. */
@@ -56,9 +67,13 @@ async function stakeOperator(options: StakeOptions, account: LocalAccount): Prom
   }
 }
 
-/** Whoever does not run must not be assigned: each of its requests would wait for its window. The stake stays. */
-async function retractOffers(options: StakeOptions, account: LocalAccount): Promise<void> {
-  const { client, rpcUrl, deployment, artifacts } = options
+/** Whoever does not run a model must not be assigned: each of its requests would wait for its window. The stake stays. */
+async function retractOffers(
+  options: StakeOptions,
+  account: LocalAccount,
+  artifacts: readonly Hex[],
+): Promise<void> {
+  const { client, rpcUrl, deployment } = options
   const operators = { address: deployment.operators, abi: operatorsAbi } as const
   const wallet = chainWallet(rpcUrl, account)
   for (const artifact of artifacts) {

@@ -37,8 +37,7 @@ export async function start(run: Run): Promise<Started> {
   const { deployment, releaseId } = await deployNetwork(run, client, chain.rpcUrl, { root, image, catalog })
   savePolicy(paths.policy, releaseId, root)
 
-  const artifacts = catalog.map(model => model.path)
-  const setup = { paths, ...chain, databaseUrl, deployment, image, artifacts }
+  const setup = { paths, ...chain, databaseUrl, deployment, image, catalog }
   // The stakes' epoch passes while the enclaves boot.
   const serving = waitUntilServing(client, deployment)
   serving.catch(() => {})
