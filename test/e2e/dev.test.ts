@@ -79,6 +79,7 @@ describe('the main job, started by the machine’s own Node', () => {
   test('standard output is one JSON line; people read on standard error that it is SIMULATED', () => {
     expect(running.stdout().trimEnd().split('\n')).toHaveLength(1)
     expect(running.stderr()).toContain('SIMULATED')
+    expect(running.stderr()).toMatch(/Try next.*nacre request .*--rpc .*\/metrics/s)
     for (const { receipt } of first.requests) expect(running.stderr()).toContain(receipt)
     expect(
       Math.max(
@@ -464,6 +465,10 @@ test(
       })
       expect(await once(child.process, 'close'), child.stderr()).toEqual([0, null])
       expect(child.stderr()).toContain('WITHOUT A SANDBOX: apt-get install bubblewrap')
+      const next = child.stderr().slice(child.stderr().indexOf('Try next'))
+      expect(next).toMatch(/receipt verify \S+ .*--policy \S+policy\.json/s)
+      expect(next).toContain('npm start')
+      expect(next).not.toMatch(/nacre request|--rpc|http:/)
       const { requests } = lastLine(child.stdout()) as Result
       expect(requests.map(one => one.consumer)).toEqual(CONSUMERS)
       expect(requests.flatMap(one => failed(one.checks))).toEqual([])

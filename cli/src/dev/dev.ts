@@ -39,7 +39,7 @@ export async function dev(options: DevOptions, output: Output): Promise<number> 
     const checked = answers.every(answer => answer.checks.every(check => check.ok))
     if (!checked) output.line(red('A check failed: see above.'))
     const rounds = options.chaos === undefined ? undefined : await lifetime.during(doChaos(run, started))
-    printNext(output, network, answers)
+    printNext(output, network, answers, { stopping: options.once === true })
     output.result({ ...jsonOf(readyMs, answers), ...(rounds && { chaos: chaosJson(rounds) }) })
     const code = checked && (rounds ?? []).every(survived) ? EXIT.ok : EXIT.checkFailed
     if (options.once) return code

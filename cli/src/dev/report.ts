@@ -95,19 +95,33 @@ function wrap(words: string[], width: number): string[] {
   return lines
 }
 
-export function printNext(output: Output, network: Network, answers: Answered[]): void {
+/** What can be done with a network that runs, or with what one leaves that is stopping. */
+export function printNext(
+  output: Output,
+  network: Network,
+  answers: Answered[],
+  { stopping }: { stopping: boolean },
+): void {
   const flag = stateFlag(network.paths)
   const { paths, rpcUrl } = network
   const urls = Object.values(network.operators)
+  const verify = `  npx nacre receipt verify ${quoted(here(answers[0]?.file ?? 'FILE'))} \\`
+  const policy = `    --policy ${quoted(here(paths.policy))}`
+  const change = '  change one character of that file, and verify it again'
   output.line()
   output.line(bold('Try next'))
-  output.line(`  npx nacre request lenet5 --sample 42${flag}`)
-  output.line(`  npx nacre receipt verify ${quoted(here(answers[0]?.file ?? 'FILE'))} \\`)
-  output.line(`    --policy ${quoted(here(paths.policy))} --rpc ${rpcUrl}`)
-  output.line('  change one character of that file, and verify it again')
-  output.line(`  curl ${urls[0]}/metrics`)
-  output.line()
-  output.line(`Contracts ${here(paths.deployment)}, chain ${rpcUrl}, operators ${urls.join(' ')}`)
+  const lines = stopping
+    ? [verify, policy, change, `  npm start${flag && ` --${flag}`}   # the same network, to stay up`]
+    : [
+        `  npx nacre request lenet5 --sample 42${flag}`,
+        verify,
+        `${policy} --rpc ${rpcUrl}`,
+        change,
+        `  curl ${urls[0]}/metrics`,
+        '',
+        `Contracts ${here(paths.deployment)}, chain ${rpcUrl}, operators ${urls.join(' ')}`,
+      ]
+  for (const line of lines) output.line(line)
   output.line()
 }
 
