@@ -9,11 +9,11 @@ export type AgentProcess = { child: Child; url: string; receiptKey: Hex }
 
 let started = 0
 
-/** Starts the agent as a process of its own, ready to be killed; `nodeArgs` come before its program. */
+/** Starts the agent as a process of its own, ready to be killed; `nodeArgs` come before its program, `onLine` hears it. */
 export async function startAgentProcess(
   world: World,
   changes: Record<string, unknown> = {},
-  nodeArgs: string[] = [],
+  { nodeArgs = [], onLine }: { nodeArgs?: string[]; onLine?: (line: string) => void } = {},
 ): Promise<AgentProcess> {
   const file = join(world.dir, `agent${started++}.json`)
   writeFileSync(file, JSON.stringify({ ...world.config, ...changes }))
@@ -22,6 +22,7 @@ export async function startAgentProcess(
     command: process.execPath,
     args: [...nodeArgs, join(import.meta.dirname, '../src/operator/main.ts'), '--config', file],
     onLine: line => {
+      onLine?.(line)
       if (line.startsWith('{"event":"ready"')) resolve(JSON.parse(line))
     },
   })

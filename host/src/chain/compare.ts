@@ -61,9 +61,9 @@ export function createComparison({ lagMs, works, failed, answered, disagree }: C
     }
     if (!differ || (same && height >= differ.height)) {
       const highest = first.number > height ? first.number : other.number
-      differ = { height: highest, since: Date.now(), told: false }
+      differ = { height: highest, since: performance.now(), told: false }
     }
-    if (Date.now() - differ.since < lagMs) {
+    if (performance.now() - differ.since < lagMs) {
       const shown = same ? { head: earlier(mine, theirs!), by: 'both' as const } : undefined
       return { shown, state: same ? 'agrees' : 'apart', leads: 'primary' }
     }

@@ -75,11 +75,11 @@ function pair(primary: PublicClient, second: PublicClient, options: NodesOptions
   let state: WitnessState | undefined
 
   const other = () => (leading === primary ? second : primary)
-  const works = (node: PublicClient) => Date.now() >= (pauses.get(node)?.until ?? 0)
+  const works = (node: PublicClient) => performance.now() >= (pauses.get(node)?.until ?? 0)
   const failed = (node: PublicClient) => {
     if (!works(node)) return
     const ms = Math.min(MAX_PAUSE_MS, 2 * (pauses.get(node)?.ms ?? PAUSE_MS / 2))
-    pauses.set(node, { until: Date.now() + ms, ms })
+    pauses.set(node, { until: performance.now() + ms, ms })
   }
   const answered = (node: PublicClient) => void pauses.delete(node)
 

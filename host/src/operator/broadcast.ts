@@ -3,6 +3,7 @@ import type { Nodes } from '../chain/nodes.ts'
 import { FatalError } from '../common/errors.ts'
 import type { Database } from '../database/connect.ts'
 import { type Fees, raisedFees } from './fees.ts'
+import type { Attempt } from './nonces.ts'
 import { type AttemptRow, attemptsTable, type TransactionRow } from './tables.ts'
 
 export type TransactionsOptions = {
@@ -42,19 +43,19 @@ export async function sign(
 }
 
 /** The newest signed form, the one with the highest fees. */
-export function lastOf(row: TransactionRow, attempts: AttemptRow[]): AttemptRow {
+export function lastOf(row: TransactionRow, attempts: Attempt[]): Attempt {
   const last = attempts.at(-1)
   if (last) return last
   throw new FatalError('INTERNAL', `Nonce ${row.nonce} has no signed transaction.`)
 }
 
 /** Whether it has waited so long that its fees are raised. */
-export function isStuck({ replaceAfterMs }: Settled, last: AttemptRow): boolean {
-  return Date.now() - last.createdAt.getTime() >= replaceAfterMs
+export function isStuck({ replaceAfterMs }: Settled, last: Attempt): boolean {
+  return last.ageMs >= replaceAfterMs
 }
 
 /** The next nonce, and it has waited too long: signed again with higher fees, below the ceiling. */
-export async function push(options: Settled, row: TransactionRow, attempts: AttemptRow[]): Promise<void> {
+export async function push(options: Settled, row: TransactionRow, attempts: Attempt[]): Promise<void> {
   const last = lastOf(row, attempts)
   const fees = await raisedFees(options.nodes.client, options.ceiling, last)
   if (fees.maxFee <= last.maxFee || fees.priorityFee < last.priorityFee) return broadcast(options, last.raw)

@@ -57,8 +57,8 @@ export function createExpiry(options: ExpiryOptions): Expiry {
 
   return {
     look(head) {
-      if (afterS === 0 || current || Date.now() < next) return
-      next = Date.now() + PAUSE_MS
+      if (afterS === 0 || current || performance.now() < next) return
+      next = performance.now() + PAUSE_MS
       current = lookOnce(head)
         .catch(error => common.logger.warn(describeError(error), 'overdue requests could not be expired'))
         .finally(() => {

@@ -50,7 +50,7 @@ export function createInputs(options: InputsOptions): Inputs {
       await moveRequest(database.queries, row, { input, reason: null })
     } catch (error) {
       entry.failures++
-      entry.pauseUntil = Date.now() + PAUSE_MS * 2 ** entry.failures
+      entry.pauseUntil = performance.now() + PAUSE_MS * 2 ** entry.failures
       entry.final = (error instanceof InputError && error.final) || entry.failures >= MAX_ATTEMPTS
       const why = error instanceof InputError ? { why: error.message } : describeError(error)
       common.logger.warn({ request: row.id, ...why, final: entry.final }, 'its input was not fetched')
@@ -69,14 +69,14 @@ export function createInputs(options: InputsOptions): Inputs {
   return {
     fetch(row) {
       for (const [key, { running, pauseUntil }] of fetches)
-        if (!running && pauseUntil < Date.now() - FORGET_MS) fetches.delete(key)
+        if (!running && pauseUntil < performance.now() - FORGET_MS) fetches.delete(key)
       const host = hostOf(row.source)
       const entry = fetches.get(keyOf(row)) ?? { host, failures: 0, pauseUntil: 0, final: false }
       if (entry.final) {
         fetches.delete(keyOf(row))
         return { final: true, reason: 'input-unavailable' }
       }
-      if (!entry.running && entry.pauseUntil <= Date.now() && row.source !== null && hasRoom(host)) {
+      if (!entry.running && entry.pauseUntil <= performance.now() && row.source !== null && hasRoom(host)) {
         fetches.set(keyOf(row), entry)
         entry.running = run(row, row.source, entry)
       }

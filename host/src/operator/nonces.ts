@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, gte, inArray } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, gt, gte, inArray, sql } from 'drizzle-orm'
 import type { Queries } from '../database/connect.ts'
 import { type AttemptRow, attemptsTable, type TransactionRow, transactionsTable } from './tables.ts'
 
@@ -47,11 +47,15 @@ export async function pendingRows(queries: Queries, used: bigint): Promise<Trans
     .orderBy(transactionsTable.nonce)
 }
 
+/** A signed form, and how long ago it was made, by the database's clock, which dated it. */
+export type Attempt = AttemptRow & { ageMs: number }
+
 /** Every signed form of these nonces, lowest fee first. */
-export async function attemptsOf(queries: Queries, rows: TransactionRow[]): Promise<AttemptRow[]> {
+export async function attemptsOf(queries: Queries, rows: TransactionRow[]): Promise<Attempt[]> {
   const nonces = rows.map(({ nonce }) => nonce)
+  const ageMs = sql`extract(epoch from now() - ${attemptsTable.createdAt}) * 1000`.mapWith(Number)
   const found = await queries
-    .select()
+    .select({ ...getTableColumns(attemptsTable), ageMs })
     .from(attemptsTable)
     .where(inArray(attemptsTable.nonce, nonces))
     .orderBy(desc(attemptsTable.maxFee))

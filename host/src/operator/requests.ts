@@ -27,8 +27,8 @@ export type ChainRequest = {
 }
 
 const MAX_DEADLINE = 2n ** 53n
-/** Skipped within this time before a reorganisation: decided again. */
-const DOUBT_MS = 3_600_000
+/** Times are the database's: this machine's clock may be set while the agent runs, or be another than the database's. */
+const NOW = sql`now()`
 const OPEN: RequestState[] = ['seen', 'answered', 'submitted']
 
 /**
@@ -66,8 +66,7 @@ export async function applyEvents(
         status,
       }
       const ended = await end(queries, id, { state: 'fulfilled', outcome, outcomeBlock: log.blockNumber })
-      if (operator.toLowerCase() === own)
-        latencies.push(...ended.map(at => (Date.now() - at.getTime()) / 1000))
+      if (operator.toLowerCase() === own) latencies.push(...ended)
     }
     if (event?.eventName === 'Expired') {
       const outcome = {
@@ -95,17 +94,17 @@ export async function rewindRequests(queries: Queries, ancestor: bigint): Promis
   const reopened = sql`case when bundle is null then 'seen' when nonce is null then 'answered' else 'submitted' end`
   await queries
     .update(requestsTable)
-    .set({ state: reopened as never, outcome: null, outcomeBlock: null, updatedAt: new Date() })
+    .set({ state: reopened as never, outcome: null, outcomeBlock: null, updatedAt: NOW })
     .where(gt(requestsTable.outcomeBlock, ancestor))
   await queries
     .update(requestsTable)
-    .set({ state: reopened as never, updatedAt: new Date() })
+    .set({ state: reopened as never, updatedAt: NOW })
     .where(
-      and(eq(requestsTable.state, 'skipped'), gt(requestsTable.updatedAt, new Date(Date.now() - DOUBT_MS))),
+      and(eq(requestsTable.state, 'skipped'), gt(requestsTable.updatedAt, sql`now() - interval '1 hour'`)),
     )
   await queries
     .update(requestsTable)
-    .set({ state: 'orphaned', reason: 'its block was dropped by the chain', updatedAt: new Date() })
+    .set({ state: 'orphaned', reason: 'its block was dropped by the chain', updatedAt: NOW })
     .where(gt(requestsTable.blockNumber, ancestor))
 }
 
@@ -151,7 +150,7 @@ export async function moveRequest(
   )
   const moved = await queries
     .update(requestsTable)
-    .set({ ...changes, updatedAt: new Date() })
+    .set({ ...changes, updatedAt: NOW })
     .where(same)
   return moved.rowCount === 1
 }
@@ -245,14 +244,15 @@ function live(id: Hex) {
   return and(eq(requestsTable.id, id), sql`${requestsTable.state} <> 'orphaned'`)
 }
 
-/** When the requests that this ended were seen. */
-async function end(queries: Queries, id: Hex, changes: Partial<RequestRow>): Promise<Date[]> {
+/** Seconds since the requests that this ended were seen. */
+async function end(queries: Queries, id: Hex, changes: Partial<RequestRow>): Promise<number[]> {
+  const age = sql`extract(epoch from clock_timestamp() - ${requestsTable.seenAt})`.mapWith(Number)
   const ended = await queries
     .update(requestsTable)
-    .set({ ...changes, reason: null, updatedAt: new Date() })
+    .set({ ...changes, reason: null, updatedAt: NOW })
     .where(live(id))
-    .returning({ seenAt: requestsTable.seenAt })
-  return ended.map(({ seenAt }) => seenAt)
+    .returning({ age })
+  return ended.map(one => one.age)
 }
 
 function decode(log: Log) {

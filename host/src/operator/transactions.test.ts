@@ -146,6 +146,24 @@ test('a stuck transaction is replaced with the same nonce and higher fees, and c
   expect((await rows())[0]).toMatchObject({ state: 'mined', status: 'success', hash: second!.hash })
 })
 
+test('a clock that is set while a transaction waits changes nothing: its age is the database’s', async () => {
+  await chain().setAutomine(false)
+  const hours = 3 * 3_600_000
+  try {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + hours })
+    const patient = transactions({ replaceAfterMs: hours / 2 })
+    await patient.send(count, 60_000n)
+    vi.setSystemTime(Date.now() + hours)
+    await patient.check()
+    expect(await attempts()).toHaveLength(1)
+    vi.setSystemTime(Date.now() - 3 * hours)
+    await transactions({ replaceAfterMs: 0 }).check()
+    expect(await attempts()).toHaveLength(2)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 test('mined in a block that the chain dropped: pending again, and mined again', async () => {
   const snapshot = await chain().snapshot()
   const own = transactions()

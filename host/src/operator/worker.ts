@@ -22,6 +22,7 @@ export function createWorker(options: StepOptions): Worker {
   const { common, database } = options
   const { logger } = common
   const busy = new Map<string, Promise<void>>()
+  /** By a clock that nobody sets: a pause must not become hours. */
   const pauses = new Map<string, { until: number; failures: number }>()
   let head: Head | undefined
   let timer: NodeJS.Timeout | undefined
@@ -32,7 +33,7 @@ export function createWorker(options: StepOptions): Worker {
     const open = new Map((await openRequests(database.queries)).map(row => [keyOf(row), row]))
     for (const key of pauses.keys()) if (!open.has(key)) pauses.delete(key)
     for (const [key, row] of open) {
-      if (busy.has(key) || (pauses.get(key)?.until ?? 0) > Date.now()) continue
+      if (busy.has(key) || (pauses.get(key)?.until ?? 0) > performance.now()) continue
       if (busy.size >= MAX_BUSY) break
       const pause = pauses.get(key)
       if (pause) pause.until = Number.POSITIVE_INFINITY
@@ -45,13 +46,13 @@ export function createWorker(options: StepOptions): Worker {
     try {
       const waitS = await step(options, row, now)
       if (waitS === undefined) pauses.delete(key)
-      else pauses.set(key, { until: Date.now() + waitS * 1000, failures: 0 })
+      else pauses.set(key, { until: performance.now() + waitS * 1000, failures: 0 })
     } catch (error) {
       // A job that stopped the engine, or that the enclave will never take, is not tried until its deadline.
       const skipped = row.state === 'seen' && error instanceof FatalError && (await giveUpOn(row, error))
       const failures = (pauses.get(key)?.failures ?? 0) + 1
       pauses.set(key, {
-        until: Date.now() + Math.min(MAX_RETRY_S, RETRY_S * 2 ** (failures - 1)) * 1000,
+        until: performance.now() + Math.min(MAX_RETRY_S, RETRY_S * 2 ** (failures - 1)) * 1000,
         failures,
       })
       logger.warn(
@@ -75,7 +76,7 @@ export function createWorker(options: StepOptions): Worker {
     clearTimeout(timer)
     const next = Math.min(...[...pauses.values()].map(({ until }) => until))
     if (!Number.isFinite(next) || busy.size >= MAX_BUSY || common.shutdown.signal.aborted) return
-    timer = setTimeout(poke, Math.max(10, next - Date.now()))
+    timer = setTimeout(poke, Math.max(10, next - performance.now()))
   }
 
   function poke(): void {
