@@ -46,7 +46,8 @@ export async function submit(
     return { sent: await transactions.send(intent, gas, within) }
   } catch (error) {
     if (!(error instanceof RevertError)) throw error
-    return engineFailed(row) ? { skip: ENGINE_FAILED } : judge(error.reason)
+    const refusal = judge(error.reason)
+    return engineFailed(row) && !('again' in refusal) ? { skip: ENGINE_FAILED } : refusal
   }
 }
 
