@@ -13,6 +13,12 @@ import { genesisMismatch, type Origin } from './cursor.ts'
 /** A block full of the largest inputs is below a third of it: more is a node that wants our memory. */
 const MAX_ANSWER_BYTES = 32 * 2 ** 20
 
+/**
+ * The state that a call is made on. pending: as of the next block, with what waits to be in it; the more that is, the
+ * more such a call costs the node.
+ */
+export type State = 'pending' | 'latest'
+
 /** A viem client over HTTP; an answer is bound in time and size. */
 export function createClient(rpcUrl: string): PublicClient {
   const limits = { retryCount: 1, timeout: 10_000, maxResponseBodySize: MAX_ANSWER_BYTES }

@@ -1,5 +1,6 @@
 import type { PublicClient } from 'viem'
 import { read } from '../chain/client.ts'
+import { recent } from '../common/recent.ts'
 
 /** Wei a unit of gas (EIP-1559). */
 export type Fees = { maxFee: bigint; priorityFee: bigint }
@@ -7,6 +8,7 @@ export type Fees = { maxFee: bigint; priorityFee: bigint }
 /** Lowest rise of both fees that nodes accept for a replacement is 10 %. */
 const BUMP_PERCENT = 125n
 const MIN_PRIORITY_FEE = 1_000_000n
+const FRESH_MS = 1_000
 
 /** What a transaction should pay now, with room for the base fee to double. A node that lies gets at most the ceiling. */
 export async function marketFees(client: PublicClient, ceiling: Fees): Promise<Fees> {
@@ -14,6 +16,11 @@ export async function marketFees(client: PublicClient, ceiling: Fees): Promise<F
   const [block, tip] = await Promise.all([read(() => client.getBlock()), suggested])
   const priorityFee = larger(tip, MIN_PRIORITY_FEE)
   return below({ maxFee: (block.baseFeePerGas ?? 0n) * 2n + priorityFee, priorityFee }, ceiling)
+}
+
+/** `marketFees`, asked at most once a second: there is room in them for more than that. */
+export function createMarket(client: PublicClient, ceiling: Fees): () => Promise<Fees> {
+  return recent(FRESH_MS, () => marketFees(client, ceiling))
 }
 
 /** Fees that replace a transaction with the `last` ones; no higher than these when the ceiling is reached. */

@@ -109,7 +109,7 @@ export async function decline(
   const data = encodeFunctionData({ abi: relayAbi, functionName: 'decline', args })
   const intent = { purpose, target: relay, data }
   try {
-    const gas = await transactions.estimate(intent, { priced: true })
+    const gas = await transactions.estimate(intent, { asOf: 'latest', priced: true })
     const waiting = row.state === 'submitted' ? row.nonce : null
     if (waiting === null) await transactions.send(intent, gas, within)
     else if (!(await transactions.replace(waiting, intent, gas, within))) return 'waits'

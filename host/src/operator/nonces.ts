@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, getTableColumns, gt, gte, inArray, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, gt, gte, inArray, or, sql } from 'drizzle-orm'
 import type { Queries } from '../database/connect.ts'
 import { type AttemptRow, attemptsTable, type TransactionRow, transactionsTable } from './tables.ts'
 
@@ -38,13 +38,16 @@ export function gaps(used: bigint, pending: TransactionRow[]): bigint[] {
 
 /** What is not mined, lowest nonce first. Nonces that the chain takes again (it was set back) are pending again. */
 export async function pendingRows(queries: Queries, used: bigint): Promise<TransactionRow[]> {
-  const freed = and(eq(transactionsTable.state, 'mined'), gte(transactionsTable.nonce, used))
-  await queries.update(transactionsTable).set(UNMINED).where(freed)
-  return queries
+  const { state, nonce } = transactionsTable
+  const rows = await queries
     .select()
     .from(transactionsTable)
-    .where(eq(transactionsTable.state, 'pending'))
-    .orderBy(transactionsTable.nonce)
+    .where(or(eq(state, 'pending'), gte(nonce, used)))
+    .orderBy(nonce)
+  if (rows.every(row => row.state === 'pending')) return rows
+  const freed = and(eq(state, 'mined'), gte(nonce, used))
+  await queries.update(transactionsTable).set(UNMINED).where(freed)
+  return rows.map(row => (row.state === 'pending' ? row : { ...row, ...UNMINED }))
 }
 
 /** A signed form, and how long ago it was made, by the database's clock, which dated it. */

@@ -116,6 +116,27 @@ test('killed after storing and before broadcasting: the next process sends the s
   expect((await rows())[0]).toMatchObject({ state: 'mined', hash: stored!.hash })
 })
 
+test('the node is told once of what waits to be mined, not after every block', async () => {
+  await chain().setAutomine(false)
+  let told = 0
+  const { client } = createNodes({ rpcUrl: anvil.rpcUrl })
+  const counting = nodesWith({
+    sendRawTransaction: transaction => {
+      told++
+      return client.sendRawTransaction(transaction)
+    },
+  })
+  const own = transactions({ nodes: counting })
+  await own.send(count, 60_000n)
+  for (let blocks = 0; blocks < 5; blocks++) await own.check()
+  expect(told).toBe(1)
+  expect(own.waiting()).toBe(1)
+  await chain().mine({ blocks: 1 })
+  await own.check()
+  expect(own.waiting()).toBe(0)
+  expect(await counted()).toBe(1)
+})
+
 test('killed after broadcasting: the next process sees it mined and sends nothing', async () => {
   await transactions().send(count, 60_000n)
   await used(1)

@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm'
 import type { Hex, PublicClient } from 'viem'
-import { read } from '../chain/client.ts'
+import { read, type State } from '../chain/client.ts'
 import { callContract, RevertError } from '../chain/reverts.ts'
 import type { Queries } from '../database/connect.ts'
 import {
@@ -12,7 +12,7 @@ import {
   sign,
   type TransactionsOptions,
 } from './broadcast.ts'
-import { type Fees, marketFees, raisedFees } from './fees.ts'
+import { createMarket, type Fees, marketFees, raisedFees } from './fees.ts'
 import { explain, findMined } from './mined.ts'
 import { attemptsOf, freeNonce, gaps, pendingRows } from './nonces.ts'
 import { attemptsTable, type TransactionRow, transactionsTable } from './tables.ts'
@@ -24,15 +24,17 @@ export type Intent = {
   data: Hex
 }
 
+export type EstimateOptions = { asOf?: State; priced?: boolean; obliged?: boolean }
+
 type Within = (queries: Queries, nonce: bigint) => Promise<void>
 
 export type Transactions = {
   /**
-   * Gas needed, with a reserve. Throws RevertError when the contract would refuse it in the next block. `priced`: as of
-   * the newest block and with its fees, for a contract that looks at the base fee, which is zero in other calls.
-   * `obliged`: one node that says that it would be taken is enough.
+   * Gas needed, with a reserve. Throws RevertError when the contract would refuse it, as of the next block and with what
+   * waits to be in it, or as of the newest one. `priced`: with that block's fees, for a contract that looks at the base
+   * fee, which is zero in other calls. `obliged`: one node that says that it would be taken is enough.
    */
-  estimate(intent: Intent, options?: { priced?: boolean; obliged?: boolean }): Promise<bigint>
+  estimate(intent: Intent, options?: EstimateOptions): Promise<bigint>
   /**
    * Stores nonce and signed transaction, together with what `within` stores, then broadcasts. Returns the nonce.
    * A failed broadcast is not an error: the transaction is stored, and `check` broadcasts it again.
@@ -49,6 +51,8 @@ export type Transactions = {
   mined(nonce: bigint): Promise<TransactionRow>
   /** What is known of a nonce. */
   find(nonce: bigint): Promise<TransactionRow | undefined>
+  /** How many that this process sent are not mined, as far as it knows. */
+  waiting(): number
   /** Whether something with this purpose was sent and is not mined. */
   isPending(purpose: string): Promise<boolean>
   /** Name of the error that reverted it, by replaying it. */
@@ -59,13 +63,18 @@ const GWEI = 10n ** 9n
 const DEFAULT_CEILING: Fees = { maxFee: 1_000n * GWEI, priorityFee: 50n * GWEI }
 const TRANSFER_GAS = 21_000n
 const MAX_FILLED = 16
+/** A node that has it needs no reminder after every block. */
+const TELL_AGAIN_MS = 2_000
 
 /** Transactions of one account: no nonce is used twice for two purposes, none is forgotten, whatever kills us when. */
 export function createTransactions(settings: TransactionsOptions): Transactions {
   const options = { replaceAfterMs: 30_000, ceiling: DEFAULT_CEILING, ...settings }
   const { nodes, account, database, ceiling } = options
   const { client } = nodes
+  const market = createMarket(client, ceiling)
   const waiting = new Map<bigint, PromiseWithResolvers<TransactionRow>>()
+  /** When this process last told the node of a nonce, by a clock that nobody sets. */
+  const toldAt = new Map<bigint, number>()
   const inOrder = createQueue()
   const oneCheck = createQueue()
 
@@ -78,12 +87,18 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
     await database.queries.update(transactionsTable).set(row).where(eq(transactionsTable.nonce, row.nonce))
     waiting.get(row.nonce)?.resolve(row)
     waiting.delete(row.nonce)
+    toldAt.delete(row.nonce)
     options.onMined?.(row)
+  }
+
+  async function tell(nonce: bigint, raw: Hex): Promise<void> {
+    toldAt.set(nonce, performance.now())
+    await broadcast(options, raw)
   }
 
   const send: Transactions['send'] = (intent, gas, within) =>
     inOrder(async () => {
-      const [used, fees] = await Promise.all([nonceOf(options), marketFees(client, ceiling)])
+      const [used, fees] = await Promise.all([nonceOf(options), market()])
       const nonce = await freeNonce(database.queries, used)
       const row = { ...intent, nonce, gas, state: 'pending' as const }
       const attempt = await sign(options, row, fees)
@@ -93,7 +108,7 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
         await within?.(queries, nonce)
       })
       waiting.set(nonce, waiting.get(nonce) ?? Promise.withResolvers())
-      await broadcast(options, attempt.raw)
+      await tell(nonce, attempt.raw)
       return nonce
     })
 
@@ -110,7 +125,7 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
       await queries.insert(attemptsTable).values(attempt).onConflictDoNothing()
       await within?.(queries, nonce)
     })
-    await broadcast(options, attempt.raw)
+    await tell(nonce, attempt.raw)
     return true
   }
 
@@ -123,7 +138,8 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
       const own = attempts.filter(({ nonce }) => nonce === row.nonce)
       if (row.nonce < used) await settle(await findMined(nodes, row, own))
       else if (row.nonce === used && isStuck(options, lastOf(row, own))) await push(options, row, own)
-      else await broadcast(options, lastOf(row, own).raw)
+      else if (performance.now() - (toldAt.get(row.nonce) ?? -TELL_AGAIN_MS) >= TELL_AGAIN_MS)
+        await tell(row.nonce, lastOf(row, own).raw)
     }
     const next = pending.find(({ nonce }) => nonce >= used)
     const stuck =
@@ -156,6 +172,7 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
     replace: (nonce, intent, gas, within) => oneCheck(() => replace(nonce, intent, gas, within)),
     check: () => oneCheck(check),
     find,
+    waiting: () => toldAt.size,
     isPending: async purpose => {
       const same = and(eq(transactionsTable.purpose, purpose), eq(transactionsTable.state, 'pending'))
       return (await database.queries.select().from(transactionsTable).where(same)).length > 0
@@ -186,11 +203,10 @@ async function nonceOf({ nodes, account: { address } }: TransactionsOptions): Pr
 async function estimate(
   { nodes, account, ceiling }: Settled,
   { purpose, target: to, data }: Intent,
-  { priced = false, obliged = false }: { priced?: boolean; obliged?: boolean } = {},
+  { asOf: blockTag = 'pending', priced = false, obliged = false }: EstimateOptions = {},
 ): Promise<bigint> {
   const fees = priced ? await marketFees(nodes.client, ceiling) : undefined
   const price = fees && { maxFeePerGas: fees.maxFee, maxPriorityFeePerGas: fees.priorityFee }
-  const blockTag = priced ? 'latest' : 'pending'
   const call = { account: account.address, to, data, blockTag, ...price } as const
   const ask = (client: PublicClient) => callContract(() => client.estimateGas(call)).catch(refusal)
   const answer = await nodes.strictest<bigint | RevertError>({
