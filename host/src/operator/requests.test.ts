@@ -22,8 +22,10 @@ import {
   findRequest,
   moveRequest,
   openRequests,
+  readRequest,
   rewindRequests,
 } from './requests.ts'
+import type { RequestRow } from './tables.ts'
 
 const migrations = join(import.meta.dirname, 'migrations')
 const id = pad('0x01', { size: 32 })
@@ -110,15 +112,20 @@ const expired = (block: bigint) => logOf('Expired', { id, assigned: operator, sl
 const apply = (...logs: Log<bigint, number, false>[]) => applyEvents(database.queries, logs, operator)
 const states = async () => (await findRequest(database.queries, id)).map(({ state }) => state)
 
+async function openRows(): Promise<RequestRow[]> {
+  const open = await openRequests(database.queries)
+  return Promise.all(open.map(async request => (await readRequest(database.queries, request))!))
+}
+
 async function answer(): Promise<void> {
-  const [row] = await openRequests(database.queries)
+  const [row] = await openRows()
   expect(await moveRequest(database.queries, row!, { state: 'answered', bundle: { kept: true } })).toBe(true)
 }
 
 test('a request is stored once, whole, and comes back as the chain has it', async () => {
   await apply(requested(10n))
   await apply(requested(10n))
-  const rows = await openRequests(database.queries)
+  const rows = await openRows()
   expect(rows).toHaveLength(1)
   expect(rows[0]).toMatchObject({ state: 'seen', input: '0x0102', deadline: params.deadline })
   expect(chainRequest(rows[0]!)).toEqual(requestAt(10n))
@@ -128,7 +135,7 @@ test('fulfilled and expired end it, and our own answers are timed', async () => 
   await apply(requested(10n))
   expect(await apply(fulfilled(11n))).toEqual([expect.any(Number)])
   expect(await states()).toEqual(['fulfilled'])
-  expect(await openRequests(database.queries)).toEqual([])
+  expect(await openRows()).toEqual([])
   const other = await applyEvents(database.queries, [requested(10n), fulfilled(11n)], consumer)
   expect(other).toEqual([])
 })
@@ -158,13 +165,13 @@ test('a block that comes back brings the answer back', async () => {
   await answer()
   await rewindRequests(database.queries, 9n)
   await apply(requested(10n))
-  const [row] = await openRequests(database.queries)
+  const [row] = await openRows()
   expect(row).toMatchObject({ state: 'answered', bundle: { kept: true } })
 })
 
 test('a step that was overtaken changes nothing', async () => {
   await apply(requested(10n))
-  const [row] = await openRequests(database.queries)
+  const [row] = await openRows()
   await apply(fulfilled(11n))
   expect(await moveRequest(database.queries, row!, { state: 'answered' })).toBe(false)
   expect(await states()).toEqual(['fulfilled'])
@@ -172,7 +179,7 @@ test('a step that was overtaken changes nothing', async () => {
 
 test('what was skipped not long ago is decided again after a reorganisation, for its reason may be gone', async () => {
   await apply(requested(10n))
-  const [row] = await openRequests(database.queries)
+  const [row] = await openRows()
   await moveRequest(database.queries, row!, { state: 'skipped', reason: 'deadline-passed' })
   await rewindRequests(database.queries, 12n)
   expect(await states()).toEqual(['seen'])

@@ -108,13 +108,26 @@ export async function rewindRequests(queries: Queries, ancestor: bigint): Promis
     .where(gt(requestsTable.blockNumber, ancestor))
 }
 
-/** Requests that still need work, the nearest deadline first. */
-export async function openRequests(queries: Queries): Promise<RequestRow[]> {
+/** A request in one of the blocks that it appeared in, and why it waits. */
+export type OpenRequest = Pick<RequestRow, 'id' | 'blockHash' | 'reason'>
+
+/** Requests that still need work, the nearest deadline first. Without inputs and answers: they are asked for often. */
+export async function openRequests(queries: Queries): Promise<OpenRequest[]> {
+  const { id, blockHash, reason, state, deadline } = requestsTable
   return queries
-    .select()
+    .select({ id, blockHash, reason })
     .from(requestsTable)
-    .where(inArray(requestsTable.state, OPEN))
-    .orderBy(requestsTable.deadline)
+    .where(inArray(state, OPEN))
+    .orderBy(deadline)
+}
+
+/** All of a request, as it is now. */
+export async function readRequest(
+  queries: Queries,
+  { id, blockHash }: Pick<RequestRow, 'id' | 'blockHash'>,
+): Promise<RequestRow | undefined> {
+  const same = and(eq(requestsTable.id, id), eq(requestsTable.blockHash, blockHash))
+  return (await queries.select().from(requestsTable).where(same))[0]
 }
 
 /**

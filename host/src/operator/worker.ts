@@ -1,7 +1,7 @@
 import type { Head } from '../chain/watcher.ts'
 import { describeError, FatalError } from '../common/errors.ts'
 import { databaseError } from '../database/connect.ts'
-import { moveRequest, openRequests } from './requests.ts'
+import { moveRequest, type OpenRequest, openRequests, readRequest } from './requests.ts'
 import { type StepOptions, step } from './steps.ts'
 import type { RequestRow } from './tables.ts'
 
@@ -16,54 +16,83 @@ const RETRY_S = 1
 const MAX_RETRY_S = 30
 /** Requests worked on at the same time; the others wait, the nearest deadline first. */
 const MAX_BUSY = 16
+/**
+ * Of them, requests that waited for another operator. They come after our own duties; and whose own answers wait to be
+ * mined cannot help: a chain that is slow for one is slow for all, and would get every answer from several.
+ */
+const MAX_OTHERS = 4
+const MAX_UNMINED = 4
+const OTHERS = new Set(['assigned-to-another', 'turn-of-another'])
 
 /** Moves requests through their states; each step is stored before its effect, so that a restart repeats at most a read. */
 export function createWorker(options: StepOptions): Worker {
   const { common, database } = options
   const { logger } = common
   const busy = new Map<string, Promise<void>>()
+  const others = new Set<string>()
   /** By a clock that nobody sets: a pause must not become hours. */
   const pauses = new Map<string, { until: number; failures: number }>()
   let head: Head | undefined
   let timer: NodeJS.Timeout | undefined
   let pass: Promise<void> = Promise.resolve()
+  let isPoked = false
+  /** The last look left requests out that could be worked on. */
+  let isFull = false
 
   async function look(): Promise<void> {
     if (!head || common.shutdown.signal.aborted) return
-    const open = new Map((await openRequests(database.queries)).map(row => [keyOf(row), row]))
+    const open = new Map((await openRequests(database.queries)).map(request => [keyOf(request), request]))
     for (const key of pauses.keys()) if (!open.has(key)) pauses.delete(key)
-    for (const [key, row] of open) {
+    isFull = false
+    for (const [key, request] of open) {
       if (busy.has(key) || (pauses.get(key)?.until ?? 0) > performance.now()) continue
-      if (busy.size >= MAX_BUSY) break
-      const pause = pauses.get(key)
-      if (pause) pause.until = Number.POSITIVE_INFINITY
-      busy.set(key, work(key, row, head))
+      if (hasPlace(request)) begin(key, request, head)
+      else isFull = true
     }
     schedule()
   }
 
-  async function work(key: string, row: RequestRow, now: Head): Promise<void> {
+  function hasPlace({ reason }: OpenRequest): boolean {
+    if (busy.size >= MAX_BUSY) return false
+    if (!OTHERS.has(reason ?? '')) return true
+    return others.size < MAX_OTHERS && options.transactions.waiting() < MAX_UNMINED
+  }
+
+  function begin(key: string, request: OpenRequest, now: Head): void {
+    const pause = pauses.get(key)
+    if (pause) pause.until = Number.POSITIVE_INFINITY
+    if (OTHERS.has(request.reason ?? '')) others.add(key)
+    busy.set(
+      key,
+      work(key, request, now).finally(() => {
+        busy.delete(key)
+        others.delete(key)
+        if (isFull) poke()
+        else schedule()
+      }),
+    )
+  }
+
+  async function work(key: string, request: OpenRequest, now: Head): Promise<void> {
+    let row: RequestRow | undefined
     try {
-      const waitS = await step(options, row, now)
+      row = await readRequest(database.queries, request)
+      const waitS = row && (await step(options, row, now))
       if (waitS === undefined) pauses.delete(key)
       else pauses.set(key, { until: performance.now() + waitS * 1000, failures: 0 })
     } catch (error) {
       // A job that stopped the engine, or that the enclave will never take, is not tried until its deadline.
-      const skipped = row.state === 'seen' && error instanceof FatalError && (await giveUpOn(row, error))
+      const skipped = row?.state === 'seen' && error instanceof FatalError && (await giveUpOn(row, error))
       const failures = (pauses.get(key)?.failures ?? 0) + 1
       pauses.set(key, {
         until: performance.now() + Math.min(MAX_RETRY_S, RETRY_S * 2 ** (failures - 1)) * 1000,
         failures,
       })
       logger.warn(
-        { request: row.id, state: row.state, ...describeError(databaseError(error)) },
+        { request: request.id, state: row?.state, ...describeError(databaseError(error)) },
         skipped ? 'request skipped, the enclave cannot answer it' : 'request step failed, will be repeated',
       )
     }
-    const full = busy.size >= MAX_BUSY
-    busy.delete(key)
-    if (full) poke()
-    else schedule()
   }
 
   /** Final for this block: the request ends as skipped, with the error's code as its reason. */
@@ -74,15 +103,25 @@ export function createWorker(options: StepOptions): Worker {
 
   function schedule(): void {
     clearTimeout(timer)
-    const next = Math.min(...[...pauses.values()].map(({ until }) => until))
+    const now = performance.now()
+    // Those that are due and have no place are looked at when one becomes free.
+    const next = Math.min(...[...pauses.values()].map(({ until }) => until).filter(until => until > now))
     if (!Number.isFinite(next) || busy.size >= MAX_BUSY || common.shutdown.signal.aborted) return
-    timer = setTimeout(poke, Math.max(10, next - performance.now()))
+    timer = setTimeout(poke, Math.max(10, next - now))
   }
 
+  /** Has a look begin after the one in hand; those that are asked for until then are one. */
   function poke(): void {
-    pass = pass.then(look).catch(error => {
-      logger.warn(describeError(databaseError(error)), 'open requests could not be read')
-    })
+    if (isPoked) return
+    isPoked = true
+    pass = pass
+      .then(() => {
+        isPoked = false
+        return look()
+      })
+      .catch(error => {
+        logger.warn(describeError(databaseError(error)), 'open requests could not be read')
+      })
   }
 
   return {
@@ -100,6 +139,6 @@ export function createWorker(options: StepOptions): Worker {
 }
 
 /** The same request may be in another block after a reorganisation. */
-function keyOf(row: RequestRow): string {
-  return `${row.id}${row.blockHash}`
+function keyOf({ id, blockHash }: OpenRequest): string {
+  return `${id}${blockHash}`
 }
