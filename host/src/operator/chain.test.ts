@@ -15,6 +15,7 @@ import {
   idOf,
   type World,
 } from '../../testing/operatorWorld.ts'
+import { createNextTime } from '../chain/nextTime.ts'
 import { createNodes } from '../chain/nodes.ts'
 import { parseConfig } from '../common/config.ts'
 import { FatalError } from '../common/errors.ts'
@@ -25,6 +26,7 @@ import { startPostgres } from '../processes/postgres.ts'
 import { operatorConfig } from './config.ts'
 import { createInputs } from './inputs.ts'
 import { applyEvents, findRequest } from './requests.ts'
+import { createSlots } from './slots.ts'
 import { type Operator, startOperator } from './start.ts'
 import { createTransactions } from './transactions.ts'
 import { createWorker } from './worker.ts'
@@ -173,9 +175,11 @@ test('a request that the enclave cannot answer is skipped at once, and answered 
       assurance: 'simulated',
       artifacts: new Set([ARTIFACT]),
       relay: deployment.relay,
-      operators: deployment.operators,
+      windowS: 3,
       fallbackStepS: 2,
     },
+    slots: createSlots(nodes.client, deployment.operators),
+    nextTime: createNextTime(nodes.client),
     enclave: () => ({
       identity: {} as never,
       config: {} as never,

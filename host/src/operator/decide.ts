@@ -1,13 +1,15 @@
-import { operatorsAbi, relayAbi } from '@nacre/contracts'
+import { relayAbi } from '@nacre/contracts'
 import { ASSURANCE } from '@nacre/verify'
-import { type Hex, isAddressEqual, type PublicClient, zeroAddress } from 'viem'
-import { read } from '../chain/client.ts'
+import { type Hex, isAddressEqual, zeroAddress } from 'viem'
+import type { State } from '../chain/client.ts'
+import type { NextTime } from '../chain/nextTime.ts'
 import type { Nodes } from '../chain/nodes.ts'
 import { callContract, RevertError } from '../chain/reverts.ts'
 import type { Head } from '../chain/watcher.ts'
 import { type ChainRequest, chainRequest } from './requests.ts'
+import type { Slots } from './slots.ts'
 import type { RequestRow } from './tables.ts'
-import { fallbackRank } from './turn.ts'
+import { fallbackRank, presumedDuty } from './turn.ts'
 
 /** Who we are and what we serve. */
 export type Profile = {
@@ -17,14 +19,24 @@ export type Profile = {
   assurance: 'simulated' | 'tee'
   artifacts: ReadonlySet<Hex>
   relay: Hex
-  operators: Hex
+  /** Seconds in which the assigned operator alone may answer. */
+  windowS: number
   /** Seconds that each operator leaves to the one before it when the assigned one did not answer. */
   fallbackStepS: number
 }
 
+/** What is asked for a decision. */
+export type Sources = { nodes: Nodes; profile: Profile; slots: Slots; nextTime: NextTime }
+
+/** How an answer is sent: whether it is our duty, and the state that says whether it would be accepted. */
+export type Terms = { duty: boolean; asOf: State }
+
+/** Who may answer alone, and until when, seconds. */
+type Turn = readonly [Hex, bigint]
+
 /** What to do with a request now. */
 export type Decision =
-  | { take: true; duty: boolean }
+  | ({ take: true } & Terms)
   | { skip: string }
   | { decline: true }
   | { waitS: number; reason: string }
@@ -39,51 +51,64 @@ export const NOT_OPEN = 'not-open'
  * Whether to answer a request: reasons of its own first, then what the chain says: whose turn it is, and when it is not
  * our duty, whether we offered it. Throws CHAIN_UNAVAILABLE.
  */
-export async function decide(nodes: Nodes, profile: Profile, row: RequestRow, head: Head): Promise<Decision> {
+export async function decide(from: Sources, row: RequestRow, head: Head): Promise<Decision> {
+  const { nodes, profile, slots, nextTime } = from
   const request = chainRequest(row)
   const { params } = request
   if (!profile.artifacts.has(params.artifact)) return { skip: 'unknown-artifact' }
   if (params.assurance !== ASSURANCE[profile.assurance]) return { skip: 'assurance' }
   if (!isAccepted(profile, params)) return { skip: 'release-not-accepted' }
   if (row.state === 'seen' && params.deadline < head.timestamp + MIN_REMAINING_S) return { skip: 'too-late' }
-  const turn = await whoseTurn(nodes, profile, row, 'pending')
+  const presumed = await presumedTurn(from, row, request, head)
+  const turn = presumed ?? (await whoseTurn(nodes, profile, row, stateFor(request, head)))
   if (turn === undefined) return { waitS: 2, reason: NOT_OPEN }
   const [assigned, until] = turn
   const duty = isAddressEqual(assigned, profile.operator)
   if (!duty) {
-    const offer = await ownOffer(nodes.client, profile, request)
+    const offer = await ownOffer(slots, profile, request)
     if (!offer.active) return { skip: 'not-offered' }
     if (offer.price > params.fee) return { skip: 'fee-too-low' }
   }
   if (head.baseFee > params.maxGasPrice)
     return duty && halfPassed(request, head) ? { decline: true } : { waitS: 1, reason: 'base-fee-above-cap' }
-  if (duty) return { take: true, duty }
-  return afterAnother(nodes.client, profile, row, head, { assigned, until, request })
+  if (duty) return { take: true, duty, asOf: stateFor(request, head) }
+  const now = presumed ? head.timestamp : await nextTime(head)
+  return afterAnother(from, row, now, { assigned, until, request })
+}
+
+/**
+ * At the first look at a request within its window, what is known of its epoch says whose duty it is: so many calls
+ * less, of those who wait as of the one that answers. What is sent is asked the chain in any case, and whoever waits
+ * asks when the window has passed.
+ */
+async function presumedTurn(
+  { profile, slots }: Sources,
+  { id, blockHash, source, state, reason }: RequestRow,
+  request: ChainRequest,
+  head: Head,
+): Promise<Turn | undefined> {
+  const until = request.timestamp + BigInt(profile.windowS)
+  if (state !== 'seen' || reason !== null || source !== null || head.timestamp > until) return undefined
+  const assigned = await presumedDuty(slots, { ...request, id, blockHash })
+  return assigned && [assigned, until]
 }
 
 /** Another's duty, or nobody's: after its window, or at once, those who may answer take turns. */
 async function afterAnother(
-  client: PublicClient,
-  profile: Profile,
+  { profile, slots }: Sources,
   row: RequestRow,
-  head: Head,
+  now: bigint,
   { assigned, until, request }: { assigned: Hex; until: bigint; request: ChainRequest },
 ): Promise<Decision> {
-  const now = await timeOfNextBlock(client, head)
   const atOnce = isAddressEqual(assigned, zeroAddress) && now <= until
   const from = atOnce ? request.timestamp : until + 1n
   if (now < from) return { waitS: Number(from - now), reason: 'assigned-to-another' }
-  const { operators, operator, fallbackStepS } = profile
+  const { operator, fallbackStepS } = profile
   const drawn = { ...request, id: row.id, blockHash: row.blockHash }
-  const rank = await fallbackRank({ client, operators, operator, assigned, request: drawn })
+  const rank = await fallbackRank({ slots, operator, assigned, request: drawn })
   const turn = from + BigInt(rank * fallbackStepS)
-  return now < turn ? { waitS: Number(turn - now), reason: 'turn-of-another' } : { take: true, duty: false }
-}
-
-/** A chain without traffic may mine no block while a window passes: the newest one's time would stand still. */
-async function timeOfNextBlock(client: PublicClient, head: Head): Promise<bigint> {
-  const { timestamp } = await read(() => client.getBlock({ blockTag: 'pending' }))
-  return BigInt(Math.max(Number(timestamp), Number(head.timestamp)))
+  if (now < turn) return { waitS: Number(turn - now), reason: 'turn-of-another' }
+  return { take: true, duty: false, asOf: 'pending' }
 }
 
 /** Whether a request whose answer waits to be mined must be declined: as in `decide`. Throws CHAIN_UNAVAILABLE. */
@@ -99,6 +124,11 @@ export async function declineDue(
   return turn !== undefined && isAddressEqual(turn[0], profile.operator)
 }
 
+/** Nothing can be said of a request in its own block: whom it draws is known in the next one. */
+function stateFor({ blockNumber }: ChainRequest, head: Head): State {
+  return head.number > blockNumber ? 'latest' : 'pending'
+}
+
 /** Of the time from the request to its deadline: until then the base fee may fall, afterwards there is time to decline. */
 function halfPassed({ timestamp, params }: ChainRequest, head: Head): boolean {
   return 2n * head.timestamp >= timestamp + params.deadline
@@ -112,30 +142,20 @@ function isAccepted(
 }
 
 /** As it was in the request's epoch: what was changed since neither binds nor frees us. */
-function ownOffer(client: PublicClient, { operators, operator }: Profile, request: ChainRequest) {
-  const contract = { address: operators, abi: operatorsAbi } as const
-  const { artifact, feeToken } = request.params
-  return callContract(async () => {
-    const args = [request.timestamp] as const
-    const epoch = await client.readContract({ ...contract, functionName: 'epochAt', args })
-    const offer = [operator, artifact, feeToken, epoch] as const
-    return client.readContract({ ...contract, functionName: 'offerAt', args: offer })
-  })
+async function ownOffer(slots: Slots, { operator }: Profile, { timestamp, params }: ChainRequest) {
+  return slots.offer(operator, params, await slots.epochAt(timestamp))
 }
 
-/**
- * Undefined when the request is not open. As of the next block, the first in which it can be answered, unless our own
- * answer waits to be in it. It is our duty when one node says so.
- */
+/** Undefined when the request is not open. It is our duty when one node says so. */
 async function whoseTurn(
   nodes: Nodes,
   { relay, operator }: Profile,
   row: RequestRow,
-  blockTag: 'pending' | 'latest',
-): Promise<readonly [Hex, bigint] | undefined> {
+  blockTag: State,
+): Promise<Turn | undefined> {
   const args = [chainRequest(row)] as const
   const call = { address: relay, abi: relayAbi, functionName: 'assignedOf', args, blockTag } as const
-  return nodes.strictest<readonly [Hex, bigint] | undefined>({
+  return nodes.strictest<Turn | undefined>({
     kind: 'turn',
     of: row.id,
     ask: client => callContract(() => client.readContract(call)).catch(unlessClosed),

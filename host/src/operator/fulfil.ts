@@ -3,7 +3,7 @@ import { parseBundle, STATUS } from '@nacre/verify'
 import { encodeFunctionData, type Hex, isAddressEqual, type PublicClient, zeroAddress } from 'viem'
 import { callContract, RevertError } from '../chain/reverts.ts'
 import type { Queries } from '../database/connect.ts'
-import type { Profile } from './decide.ts'
+import type { Profile, Terms } from './decide.ts'
 import { chainRequest } from './requests.ts'
 import type { RequestRow } from './tables.ts'
 import type { Intent, Transactions } from './transactions.ts'
@@ -31,18 +31,18 @@ const FINAL = new Set([
 const NEW_KEY = new Set(['ExpiredKey', 'RevokedKey', 'UnknownKey', 'EvidenceTooOld'])
 
 /**
- * Submits the stored answer if the chain would accept it in the next block. `within` is stored together with nonce
+ * Submits the stored answer if the chain would accept it. `within` is stored together with nonce
  * and signed transaction. Throws CHAIN_UNAVAILABLE, DATABASE_UNAVAILABLE.
  */
 export async function submit(
   transactions: Transactions,
   relay: Hex,
-  row: RequestRow & { duty: boolean },
+  row: RequestRow & Terms,
   within: (queries: Queries, nonce: bigint) => Promise<void>,
 ): Promise<Submission> {
   const intent = fulfilment(relay, row)
   try {
-    const gas = await transactions.estimate(intent, { obliged: row.duty })
+    const gas = await transactions.estimate(intent, { asOf: row.asOf, obliged: row.duty })
     return { sent: await transactions.send(intent, gas, within) }
   } catch (error) {
     if (!(error instanceof RevertError)) throw error

@@ -31,6 +31,8 @@ export type Prepared = {
   /** What every enclave is configured with. */
   enclaveConfig: EnclaveConfig
   refreshAfterS: number
+  /** Seconds in which the assigned operator alone may answer. */
+  windowS: number
 }
 
 /** Opens the state folder, the database and the chain. Throws HostError; what was opened closes with the shutdown. */
@@ -54,7 +56,9 @@ export async function prepare(common: Common<OperatorConfig>, { client }: Nodes)
   await retry(() => checkChain(client, origin), { signal, attempts: 5 })
   await retry(() => checkRelease(client, enclaveRegistry, own.releaseId), { signal, attempts: 5 })
   const refreshAfterS = await retry(() => refreshAge(client, config), { signal, attempts: 5 })
-  return { account, image, root, artifacts, database, origin, enclaveConfig: own, refreshAfterS }
+  const windowS = await retry(() => readWindow(client, relay), { signal, attempts: 5 })
+  const parts = { account, image, root, artifacts, database, origin }
+  return { ...parts, enclaveConfig: own, refreshAfterS, windowS }
 }
 
 /**
@@ -76,6 +80,11 @@ async function refreshAge(
       fix: `Leave refreshAfterS out, or set it to at most ${latest}, three quarters of the relay's MIN_EVIDENCE_AGE.`,
     },
   )
+}
+
+async function readWindow(client: PublicClient, relay: Hex): Promise<number> {
+  const call = { address: relay, abi: relayAbi, functionName: 'WINDOW' } as const
+  return Number(await callContract(() => client.readContract(call)))
 }
 
 function openDatabase({ config, logger }: Common<OperatorConfig>): Promise<Database> {

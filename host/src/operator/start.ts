@@ -1,4 +1,5 @@
 import type { Hex } from '@nacre/verify'
+import { createNextTime } from '../chain/nextTime.ts'
 import { createNodes, type Nodes } from '../chain/nodes.ts'
 import { createWatcher, type Head } from '../chain/watcher.ts'
 import { describeError, firstLine } from '../common/errors.ts'
@@ -18,6 +19,7 @@ import { rewindTransactions } from './nonces.ts'
 import { type Prepared, prepare } from './prepare.ts'
 import { register } from './register.ts'
 import { applyEvents, countStates, obliges, rewindRequests } from './requests.ts'
+import { createSlots, type Slots } from './slots.ts'
 import { createTransactions, type Transactions } from './transactions.ts'
 import { createWorker, type Worker } from './worker.ts'
 
@@ -61,6 +63,7 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   shutdown.onClose('enclaves', enclaves.close)
   const { client } = nodes
   const profile = profileOf(parts)
+  const slots = createSlots(client, config.deployment.operators)
   const inputs = createInputs({
     common,
     database,
@@ -89,6 +92,8 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   const answering = {
     transactions,
     profile,
+    slots,
+    nextTime: createNextTime(client),
     enclave,
     inputs,
     acceptInputs: config.inputs.accept,
@@ -99,7 +104,7 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
 
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => {})
-  const running = [follow(parts, { worker, key, expiry }), enclaves.run()]
+  const running = [follow(parts, { worker, key, expiry, slots }), enclaves.run()]
   for (const task of running) task.catch(failure.reject)
   shutdown.onClose('watcher', () => Promise.allSettled(running))
 
@@ -191,7 +196,7 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
   }
 }
 
-function profileOf({ common, enclaveConfig, artifacts }: Parts): Profile {
+function profileOf({ common, enclaveConfig, artifacts, windowS }: Parts): Profile {
   const { deployment, release, fallbackStepS } = common.config
   return {
     operator: enclaveConfig.operator,
@@ -200,15 +205,15 @@ function profileOf({ common, enclaveConfig, artifacts }: Parts): Profile {
     assurance: simulatedDriver.assurance,
     artifacts: new Set(artifacts.map(({ artifact }) => artifact)),
     relay: deployment.relay,
-    operators: deployment.operators,
     fallbackStepS,
+    windowS,
   }
 }
 
 /** Follows the chain until the shutdown: stores events, undoes dropped blocks, wakes the worker after every pass. */
 function follow(
   parts: Parts,
-  { worker, key, expiry }: { worker: Worker; key: KeyWatch; expiry: Expiry },
+  { worker, key, expiry, slots }: { worker: Worker; key: KeyWatch; expiry: Expiry; slots: Slots },
 ): Promise<void> {
   const { common, nodes, database, origin, metrics, transactions, enclaveConfig } = parts
   const { config, logger, shutdown } = common
@@ -230,6 +235,7 @@ function follow(
       await rewindRequests(queries, ancestor)
       await rewindTransactions(queries, ancestor)
       key.doubt()
+      slots.forget()
     },
     onSynced: newest => {
       parts.head = newest
@@ -238,10 +244,7 @@ function follow(
       transactions
         .check()
         .then(key.confirm)
-        .then(
-          () => worker.wake(newest),
-          error => logger.warn(describeError(error), 'transactions could not be checked'),
-        )
+        .catch(error => logger.warn(describeError(error), 'transactions could not be checked'))
     },
     onRetry: error => logger.warn(describeError(error), 'the chain could not be read, trying again'),
     onConnection: connected => metrics.chainConnected.set(connected ? 1 : 0),

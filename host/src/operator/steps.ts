@@ -2,12 +2,13 @@ import { relayAbi } from '@nacre/contracts'
 import { receiptId, toJson } from '@nacre/verify'
 import type { Hex, PublicClient } from 'viem'
 import { read } from '../chain/client.ts'
+import type { NextTime } from '../chain/nextTime.ts'
 import type { Nodes } from '../chain/nodes.ts'
 import type { Head } from '../chain/watcher.ts'
 import type { Common } from '../common/index.ts'
 import type { Database } from '../database/connect.ts'
 import { type Bundler, relayJob } from './bundle.ts'
-import { decide, declineDue, NOT_OPEN, type Profile } from './decide.ts'
+import { decide, declineDue, NOT_OPEN, type Profile, type Terms } from './decide.ts'
 import { readEnd } from './ended.ts'
 import {
   accept,
@@ -21,6 +22,7 @@ import {
 } from './fulfil.ts'
 import type { Inputs } from './inputs.ts'
 import { chainRequest, moveRequest } from './requests.ts'
+import type { Slots } from './slots.ts'
 import type { RequestRow } from './tables.ts'
 import type { Transactions } from './transactions.ts'
 
@@ -30,6 +32,8 @@ export type StepOptions = {
   database: Database
   transactions: Transactions
   profile: Profile
+  slots: Slots
+  nextTime: NextTime
   /** The enclave that answers now; undefined while one is being launched. */
   enclave: () => Bundler | undefined
   inputs: Inputs
@@ -38,6 +42,9 @@ export type StepOptions = {
   /** Whether requests by hash are accepted on chain before they are answered: alone for a window, and at stake. */
   acceptInputs: boolean
 }
+
+/** An event or a reorganisation changed the request while a step of it was prepared: nothing is stored or sent. */
+class MovedOn extends Error {}
 
 const RETRY_S = 1
 const END_RETRY_S = 2
@@ -49,20 +56,20 @@ export async function step(options: StepOptions, row: RequestRow, head: Head): P
   if (row.deadline < head.timestamp) return giveUp(options, row, head)
   if (row.state === 'submitted') return afterSubmission(options, row, head)
   const { transactions, nodes, profile } = options
-  const decision = await decide(nodes, profile, row, head)
+  const decision = await decide(options, row, head)
   if ('skip' in decision) return skip(options, row, decision.skip)
   if ('waitS' in decision)
     return decision.reason === NOT_OPEN ? awaitEnd(options, row, head) : wait(options, row, decision)
   if ('decline' in decision) return sendDecline(options, row)
-  const { duty } = decision
-  if (row.state === 'answered') return send(options, { ...row, duty })
+  const { duty, asOf } = decision
+  if (row.state === 'answered') return send(options, { ...row, duty, asOf })
   if (row.input === null) return fetchInput(options, row)
   if (row.source !== null && options.acceptInputs) {
     const accepted = await accept(transactions, nodes.client, profile, row)
     if (accepted !== 'done') return wait(options, row, { waitS: RETRY_S, reason: accepted })
   }
   const answered = await answer(options, { ...row, input: row.input })
-  return answered ? send(options, { ...answered, duty }) : RETRY_S
+  return answered ? send(options, { ...answered, duty, asOf }) : RETRY_S
 }
 
 /** A request by hash, whose input is somewhere else: fetched beside, stored, and then looked at again. */
@@ -89,15 +96,15 @@ async function answer(
 }
 
 /** answered → submitted, in the transaction that stores nonce and signed transaction. */
-async function send(options: StepOptions, row: RequestRow & { duty: boolean }): Promise<number | undefined> {
+async function send(options: StepOptions, row: RequestRow & Terms): Promise<number | undefined> {
   const { transactions, profile, common } = options
   const done = await submit(transactions, profile.relay, row, async (queries, nonce) => {
-    if (!(await moveRequest(queries, row, { state: 'submitted', nonce, reason: null })))
-      throw new Error('the request moved on')
-  })
+    if (!(await moveRequest(queries, row, { state: 'submitted', nonce, reason: null }))) throw new MovedOn()
+  }).catch(error => (error instanceof MovedOn ? undefined : Promise.reject(error)))
+  if (done === undefined) return undefined
   if ('sent' in done) {
     common.logger.info({ request: row.id, nonce: Number(done.sent) }, 'submitted')
-    return undefined
+    return RETRY_S
   }
   return handle(options, row, done)
 }
@@ -111,7 +118,7 @@ async function afterSubmission(
   const { transactions, database, profile, nodes } = options
   const sent = row.nonce === null ? undefined : await transactions.find(row.nonce)
   if (sent?.state === 'pending')
-    return (await declineDue(nodes, profile, row, head)) ? sendDecline(options, row) : undefined
+    return (await declineDue(nodes, profile, row, head)) ? sendDecline(options, row) : RETRY_S
   // The event decides; a failure of the engine has none that ends the request.
   if (sent?.status === 'success')
     return engineFailed(row) ? skip(options, row, ENGINE_FAILED) : awaitEnd(options, row, head)

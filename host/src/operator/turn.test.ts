@@ -1,6 +1,14 @@
-import { operatorsAbi } from '@nacre/contracts'
-import { deploy } from '@nacre/sdk'
-import { type Hex, keccak256, toHex } from '@nacre/verify'
+import { operatorsAbi, relayAbi, releasesAbi } from '@nacre/contracts'
+import {
+  DEVELOPMENT_PARAMETERS,
+  type Deployment,
+  deploy,
+  type RelayParams,
+  type RelayRequest,
+  request,
+  type Wallet,
+} from '@nacre/sdk'
+import { type Hex, keccak256, releaseId, toHex } from '@nacre/verify'
 import {
   createTestClient,
   createWalletClient,
@@ -15,9 +23,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DEPLOYER } from '../../testing/operatorWorld.ts'
 import { createRoot } from '../nsm/root.ts'
 import { type Anvil, startAnvil } from '../processes/anvil.ts'
-import { fallbackRank } from './turn.ts'
+import { createSlots, type Slots } from './slots.ts'
+import { fallbackRank, presumedDuty } from './turn.ts'
 
-const RELEASE: Hex = `0x${'33'.repeat(32)}`
+const MANIFEST: Hex = `0x${'33'.repeat(32)}`
+const RELEASE = releaseId(privateKeyToAccount(DEPLOYER).address.toLowerCase() as Hex, MANIFEST)
+const { minFee: MIN_FEE } = DEVELOPMENT_PARAMETERS
 const KEYS: Hex[] = [1, 2, 3, 4].map(number => toHex(new Uint8Array(32).fill(number)))
 /** The fourth holds a slot and does not offer what is asked. */
 const ALL = KEYS.map(key => privateKeyToAccount(key).address)
@@ -26,24 +37,28 @@ const SERVED: Hex = `0x${'01'.repeat(32)}`
 /** Only the first answers this for the fee. */
 const DEAR: Hex = `0x${'02'.repeat(32)}`
 const FEE = 10n
+const OTHER: Hex = `0x${'44'.repeat(32)}`
 
 let anvil: Anvil
 let client: PublicClient
-let operators: Hex
+let slots: Slots
+let deployment: Deployment
 let timestamp: bigint
+/** Calls of the node so far. */
+let calls = 0
 
 beforeAll(async () => {
   anvil = await startAnvil()
-  const transport = http(anvil.rpcUrl)
+  const onFetchRequest = () => void calls++
+  const transport = http(anvil.rpcUrl, { onFetchRequest })
   const chain = createTestClient({ mode: 'anvil', chain: anvilChain, transport, pollingInterval: 20 }).extend(
     publicActions,
   )
   client = chain as unknown as PublicClient
-  const walletOf = (key: Hex) =>
-    createWalletClient({ account: privateKeyToAccount(key), chain: anvilChain, transport })
-  const deployment = await deploy({ client, wallet: walletOf(DEPLOYER), root: createRoot().certificate })
-  operators = deployment.operators
-  const contract = { address: operators, abi: operatorsAbi } as const
+  deployment = await deploy({ client, wallet: walletOf(DEPLOYER), root: createRoot().certificate })
+  slots = createSlots(client, deployment.operators)
+  await listRelease(walletOf(DEPLOYER))
+  const contract = { address: deployment.operators, abi: operatorsAbi } as const
   for (const [index, key] of KEYS.entries()) {
     const wallet = walletOf(key)
     await chain.setBalance({ address: wallet.account.address, value: 10n ** 20n })
@@ -94,6 +109,74 @@ test('who does not offer it, holds no slot or asks more than the fee comes after
   expect(await rankOf(0, ALL[1]!, zeroAddress, DEAR)).toBeGreaterThanOrEqual(1)
 })
 
+test('whom the chain will assign is known without asking it', async () => {
+  const found = new Set<Hex>()
+  while (found.size < ALL.length) {
+    const { asked, drawn } = await askedFor({})
+    const [assigned] = await assignedOf(asked)
+    // Zero of the one that does not offer it.
+    expect((await presumedDuty(slots, drawn)) ?? zeroAddress).toBe(assigned)
+    found.add(assigned)
+  }
+  expect([...found].sort()).toEqual([...OPERATORS, zeroAddress].sort())
+})
+
+test.each([
+  ['another release', { releases: [OTHER] }],
+  ['more assurance', { assurance: 2 }],
+])('of a request that demands %s nothing is presumed: it is nobody’s duty', async (_, changes) => {
+  const { asked, drawn } = await askedFor(changes)
+  expect((await assignedOf(asked))[0]).toBe(zeroAddress)
+  expect(await presumedDuty(slots, drawn)).toBeUndefined()
+})
+
+test('a hundred requests of an epoch cost as many calls as there are slots and offers; after a reorganisation again', async () => {
+  const rankFirst = async () => {
+    for (let number = 0; number < 4; number++) await rankOf(number, ALL[0]!, zeroAddress)
+  }
+  await rankFirst()
+  const before = calls
+  for (let number = 0; number < 100; number++) await rankOf(number, ALL[0]!, zeroAddress)
+  expect(calls).toBe(before)
+  slots.forget()
+  await rankFirst()
+  expect(calls).toBeGreaterThan(before)
+})
+
+function walletOf(key: Hex): Wallet {
+  const transport = http(anvil.rpcUrl)
+  return createWalletClient({ account: privateKeyToAccount(key), chain: anvilChain, transport })
+}
+
+async function listRelease(wallet: Wallet): Promise<void> {
+  const releases = { address: deployment.releases, abi: releasesAbi } as const
+  const args = [MANIFEST, [{ kind: 1, digest: OTHER }]] as const
+  const hash = await wallet.writeContract({ ...releases, functionName: 'list', args })
+  await client.waitForTransactionReceipt({ hash })
+}
+
+/** A request on chain, of which the next block knows whom it draws. */
+async function askedFor(changes: Partial<RelayParams>) {
+  const { timestamp: now } = await client.getBlock()
+  const terms = { artifact: SERVED, feeToken: zeroAddress, fee: MIN_FEE, maxOutput: 32, callbackGas: 50_000 }
+  const policy = { assurance: 1, maxEvidenceAge: 86_400, releases: [RELEASE], publishers: [] }
+  const params = { ...terms, ...policy, maxGasPrice: 10n ** 10n, deadline: now + 600n, ...changes }
+  const wallet = walletOf(DEPLOYER)
+  const {
+    id,
+    request: asked,
+    blockNumber,
+  } = await request({ client, wallet, relay: deployment.relay, params, input: '0x' })
+  await client.request({ method: 'evm_mine' } as never)
+  const { hash: blockHash } = await client.getBlock({ blockNumber })
+  return { asked, drawn: { ...asked, id, blockHash } }
+}
+
+function assignedOf(asked: RelayRequest) {
+  const relay = { address: deployment.relay, abi: relayAbi } as const
+  return client.readContract({ ...relay, functionName: 'assignedOf', args: [asked] })
+}
+
 function ranksOf(number: number, assigned: Hex): Promise<number[]> {
   return Promise.all(OPERATORS.map(one => rankOf(number, one, assigned)))
 }
@@ -103,5 +186,5 @@ function rankOf(number: number, operator: Hex, assigned: Hex, artifact = SERVED)
   const id = keccak256(new Uint8Array([number]))
   const params = { artifact, feeToken: zeroAddress, fee: FEE }
   const request = { id, blockHash: keccak256(new Uint8Array([number, 1])), timestamp, params }
-  return fallbackRank({ client, operators, operator, assigned, request })
+  return fallbackRank({ slots, operator, assigned, request })
 }

@@ -1,14 +1,5 @@
-import { operatorsAbi } from '@nacre/contracts'
-import {
-  encodeAbiParameters,
-  type Hex,
-  hexToBigInt,
-  isAddressEqual,
-  keccak256,
-  type PublicClient,
-  zeroAddress,
-} from 'viem'
-import { callContract } from '../chain/reverts.ts'
+import { encodeAbiParameters, type Hex, hexToBigInt, isAddressEqual, keccak256, zeroAddress } from 'viem'
+import type { Slots } from './slots.ts'
 
 /** What the order is drawn for. */
 export type Drawn = {
@@ -18,9 +9,31 @@ export type Drawn = {
   params: { artifact: Hex; feeToken: Hex; fee: bigint }
 }
 
+/** And what its policy and deadline say. */
+export type Asked = Drawn & { params: { deadline: bigint; assurance: number; releases: readonly Hex[] } }
+
 const DRAWS = 16
 /** Steps over which those who were not drawn are spread. */
 const SPREAD = 8n
+
+/**
+ * Whose duty the chain will say that an open request is, from what is known of its epoch, without a call for each;
+ * undefined when it takes more to know. It saves those who have to wait anyway from asking. Throws CHAIN_UNAVAILABLE.
+ */
+export async function presumedDuty(slots: Slots, request: Asked): Promise<Hex | undefined> {
+  const { blockHash, id, timestamp, params } = request
+  const epoch = await slots.epochAt(timestamp)
+  const seed = encodeAbiParameters([{ type: 'bytes32' }, { type: 'bytes32' }], [blockHash, id])
+  const holder = await slots.holder(hexToBigInt(keccak256(seed)), epoch)
+  if (holder === zeroAddress) return undefined
+  const [offer, { releaseId, assurance }] = await Promise.all([
+    slots.offer(holder, params, epoch),
+    slots.profile(holder, epoch),
+  ])
+  const offers = offer.active && offer.price <= params.fee && offer.minDeadline <= params.deadline - timestamp
+  const fits = assurance === params.assurance && params.releases.includes(releaseId)
+  return offers && fits ? holder : undefined
+}
 
 /**
  * How many operators go before this one when the assigned one let its window pass: 0 for the first. Drawn from the
@@ -29,38 +42,30 @@ const SPREAD = 8n
  * saves the gas of being second: the contract takes the first answer. Throws CHAIN_UNAVAILABLE.
  */
 export async function fallbackRank(options: {
-  client: PublicClient
-  operators: Hex
+  slots: Slots
   operator: Hex
   assigned: Hex
   request: Drawn
 }): Promise<number> {
-  const { operator, assigned, request } = options
-  const drawn = await callContract(() => drawHolders(options.client, options.operators, request))
+  const { slots, operator, assigned, request } = options
+  const drawn = await drawHolders(slots, request)
   const order = drawn.filter(one => !isAddressEqual(one, assigned))
   const rank = order.findIndex(one => isAddressEqual(one, operator))
   return rank === -1 ? order.length + Number(numberOf(request, BigInt(operator)) % SPREAD) : rank
 }
 
 /** The holders of the slots drawn that offered to answer this, each once. */
-async function drawHolders(client: PublicClient, address: Hex, request: Drawn): Promise<Hex[]> {
-  const { artifact, feeToken, fee } = request.params
-  const operators = { address, abi: operatorsAbi } as const
-  const epoch = await client.readContract({
-    ...operators,
-    functionName: 'epochAt',
-    args: [request.timestamp],
-  })
-  const draw = (number: number) => {
-    const args = [numberOf(request, BigInt(number)), epoch] as const
-    return client.readContract({ ...operators, functionName: 'assigned', args })
-  }
-  const holders = new Set(await Promise.all(Array.from({ length: DRAWS }, (_, number) => draw(number))))
+async function drawHolders(slots: Slots, request: Drawn): Promise<Hex[]> {
+  const { params } = request
+  const epoch = await slots.epochAt(request.timestamp)
+  const draws = Array.from({ length: DRAWS }, (_, number) =>
+    slots.holder(numberOf(request, BigInt(number)), epoch),
+  )
+  const holders = new Set(await Promise.all(draws))
   holders.delete(zeroAddress)
   const offers = async (holder: Hex) => {
-    const args = [holder, artifact, feeToken, epoch] as const
-    const { active, price } = await client.readContract({ ...operators, functionName: 'offerAt', args })
-    return active && price <= fee ? [holder] : []
+    const { active, price } = await slots.offer(holder, params, epoch)
+    return active && price <= params.fee ? [holder] : []
   }
   return (await Promise.all([...holders].map(offers))).flat()
 }
