@@ -1,4 +1,4 @@
-import { type Hex, toJson } from '@nacre/verify'
+import { type Hex, parseBundle, receiptId, toJson } from '@nacre/verify'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Registry } from 'prom-client'
@@ -8,6 +8,7 @@ import { describeError, type ErrorCode, FatalError, RetryableError } from '../co
 import { type Database, databaseError } from '../database/connect.ts'
 import type { Serving } from './enclaves.ts'
 import { findRequest } from './requests.ts'
+import type { RequestRow } from './tables.ts'
 
 export type HttpOptions = {
   database: Database
@@ -78,7 +79,7 @@ export function createHttp(options: HttpOptions): Hono {
       throw new FatalError('NOT_FOUND', `Request ${id} is not known here.`, {
         fix: 'Check the id, the chain and the operator.',
       })
-    const { state, reason, bundle, outcome, blockHash } = row
+    const { state, reason, outcome, blockHash } = row
     const orphaned = others.map(other => other.blockHash)
     return context.json({
       id,
@@ -86,7 +87,7 @@ export function createHttp(options: HttpOptions): Hono {
       reason,
       blockNumber: Number(row.blockNumber),
       blockHash,
-      bundle,
+      bundle: shownBundle(row),
       outcome,
       orphaned,
     })
@@ -127,6 +128,13 @@ export function createHttp(options: HttpOptions): Hono {
   )
   app.onError((error, context) => failed(options, context, error))
   return app
+}
+
+/** One receipt a request: when the chain accepted another operator's, ours is nobody's to rely on. */
+function shownBundle({ bundle, outcome }: RequestRow): unknown {
+  if (bundle === null || outcome?.event !== 'Fulfilled') return bundle
+  const { chainId, registry, receipt } = parseBundle(bundle)
+  return receiptId({ chainId, registry }, receipt) === outcome.receiptId ? bundle : null
 }
 
 function serving({ enclave }: HttpOptions): Serving {
