@@ -3,12 +3,19 @@ import { join } from 'node:path'
 import { chainClient } from './clients.ts'
 
 /**
+ * anvil has the states of the last 500 blocks in memory, and writes older ones to the disk, one file a block: that made
+ * each block slower the longer a chain was up, and nothing asks for them.
+ */
+const NO_OLD_STATES = ['--max-persisted-states', '0']
+
+/**
  * Starts the development chain on its saved state. anvil makes a new block 0 at every start and saves them all: with
  * the same time they are one block, so that the chain's genesis hash stays the same. Its clock is then set right.
  */
 export async function startSavedChain(dir: string, port: number) {
   const { startAnvil } = await import('@nacre/host/processes/anvil')
-  const chain = await startAnvil({ dir, port, args: ['--timestamp', genesisTime(dir)] })
+  const args = ['--timestamp', genesisTime(dir), ...NO_OLD_STATES]
+  const chain = await startAnvil({ dir, port, args })
   try {
     await chainClient(chain.rpcUrl).request({ method: 'evm_setTime', params: [Date.now()] } as never)
     return chain
