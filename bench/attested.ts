@@ -23,7 +23,8 @@ export async function benchAttested(
   channel: Channel,
   engine: Times,
 ): Promise<Attested> {
-  const { operatorUrl: url, policy, developmentRoot } = network
+  const { policy, developmentRoot } = network
+  const url = network.operatorUrls[0]!
   const client = createClient({ url, policy, developmentRoot, crypto: nodeCrypto })
   const { artifact, input } = one
   const { bundle } = await client.infer({ artifact, input })

@@ -6,8 +6,8 @@ import { statePaths } from '../cli/src/paths.ts'
 /** A running development network, as a client sees it. */
 export type BenchNetwork = {
   rpcUrl: string
-  /** Of operator 1. */
-  operatorUrl: string
+  /** Operator 1 first. */
+  operatorUrls: string[]
   releaseId: Hex
   deployment: Deployment
   /** The default policy and this release; the development root is passed apart, explicitly. */
@@ -20,7 +20,7 @@ export function openNetwork(state: string): BenchNetwork {
   const { rpcUrl, operators, releaseId } = JSON.parse(readFileSync(paths.network, 'utf8'))
   return {
     rpcUrl,
-    operatorUrl: Object.values<string>(operators)[0]!,
+    operatorUrls: Object.values<string>(operators),
     releaseId,
     deployment: parseDeployment(readFileSync(paths.deployment, 'utf8')),
     policy: { ...DEFAULT_POLICY, releases: [releaseId] },

@@ -14,10 +14,14 @@ export async function measure(n: number, warmUp: number, work: () => unknown): P
 }
 
 export function summary(times: number[]): Times {
+  const at = (share: number): number => percentile(times, share)
+  return { n: times.length, median: at(0.5), p90: at(0.9), min: at(0) }
+}
+
+/** The time that this share of them is not above; 0 when there are none. */
+export function percentile(times: number[], share: number): number {
   const sorted = times.toSorted((a, b) => a - b)
-  const at = (share: number): number =>
-    round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0)
-  return { n: sorted.length, median: at(0.5), p90: at(0.9), min: at(0) }
+  return round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0)
 }
 
 function round(milliseconds: number): number {

@@ -13,6 +13,11 @@ export function recordProcess(file: string, name: string, pid: number): void {
   writeFileSync(file, JSON.stringify([...read(file), { name, pid, startedAt }]), { mode: 0o600 })
 }
 
+/** The newest process of this name that was noted, if it still runs. */
+export function recordedPid(file: string, name: string): number | undefined {
+  return read(file).findLast(one => one.name === name && isAlive(one))?.pid
+}
+
 /** Stops children that outlived a killed run; returns their names. Processes that are not ours are left alone. */
 export async function endOrphans(file: string): Promise<string[]> {
   const orphans = read(file).filter(isAlive).reverse()

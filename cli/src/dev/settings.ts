@@ -4,7 +4,7 @@ import { type HDAccount, mnemonicToAccount } from 'viem/accounts'
 export const DEFAULT_PORT = 8645
 
 /** anvil's own mnemonic: known to everybody, funded on development chains only. */
-const MNEMONIC = 'test test test test test test test test test test test junk'
+export const MNEMONIC = 'test test test test test test test test test test test junk'
 const account = (addressIndex: number) => mnemonicToAccount(MNEMONIC, { addressIndex })
 
 /** Who acts in a development network, beside its operators. */

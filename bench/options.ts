@@ -1,0 +1,74 @@
+import { parseArgs } from 'node:util'
+import { CASES } from './cases.ts'
+
+export type BenchOptions = {
+  name: string | undefined
+  json: boolean
+  out: string | undefined
+  requests: number
+  operators: number
+  kill: boolean
+  seed: number
+  keep: boolean
+}
+
+const MODELS = CASES.map(one => one.name)
+const NAMES = [...MODELS, 'relay', 'receipts']
+
+const USAGE = `usage: npm run bench -- [${MODELS.join(' | ')}] [--json] [--out DIR]
+       npm run bench -- relay [--requests N] [--operators N] [--kill] [--seed S] [--keep] [--json] [--out DIR]
+       npm run bench -- receipts [--json] [--out DIR]
+
+Without a name, or with that of a model: each model as a bare engine call, as an attested answer and as a relay round
+trip; about a minute on an idle machine.
+relay: N requests (1000) over N operators (3) of a development network, as many open at once as their stake covers.
+The seed (1) decides the questions and, with --kill, which operators are killed and when. Exits with 1 unless every
+request ended, once, nobody was slashed and no wei is missing. --keep leaves the network's folder, with its logs.
+receipts: receipts signed and verified a second on one core, by noble and by libsecp256k1.
+
+Writes DIR/<name>.json (bench/results; relay-kill.json with --kill). With --json the last line of standard output is one JSON object, and everything
+else goes to standard error. Ctrl-C stops everything.`
+
+const OPTIONS = {
+  json: { type: 'boolean', default: false },
+  out: { type: 'string' },
+  requests: { type: 'string', default: '1000' },
+  operators: { type: 'string', default: '3' },
+  kill: { type: 'boolean', default: false },
+  seed: { type: 'string', default: '1' },
+  keep: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h' },
+} as const
+
+/** Prints the usage, and ends, when it is asked for or the arguments are not usable. */
+export function readOptions(): BenchOptions {
+  try {
+    const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true })
+    if (values.help) {
+      console.log(USAGE)
+      process.exit(0)
+    }
+    const [name, ...others] = positionals
+    if (others.length > 0) throw new Error(`one name, not also ${others.join(' ')}`)
+    if (name !== undefined && !NAMES.includes(name)) throw new Error(`there is no benchmark ${name}`)
+    return {
+      name,
+      json: values.json,
+      out: values.out,
+      requests: integer('requests', values.requests, 1, 1_000_000),
+      operators: integer('operators', values.operators, 1, 8),
+      kill: values.kill,
+      seed: integer('seed', values.seed, 0, 2 ** 32),
+      keep: values.keep,
+    }
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${USAGE}`)
+    process.exit(2)
+  }
+}
+
+function integer(name: string, text: string, least: number, most: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value
+  throw new Error(`--${name} is ${text}: a whole number from ${least} to ${most}`)
+}
