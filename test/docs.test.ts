@@ -1,6 +1,8 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { Pairs } from '../bench/receipts.ts'
+import { isSound, type RelayResult } from '../bench/relay.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
@@ -36,6 +38,28 @@ test('every path that ARCHITECTURE.md names exists', () => {
   ]
   const paths = named.map(match => match[1]!).filter(path => !path.includes('/x.ts'))
   expect(paths.filter(path => !existsSync(join(ROOT, path)))).toEqual([])
+})
+
+test('figures in README of many requests and of receipts are those of bench/results, and sound', () => {
+  const readme = read('README.md')
+  const run = (name: string) => JSON.parse(read(`bench/results/${name}.json`)) as RelayResult
+  const [relay, killed] = [run('relay'), run('relay-kill')]
+  for (const result of [relay, killed]) {
+    expect(result).toMatchObject({ requests: 1000, operators: 3 })
+    expect(isSound(result)).toBe(true)
+  }
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+  const { per_second, p50_ms, p99_ms } = relay
+  expect(readme).toContain(
+    `are answered at ${per_second.toFixed(0)} a second, in ${seconds(p50_ms)} at the median and ${seconds(p99_ms)} at`,
+  )
+  expect(killed.refunded).toBe(0)
+  expect(readme).toContain(`killed meanwhile (${killed.killed} of them)`)
+  const receipts = JSON.parse(read('bench/results/receipts.json')) as Record<'noble' | 'libsecp256k1', Pairs>
+  const { noble, libsecp256k1 } = receipts
+  for (const { median, target } of [noble, libsecp256k1]) expect(median).toBeGreaterThanOrEqual(target)
+  const rates = [noble, libsecp256k1].map(({ median }) => median.toLocaleString('en-US'))
+  expect(readme).toContain(`${rates[0]} a second with noble, ${rates[1]} with libsecp256k1`)
 })
 
 test('figures in README are those of bench/results and of the gas snapshots', () => {
