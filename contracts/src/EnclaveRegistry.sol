@@ -114,12 +114,17 @@ contract EnclaveRegistry is IEnclaveRegistry, EIP712 {
             revert UnsupportedReceipt(receipt.version, receipt.parentsRoot, receipt.extensionsRoot);
         }
         receiptKey = ECDSA.recoverCalldata(hashReceipt(receipt), signature);
-        State memory state = _stateOf(receiptKey, receipt.releaseId, receipt.configHash);
-        if (state.operator == address(0)) revert UnknownKey(receiptKey, receipt.releaseId, receipt.configHash);
+        key = usableKey(receiptKey, receipt.releaseId, receipt.configHash);
+    }
+
+    /// @inheritdoc IEnclaveRegistry
+    function usableKey(address receiptKey, bytes32 releaseId, bytes32 configHash) public view returns (Key memory key) {
+        State memory state = _stateOf(receiptKey, releaseId, configHash);
+        if (state.operator == address(0)) revert UnknownKey(receiptKey, releaseId, configHash);
         if (state.revoked) revert RevokedKey(receiptKey);
-        (address publisher, bool revoked) = RELEASES.releaseOf(receipt.releaseId);
-        if (revoked) revert ReceiptReleaseRevoked(receipt.releaseId);
-        key = _key(state, receipt.releaseId, receipt.configHash, publisher);
+        (address publisher, bool revoked) = RELEASES.releaseOf(releaseId);
+        if (revoked) revert ReceiptReleaseRevoked(releaseId);
+        key = _key(state, releaseId, configHash, publisher);
         if (block.timestamp >= key.expiresAt) revert ExpiredKey(receiptKey, key.expiresAt);
     }
 

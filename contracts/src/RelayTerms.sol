@@ -2,15 +2,16 @@
 pragma solidity 0.8.37;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {RelayLedger} from "./RelayLedger.sol";
+import {Ledger} from "./Ledger.sol";
 import {IEnclaveRegistry} from "./interfaces/IEnclaveRegistry.sol";
 import {IOperators} from "./interfaces/IOperators.sol";
 import {IRelay} from "./interfaces/IRelay.sol";
 import {IReleases} from "./interfaces/IReleases.sol";
+import {ReceiptHash} from "./libraries/ReceiptHash.sol";
 
 /// @title The relay's terms: what is fixed at deployment, what a request may ask, what an answer costs
 /// @dev Nothing here changes state.
-abstract contract RelayTerms is RelayLedger {
+abstract contract RelayTerms is Ledger, IRelay {
     /// @notice Releases and publishers that one request may name together.
     uint256 public constant MAX_POLICY = 8;
     /// @notice Gas of a fulfilment that the deposit covers beside the callback, and for each byte of output.
@@ -55,7 +56,7 @@ abstract contract RelayTerms is RelayLedger {
         (MAX_INPUT, MAX_OUTPUT, MIN_EVIDENCE_AGE) = (p.maxInput, p.maxOutput, p.minEvidenceAge);
         MAX_OPEN = p.operators.SLOT_STAKE() / p.penalty;
         EPOCH = p.operators.EPOCH();
-        DOMAIN = _domainOf(address(p.registry));
+        DOMAIN = ReceiptHash.domainOf(address(p.registry));
     }
 
     /// @inheritdoc IRelay
@@ -108,12 +109,6 @@ abstract contract RelayTerms is RelayLedger {
         }
         uint256 limit = p.registry.LEAST_LIMIT();
         if (p.maxInput > limit || p.maxOutput > limit) revert InvalidParameter("maxOutput");
-    }
-
-    function _domainOf(address registry) private view returns (bytes32) {
-        bytes32 typeHash =
-            keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
-        return keccak256(abi.encode(typeHash, keccak256("Nacre"), keccak256("1"), block.chainid, registry));
     }
 
     function _gasDeposit(Params calldata params) internal pure returns (uint256) {

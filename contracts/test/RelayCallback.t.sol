@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {RelayConsumer} from "../src/RelayConsumer.sol";
+import {ILedger} from "../src/interfaces/ILedger.sol";
 import {IRelay} from "../src/interfaces/IRelay.sol";
 import {Vm} from "./utils/Vm.sol";
 import {Probe} from "./utils/relay/Probe.sol";
@@ -195,18 +196,18 @@ contract RelayCallbackTest is RelayBase {
     }
 
     function test_withdrawRefusesNothingAndBadReceivers() public {
-        vm.expectRevert(abi.encodeWithSelector(IRelay.NothingToWithdraw.selector, address(this), address(0)));
+        vm.expectRevert(abi.encodeWithSelector(ILedger.NothingToWithdraw.selector, address(this), address(0)));
         relay.withdraw(address(0), address(this));
         fulfil(ask());
         uint256 credit = relay.balanceOf(alice, address(0));
         vm.prank(alice);
-        vm.expectRevert(abi.encodeWithSelector(IRelay.TransferFailed.selector, address(token), credit));
+        vm.expectRevert(abi.encodeWithSelector(ILedger.TransferFailed.selector, address(token), credit));
         relay.withdraw(address(0), address(token));
         assertEq(relay.balanceOf(alice, address(0)), credit, "still there");
         address[2] memory nobody = [address(0), address(relay)];
         for (uint256 i; i < 2; ++i) {
             vm.prank(alice);
-            vm.expectRevert(abi.encodeWithSelector(IRelay.TransferFailed.selector, nobody[i], credit));
+            vm.expectRevert(abi.encodeWithSelector(ILedger.TransferFailed.selector, nobody[i], credit));
             relay.withdraw(address(0), nobody[i]);
         }
         vm.prank(alice);

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {Operators} from "../src/Operators.sol";
 import {Relay} from "../src/Relay.sol";
+import {ILedger} from "../src/interfaces/ILedger.sol";
 import {IRelay} from "../src/interfaces/IRelay.sol";
 import {IReleases} from "../src/interfaces/IReleases.sol";
 import {RelayBase} from "./utils/relay/RelayBase.sol";
@@ -171,7 +172,7 @@ contract RelayRequestTest is RelayBase, ITokenHook {
         IRelay.Params memory p = _announced(address(taxed));
         taxed.mint(address(this), 1000);
         taxed.approve(address(relay), 1000);
-        refuseParams(p, abi.encodeWithSelector(IRelay.TokenShortfall.selector, address(taxed), 990, 1000));
+        refuseParams(p, abi.encodeWithSelector(ILedger.TokenShortfall.selector, address(taxed), 990, 1000));
     }
 
     /// @notice More than the fee would be nobody's.
@@ -180,7 +181,7 @@ contract RelayRequestTest is RelayBase, ITokenHook {
         IRelay.Params memory p = _announced(address(generous));
         generous.mint(address(this), 1000);
         generous.approve(address(relay), 1000);
-        refuseParams(p, abi.encodeWithSelector(IRelay.TokenShortfall.selector, address(generous), 1001, 1000));
+        refuseParams(p, abi.encodeWithSelector(ILedger.TokenShortfall.selector, address(generous), 1001, 1000));
     }
 
     /// @notice A token with hooks cannot have one transfer counted for two fees.
@@ -190,7 +191,7 @@ contract RelayRequestTest is RelayBase, ITokenHook {
         hooked.mint(address(this), 2000);
         hooked.approve(address(relay), 2000);
         _again = true;
-        refuseParams(_hookParams, abi.encodeWithSelector(IRelay.TokenReentered.selector, address(hooked)));
+        refuseParams(_hookParams, abi.encodeWithSelector(ILedger.TokenReentered.selector, address(hooked)));
     }
 
     /// @notice Nor can a request be answered while a token is being pulled: its callback could not pay a token fee.
@@ -203,7 +204,7 @@ contract RelayRequestTest is RelayBase, ITokenHook {
         _answerInHook = job;
         uint256 value = relay.quote(p);
         vm.deal(address(this), value);
-        vm.expectRevert(abi.encodeWithSelector(IRelay.TokenReentered.selector, address(hooked)));
+        vm.expectRevert(abi.encodeWithSelector(ILedger.TokenReentered.selector, address(hooked)));
         relay.request{value: value}(p, INPUT);
         assertNotEq(relay.commitmentOf(job.id), bytes32(0), "still open");
         fulfil(job);

@@ -124,6 +124,10 @@ interface IEnclaveRegistry {
     /// @notice The registration, expired and revoked ones too; all zero when unknown. `publisher` is as listed.
     function keyOf(address receiptKey, bytes32 releaseId, bytes32 configHash) external view returns (Key memory);
 
+    /// @notice The registration of a key that may sign now. Reverts when it is unknown, expired or revoked, or its release
+    /// is revoked.
+    function usableKey(address receiptKey, bytes32 releaseId, bytes32 configHash) external view returns (Key memory);
+
     /// @notice EIP-712 digest of a receipt: its id.
     function hashReceipt(Receipt calldata receipt) external view returns (bytes32);
 

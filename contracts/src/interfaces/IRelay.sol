@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IEnclaveRegistry, Receipt} from "./IEnclaveRegistry.sol";
 import {IOperators} from "./IOperators.sol";
+import {ILedger} from "./ILedger.sol";
 import {IReleases} from "./IReleases.sol";
 
 /// @title Relay: a contract asks, an enclave answers, the chain checks
@@ -10,7 +11,7 @@ import {IReleases} from "./IReleases.sol";
 /// checks a receipt against the commitment, pays the operator bound to the key, and calls back. Exactly once.
 /// @dev Inputs are public. What the chain checks is the receipt: what the assurance proves is in SECURITY.md.
 /// parametersHash is signed but not checked here: the relay serves engines that are deterministic for an input.
-interface IRelay {
+interface IRelay is ILedger {
     /// @notice Fixed for ever at deployment. Lengths in bytes, times in seconds, amounts in wei.
     /// @param insurance whose balance gets what a slash leaves after the compensation
     /// @param minFee lowest fee in the chain's own coin; a token fee is only non-zero
@@ -94,7 +95,6 @@ interface IRelay {
     );
     event Expired(bytes32 indexed id, address indexed assigned, uint256 slashed);
     event Declined(bytes32 indexed id, address indexed operator);
-    event Withdrawn(address indexed account, address indexed token, address to, uint256 amount);
 
     error InvalidParameter(string name);
     error EmptyPolicy();
@@ -109,8 +109,6 @@ interface IRelay {
     error DeadlineOutOfRange(uint256 deadline, uint256 min, uint256 max);
     error GasPriceTooLow(uint256 cap, uint256 baseFee);
     error WrongPayment(uint256 sent, uint256 expected);
-    error TokenShortfall(address token, uint256 received, uint256 expected);
-    error TokenReentered(address token);
     error StakeCoverExhausted(uint256 covered, uint256 max);
     error AlreadyAccepted(bytes32 id, address operator);
     error NotAcceptable(bytes32 id);
@@ -130,8 +128,6 @@ interface IRelay {
     error AnchorUnavailable(uint64 blockNumber);
     error NotDeclinable(bytes32 id, uint256 baseFee, uint256 maxGasPrice);
     error NotOperators(address sender);
-    error NothingToWithdraw(address account, address token);
-    error TransferFailed(address to, uint256 amount);
 
     /// @notice Asks. msg.value is exactly quote(params): the gas deposit, and the fee when it is in the own coin.
     /// An ERC-20 fee is taken from the caller's allowance. Refunds are credited to the caller.
@@ -167,18 +163,12 @@ interface IRelay {
     /// Others may answer at once.
     function decline(Request calldata request) external;
 
-    /// @notice Pays out the caller's balance to `to`, not to this relay nor to zero; token zero is the chain's own coin.
-    function withdraw(address token, address to) external;
-
     /// @return value the exact msg.value for `request`
     function quote(Params calldata params) external view returns (uint256 value);
 
     /// @notice What an operator is paid for an answer of this status: the fee when it is ok, a tenth of it when the
     /// requester erred (bad input, limit exceeded), nothing when the engine failed.
     function priceOf(uint8 status, uint128 fee) external pure returns (uint128);
-
-    /// @notice Credit that `withdraw` pays out.
-    function balanceOf(address account, address token) external view returns (uint256);
 
     /// @notice keccak256(abi.encode(chain id, this relay, consumer, nonce)).
     function requestIdOf(address consumer, uint64 nonce) external view returns (bytes32);

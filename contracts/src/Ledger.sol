@@ -2,17 +2,17 @@
 pragma solidity 0.8.37;
 
 import {IERC20, SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {IRelay} from "./interfaces/IRelay.sol";
+import {ILedger} from "./interfaces/ILedger.sol";
 
-/// @title The relay's money: credits that their owners withdraw, token zero being the chain's own coin
+/// @title Money that a contract holds for others: see ILedger
 /// @dev Every payment is a credit; only `withdraw` sends, after it has cleared the credit.
-abstract contract RelayLedger is IRelay {
+abstract contract Ledger is ILedger {
     using SafeERC20 for IERC20;
 
     mapping(address account => mapping(address token => uint256)) private _balances;
     address private transient _pulling;
 
-    /// @inheritdoc IRelay
+    /// @inheritdoc ILedger
     function withdraw(address token, address to) external {
         uint256 amount = _balances[msg.sender][token];
         if (amount == 0) revert NothingToWithdraw(msg.sender, token);
@@ -24,7 +24,7 @@ abstract contract RelayLedger is IRelay {
         if (!ok) revert TransferFailed(to, amount);
     }
 
-    /// @inheritdoc IRelay
+    /// @inheritdoc ILedger
     function balanceOf(address account, address token) public view returns (uint256) {
         return _balances[account][token];
     }
