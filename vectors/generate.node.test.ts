@@ -5,7 +5,7 @@ import { generateVectors } from './generate.ts'
 
 test('the files are what the generator makes, no more and no less', () => {
   const made = generateVectors()
-  const kept = ['tensors', 'pipelines', 'receipts', 'evidence', 'bundles'].flatMap(folder =>
+  const kept = ['tensors', 'pipelines', 'receipts', 'evidence', 'batches', 'bundles'].flatMap(folder =>
     readdirSync(join(import.meta.dirname, folder))
       .filter(name => name.endsWith('.json'))
       .map(name => `${folder}/${name}`),

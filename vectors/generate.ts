@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { batchVectors } from './batches/generate.ts'
 import { bundleVectors } from './bundles/generate.ts'
 import { evidenceVectors } from './evidence/generate.ts'
 import { pipelineVectors } from './pipelines/generate.ts'
@@ -14,6 +15,7 @@ export function generateVectors(): Map<string, string> {
     ...receiptVectors(),
     ...evidenceVectors(),
     ...bundleVectors(),
+    ...batchVectors(),
   }
   return new Map(Object.entries(files).map(([path, value]) => [path, `${JSON.stringify(value, null, 2)}\n`]))
 }

@@ -1,4 +1,7 @@
 import {
+  type Batch,
+  type BatchEntry,
+  batchLeaf,
   configHash,
   decodePipeline,
   decodeTensor,
@@ -6,6 +9,7 @@ import {
   encodeTensor,
   fromHex,
   type Hex,
+  isInBatch,
   keccak256,
   NacreError,
   type Policy,
@@ -13,13 +17,18 @@ import {
   parseBundle,
   parseReceipt,
   type ReceiptBundle,
+  type ReservationTerms,
   receiptId,
+  recoverBatchSigner,
   recoverSigner,
+  recoverVoucherSigner,
   requestId,
+  reservationId,
   sha256,
   toHex,
   usageHash,
   userData,
+  type Voucher,
   verifyReceipt,
   verifySimulated,
 } from '@nacre/verify'
@@ -66,6 +75,36 @@ describe('tensors', () => {
     expect(keccak256(bytes)).toBe(vector.hash)
   })
 })
+
+describe('batches', () => {
+  test.each(load('batches'))('%s', (_, vector: Record<string, never>) => {
+    const { terms, voucher, entries, batch } = vector as unknown as Parsed
+    const chainId = BigInt(vector.chainId ?? 0)
+    const domain = { chainId, balances: vector.balances as unknown as Hex }
+    expect(reservationId(domain, { ...terms, salt: BigInt(terms.salt) })).toBe(batch.reservation)
+    const exact = { ...voucher, index: BigInt(voucher.index), maxPrice: BigInt(voucher.maxPrice) }
+    expect(recoverVoucherSigner(domain, exact, vector.voucherSignature as unknown as Hex)).toBe(terms.signer)
+    const [first, last, total] = [BigInt(batch.first), BigInt(batch.last), BigInt(batch.total)]
+    const signed = { ...batch, first, last, total }
+    const registry = vector.registry as unknown as Hex
+    const signature = vector.batchSignature as unknown as Hex
+    expect(recoverBatchSigner({ chainId, registry }, signed, signature)).toBe(vector.receiptKey)
+    for (const { receiptId, index, price, leaf, proof } of entries) {
+      const entry = { receiptId, index: BigInt(index), price: BigInt(price) }
+      expect(batchLeaf(entry)).toBe(leaf)
+      expect(isInBatch(batch.root, entry, proof)).toBe(true)
+      expect(isInBatch(batch.root, { ...entry, price: entry.price + 1n }, proof)).toBe(false)
+    }
+  })
+})
+
+/** A vector's parts as JSON has them: integers are numbers or texts. */
+type Parsed = {
+  terms: ReservationTerms
+  voucher: Voucher
+  entries: (BatchEntry & { leaf: Hex; proof: Hex[] })[]
+  batch: Batch
+}
 
 describe('receipts', () => {
   test.each(load('receipts'))('%s', (_, vector: Record<string, never>) => {

@@ -13,6 +13,11 @@ const ERRORS = {
   'artifact-limit': [507, 'Start the enclave with larger engine limits, or load fewer artifacts.'],
   'unsupported-model': [422, 'Export an ONNX model as docs/enclave-boundary.md describes.'],
   'conflicting-job': [409, 'An answer for this request was signed already; repeat that job to get it again.'],
+  'voucher-refused': [
+    402,
+    'Sign a voucher for exactly this request and reservation; the message says what differs.',
+  ],
+  'voucher-order': [409, 'Begin a batch with this index, or use a voucher with a higher one.'],
   busy: [503, 'Try again when some of the calls that are open are answered.'],
   'engine-stopped': [
     504,

@@ -1,8 +1,20 @@
-import { fromHex, type Hex, messageOf, type Origin } from '@nacre/verify'
+import { fromHex, type Hex, MAX_INDEX, messageOf, type Origin, type ReservationTerms } from '@nacre/verify'
 import { parseOrigin } from '@nacre/verify/bundle'
+import { parseTerms } from '@nacre/verify/payment'
 import { amountOf, countOf, hexOf, integerOf, objectOf, type Parser } from '@nacre/verify/shape'
 import { ChannelError } from './errors.ts'
 import { MAX_PAYLOAD } from './limits.ts'
+
+/** A voucher for this job and where it is counted in; what else it covers is the job's own. */
+export type Payment = {
+  balances: Hex
+  terms: ReservationTerms
+  index: bigint
+  maxPrice: bigint
+  signature: Hex
+  /** Index that the batch begins with: this voucher's for a new one. */
+  first: bigint
+}
 
 /** What the host asks to be answered. Everything in it but the origin's form is the host's word. */
 export type Job = {
@@ -15,9 +27,10 @@ export type Job = {
   usage: { units: bigint; price: bigint; errorPrice: bigint; token: Hex }
   /** With it, the answer carries fresh evidence. */
   nonce?: Hex
+  payment?: Payment
 }
 
-type WireJob = Omit<Job, 'input' | 'nonce'> & { input: Hex }
+type WireJob = Omit<Job, 'input' | 'nonce' | 'payment'> & { input: Hex }
 
 /** Nonce of the evidence, 1 to 64 bytes. */
 const parseNonce: Parser<Hex> = (value, path) => {
@@ -26,7 +39,18 @@ const parseNonce: Parser<Hex> = (value, path) => {
   return nonce
 }
 
-const parseJob = objectOf<WireJob, { nonce: Hex }>(
+const parseIndex: Parser<bigint> = (value, path) => BigInt(integerOf(0, Number(MAX_INDEX))(value, path))
+
+const parsePayment = objectOf<Payment>({
+  balances: hexOf(20),
+  terms: parseTerms,
+  index: parseIndex,
+  maxPrice: amountOf(256),
+  signature: hexOf(65),
+  first: parseIndex,
+})
+
+const parseJob = objectOf<WireJob, { nonce: Hex; payment: Payment }>(
   {
     origin: parseOrigin,
     artifact: hexOf(32),
@@ -40,7 +64,7 @@ const parseJob = objectOf<WireJob, { nonce: Hex }>(
       token: hexOf(20),
     }),
   },
-  { nonce: parseNonce },
+  { nonce: parseNonce, payment: parsePayment },
 )
 
 const parseAttest = objectOf<{ nonce: Hex }>({ nonce: parseNonce })

@@ -22,6 +22,9 @@ export const MAX_ERROR_TEXT = 256
 export const MAX_ANSWERS = 8192
 export const MAX_ANSWER_BYTES = 64 * 2 ** 20
 
+/** Batches that are open at a time, one a reservation; the one that grew longest ago goes first. */
+export const MAX_TALLIES = 4096
+
 /** Longest answer of the security module, bytes (AWS NSM). */
 export const MAX_MODULE_REQUEST = 4096
 export const MAX_MODULE_RESPONSE = 12_288

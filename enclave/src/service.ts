@@ -10,13 +10,14 @@ import { makeReceiptKey } from './keys.ts'
 import { createMemory } from './memory.ts'
 import { securityModule } from './securityModule.ts'
 import type { ModelTypes } from './session.ts'
+import { createTallies, type SignedBatch } from './tally.ts'
 
 /** What the enclave does, apart from how it is called. */
 export type Service = {
   identity(): { identity: Identity; config: EnclaveConfig; engine: string }
   attest(nonce: Hex): Promise<{ evidence: Evidence }>
   loadArtifact(artifact: Hex, bytes: Uint8Array): Promise<ModelTypes & { artifact: Hex; size: number }>
-  infer(job: Job): Promise<Answer & { evidence?: Evidence }>
+  infer(job: Job): Promise<Answer & { evidence?: Evidence; settlement?: SignedBatch }>
 }
 
 /**
@@ -30,6 +31,7 @@ export function createService({ config, engine: limits, sockets }: StartOptions,
   const engine = createEngine(limits, program)
   const memory = createMemory(config.chainId)
   const sign = createSigner(key, config)
+  const tallies = createTallies(key, config)
   return {
     identity: () => ({ identity, config, engine: ENGINE }),
     attest: async nonce => ({ evidence: await attest(module, identity, nonce) }),
@@ -38,12 +40,18 @@ export function createService({ config, engine: limits, sockets }: StartOptions,
       return { artifact, size: bytes.length, input, output }
     },
     async infer(job) {
+      const { payment } = job
+      if (payment) tallies.check({ ...job, payment })
       const model = engine.get(job.artifact)
       const answer = memory.recall(job, async () => sign(job, await execute(engine, model, job, config)))
       // After the job is taken: a refusal must not leave a promise behind that nobody awaits.
       const evidence = job.nonce === undefined ? undefined : attest(module, identity, job.nonce)
       const [signed, fresh] = await Promise.all([answer, evidence])
-      return fresh ? { ...signed, evidence: fresh } : signed
+      return {
+        ...signed,
+        ...(fresh && { evidence: fresh }),
+        ...(payment && { settlement: tallies.count(payment, signed) }),
+      }
     },
   }
 }

@@ -146,7 +146,7 @@ export function serializeBundle(bundle: ReceiptBundle): string {
 }
 
 /** Fields that are amounts: decimal strings, whatever their size (docs/protocol.md, conventions). */
-const AMOUNTS = new Set(['seed', 'price'])
+const AMOUNTS = new Set(['seed', 'price', 'maxPrice', 'total'])
 
 /** A bundle, or any part of it, as a JSON value: counts as numbers, amounts as decimal strings. */
 export function toJson(value: unknown, field = ''): unknown {
