@@ -58,6 +58,8 @@ contract Balances is Ledger, IBalances {
         bytes32 id = idOf(terms);
         Reservation memory reserved = _reservations[id];
         _checkBatch(id, batch, reserved.nextIndex);
+        // Not paid at all: a reorganisation may bring the reservation back.
+        if (reserved.amount == 0) revert NothingReserved(id);
         address receiptKey = _checkKey(terms, batch, signature);
 
         uint128 paid = batch.total < reserved.amount ? uint128(batch.total) : reserved.amount;

@@ -147,6 +147,17 @@ contract BalancesTest is BalancesBase, ITokenHook {
         assertEq(balances.reservationOf(id()).amount, 0, "left");
     }
 
+    /// @dev Nothing is consumed then: when a reservation comes back, the batch is paid.
+    function test_refusesToSettleForNothing() public {
+        IBalances.Batch memory batch = batchOf(0, 9, 1 ether);
+        bytes memory signed = sign(batch);
+        vm.expectRevert(abi.encodeWithSelector(IBalances.NothingReserved.selector, id()));
+        balances.settle(terms, batch, signed);
+        reserve(1 ether);
+        balances.settle(terms, batch, signed);
+        assertEq(balances.balanceOf(operator, address(0)), 1 ether, "operator");
+    }
+
     function test_anIndexIsPaidOnce() public {
         reserve(1 ether);
         IBalances.Batch memory batch = batchOf(0, 9, 0.1 ether);
@@ -329,7 +340,11 @@ contract BalancesTest is BalancesBase, ITokenHook {
         reserve(reserved);
         uint256 paid;
         for (uint64 i; i < 4; ++i) {
-            settle(batchOf(10 * i, 10 * i + 9, totals[i]));
+            IBalances.Batch memory batch = batchOf(10 * i, 10 * i + 9, totals[i]);
+            bytes memory signed = sign(batch);
+            bool empty = balances.reservationOf(id()).amount == 0;
+            if (empty) vm.expectRevert(abi.encodeWithSelector(IBalances.NothingReserved.selector, id()));
+            balances.settle(terms, batch, signed);
             uint256 now_ = balances.balanceOf(operator, address(0));
             assertLe(now_ - paid, totals[i], "more than the batch");
             paid = now_;

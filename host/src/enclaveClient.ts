@@ -1,5 +1,16 @@
 import { Agent, type IncomingMessage, request } from 'node:http'
-import type { Dtype, EnclaveConfig, Hex, Identity, Origin, Parameters, Receipt, Usage } from '@nacre/verify'
+import type {
+  Batch,
+  Dtype,
+  EnclaveConfig,
+  Hex,
+  Identity,
+  Origin,
+  Parameters,
+  Receipt,
+  ReservationTerms,
+  Usage,
+} from '@nacre/verify'
 import { messageOf, toHex } from '@nacre/verify'
 import {
   parseConfig,
@@ -9,6 +20,7 @@ import {
   parseUsage,
   toJson,
 } from '@nacre/verify/bundle'
+import { parseBatch } from '@nacre/verify/payment'
 import { arrayOf, hexOf, integerOf, objectOf, oneOf, type Parser, textOf } from '@nacre/verify/shape'
 import { CHANNEL_ERRORS, EnclaveError, type EnclaveErrorCode } from './enclaveErrors.ts'
 
@@ -38,6 +50,15 @@ export type InferJob = {
   usage: { units: bigint; price: bigint; errorPrice: bigint; token: Hex }
   /** 1 to 64 bytes; with it, the answer carries fresh evidence. */
   nonce?: Hex
+  /** A voucher, and the batch that the answer is counted into. */
+  payment?: {
+    balances: Hex
+    terms: ReservationTerms
+    index: bigint
+    maxPrice: bigint
+    signature: Hex
+    first: bigint
+  }
 }
 
 export type EnclaveAnswer = {
@@ -47,6 +68,7 @@ export type EnclaveAnswer = {
   parameters: Parameters
   usage: Usage
   evidence?: Evidence
+  settlement?: { batch: Batch; signature: Hex }
 }
 
 export type EnclaveClientOptions = {
@@ -99,7 +121,14 @@ const parseArtifact = objectOf<LoadedArtifact>({
   input: parseInputType,
   output: parseTensorType,
 })
-const parseAnswer = objectOf<Omit<EnclaveAnswer, 'evidence'>, { evidence: Evidence }>(
+const parseSettlement = objectOf<{ batch: Batch; signature: Hex }>({
+  batch: parseBatch,
+  signature: hexOf(65),
+})
+const parseAnswer = objectOf<
+  Omit<EnclaveAnswer, 'evidence' | 'settlement'>,
+  Required<Pick<EnclaveAnswer, 'evidence' | 'settlement'>>
+>(
   {
     receipt: parseReceipt,
     signature: hexOf(65),
@@ -107,7 +136,7 @@ const parseAnswer = objectOf<Omit<EnclaveAnswer, 'evidence'>, { evidence: Eviden
     parameters: parseParameters,
     usage: parseUsage,
   },
-  { evidence: parseEvidence },
+  { evidence: parseEvidence, settlement: parseSettlement },
 )
 const parseError = objectOf<{ error: Record<'code' | 'message' | 'fix', string> }>({
   error: objectOf<Record<'code' | 'message' | 'fix', string>>({

@@ -11,6 +11,8 @@ export const CHANNEL_ERRORS = {
   'artifact-limit': false,
   'unsupported-model': false,
   'conflicting-job': false,
+  'voucher-refused': false,
+  'voucher-order': false,
   busy: true,
   'engine-stopped': false,
   'security-module': true,

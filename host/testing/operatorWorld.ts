@@ -179,6 +179,7 @@ export async function createWorld() {
       artifacts: [modelPath('iris-ols')],
       release,
       http: { host: '127.0.0.1', port: 0 },
+      payments: { least: { [zeroAddress]: 1 }, confirmations: 0 },
       logLevel: 'debug',
     },
     close: async () => {

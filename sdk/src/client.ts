@@ -5,6 +5,7 @@ import {
   encodeTensor,
   fromHex,
   type Hex,
+  NacreError,
   nobleCrypto,
   type Policy,
   type ReceiptBundle,
@@ -17,6 +18,7 @@ import {
 import { type Attested, verifyAttestation } from './attest.ts'
 import { sdkError } from './errors.ts'
 import { getAttestation, type HttpOptions, postInfer } from './operator.ts'
+import type { Payer } from './payer.ts'
 import { withDevelopmentRoot } from './policy.ts'
 
 export type ClientOptions = HttpOptions & {
@@ -26,6 +28,8 @@ export type ClientOptions = HttpOptions & {
   developmentRoot?: Uint8Array
   /** Faster primitives; default: noble. */
   crypto?: Partial<CryptoProvider>
+  /** Pays for answers: `createPayer`. */
+  payer?: Payer
   /** Unix time in seconds; default: this machine's clock. */
   now?: () => bigint
 }
@@ -68,18 +72,44 @@ export function createClient(options: ClientOptions): Client {
     return attested
   }
 
+  /** A question that is paid for is asked twice if the first try has no answer: under the same voucher it costs once. */
+  async function ask(question: { nonce: Hex; artifact: Hex; input: Hex }): Promise<ReceiptBundle> {
+    const { payer } = options
+    if (!payer) return postInfer({ ...options, ...question })
+    const paid = { ...options, ...question, payment: await payer.pay(options, question) }
+    try {
+      return await postInfer(paid).catch(error => {
+        if (error instanceof NacreError && error.code === 'unreachable') return postInfer(paid)
+        throw error
+      })
+    } catch (error) {
+      payer.forget()
+      throw error
+    }
+  }
+
   async function infer({ artifact, input }: { artifact: Hex; input: Tensor }): Promise<Answer> {
     const nonce = freshNonce()
     const bytes = encodeTensor(input)
-    const bundle = await postInfer({ ...options, nonce, artifact, input: toHex(bytes) })
+    const bundle = await ask({ nonce, artifact, input: toHex(bytes) })
     const inputHash = toHex((options.crypto?.keccak256 ?? nobleCrypto.keccak256)(bytes))
     const expect = { clientNonce: nonce, evidenceNonce: nonce, artifact, input: inputHash }
     const verification = verifyReceipt(bundle, policy, { time: time(), expect, ...crypto })
     if (!verification.ok) throw unverified(options.url, verification.checks)
+    if (options.payer) checkPrice(options.payer, bundle)
     return { output: outputOf(bundle), bundle, verification }
   }
 
   return { attest, infer }
+}
+
+/** The receipt's own price, which verifyReceipt has checked, is what the voucher allows. */
+function checkPrice({ maxPrice, token }: Payer, { usage }: ReceiptBundle): void {
+  if (usage.token === token && usage.price <= maxPrice) return
+  throw sdkError(
+    'unverified-answer',
+    `The answer costs ${usage.price} in token ${usage.token}; at most ${maxPrice} in ${token} was agreed.`,
+  )
 }
 
 /** 32 bytes from the platform's generator. */

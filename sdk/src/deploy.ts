@@ -119,6 +119,9 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
       'deploy-failed',
       `The relay is at ${relay}, not at ${predicted}: another transaction came between.`,
     )
+  const balances = await create('Balances', contracts.balancesAbi, contracts.balancesBytecode, [
+    enclaveRegistry,
+  ])
   const token = await create('DevToken', contracts.devTokenAbi, contracts.devTokenBytecode, [])
   const cached = await wallet
     .writeContract({
@@ -130,7 +133,16 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     .catch(fail)
   await mined(client, cached, 'SimulatedVerifier.cacheCertificate')
 
-  const addresses = { releases, timelock, simulatedVerifier, enclaveRegistry, operators, relay, token }
+  const addresses = {
+    releases,
+    timelock,
+    simulatedVerifier,
+    enclaveRegistry,
+    operators,
+    relay,
+    balances,
+    token,
+  }
   const code = contractsCode()
   return { version: 1, chainId, genesisHash, block: Number(block), code, ...addresses, consumers: {} }
 }
@@ -138,9 +150,9 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
 /** Hash of the contracts that this release deploys, to tell a deployment of another release. */
 export function contractsCode(): Hex {
   const { releasesBytecode, simulatedVerifierBytecode, enclaveRegistryBytecode } = contracts
-  const { operatorsBytecode, relayBytecode } = contracts
+  const { operatorsBytecode, relayBytecode, balancesBytecode } = contracts
   const codes = [releasesBytecode, simulatedVerifierBytecode, enclaveRegistryBytecode, operatorsBytecode]
-  return sha256(utf8([...codes, relayBytecode].join()))
+  return sha256(utf8([...codes, relayBytecode, balancesBytecode].join()))
 }
 
 /** Deploys an example consumer; `params.deadline` is a time from each question, seconds. */

@@ -9,6 +9,7 @@ const ADDRESSES = [
   'enclaveRegistry',
   'operators',
   'relay',
+  'balances',
   'token',
 ] as const
 

@@ -2,6 +2,7 @@ import type { Hex, ReceiptBundle } from '@nacre/verify'
 import { parseBundle } from '@nacre/verify'
 import { sdkError } from './errors.ts'
 import { call, type HttpOptions, isObject } from './operatorHttp.ts'
+import type { WirePayment } from './payer.ts'
 
 export type { HttpOptions } from './operatorHttp.ts'
 
@@ -18,10 +19,10 @@ export async function fetchBundle(options: HttpOptions & { id: Hex }): Promise<R
 
 /** Asks an operator directly; the bundle is not verified. */
 export async function postInfer(
-  options: HttpOptions & { nonce: Hex; artifact: Hex; input: Hex },
+  options: HttpOptions & { nonce: Hex; artifact: Hex; input: Hex; payment?: WirePayment },
 ): Promise<ReceiptBundle> {
-  const { nonce, artifact, input } = options
-  return bundleOf(await call(options, '/v1/infer', { nonce, artifact, input }))
+  const { nonce, artifact, input, payment } = options
+  return bundleOf(await call(options, '/v1/infer', { nonce, artifact, input, ...(payment && { payment }) }))
 }
 
 /** The enclave's identity with evidence over `nonce`, as JSON; nothing of it is verified. */

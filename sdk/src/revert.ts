@@ -1,4 +1,4 @@
-import { enclaveRegistryAbi, operatorsAbi, relayAbi } from '@nacre/contracts'
+import { balancesAbi, enclaveRegistryAbi, operatorsAbi, relayAbi } from '@nacre/contracts'
 import { type Abi, BaseError, ContractFunctionRevertedError } from 'viem'
 import { type SdkError, sdkError } from './errors.ts'
 
@@ -30,11 +30,15 @@ const FIXES: Record<string, string> = {
     'The whole bond must come to a multiple of the slot stake that the error names, and to a new slot.',
   TooManySlots: 'Bond or unbond no more slots in one call than the error allows.',
   NotAnnounced: 'There is no such offer: nacre operator prices lists them.',
+  NotPayer: 'Reserve with the account that terms.payer names.',
+  NotExpired: 'Wait until the time that the error names, or have the operator settle.',
+  NothingReserved: 'Reserve first: nothing is left of it, or it was never made.',
+  ExpiryOutOfRange: 'Choose expiresAt (seconds, absolute) within the bounds that the error names.',
   TransferFailed: 'Withdraw to an account that accepts the transfer.',
 }
 
 /** ABI entries of every custom error that a call of the relay can end with. */
-export const RELAY_ERRORS: Abi = [...relayAbi, ...operatorsAbi, ...enclaveRegistryAbi]
+export const RELAY_ERRORS: Abi = [...relayAbi, ...balancesAbi, ...operatorsAbi, ...enclaveRegistryAbi]
   .filter(entry => entry.type === 'error')
   .filter((entry, i, all) => all.findIndex(other => signature(other) === signature(entry)) === i)
 

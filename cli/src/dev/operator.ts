@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Deployment } from '@nacre/sdk'
 import { manifestHash, toHex } from '@nacre/verify'
+import { zeroAddress } from 'viem'
 import type { Model } from '../catalog.ts'
 import { REPOSITORY, type StatePaths } from '../paths.ts'
 import type { Image } from './image.ts'
@@ -16,6 +17,9 @@ export type OperatorSetup = {
   image: Image
   catalog: Model[]
 }
+
+/** What a batch has to come to: the gas of settling it, on a chain whose base fee is low. Wei. */
+const LEAST_WORTH = 10 ** 13
 
 export const AGENT: string = join(REPOSITORY, 'host', 'src', 'operator', 'main.ts')
 
@@ -44,6 +48,7 @@ export function writeOperatorConfig(setup: OperatorSetup, number: number, port: 
     http: { host: '127.0.0.1', port },
     pollMs: 250,
     inputs: { allowPrivate: true },
+    payments: { least: { [zeroAddress]: LEAST_WORTH, [deployment.token]: 1 }, confirmations: 0 },
   }
   const file = join(stateDir, 'config.json')
   writeFileSync(file, JSON.stringify(config, undefined, 2), { mode: 0o600 })

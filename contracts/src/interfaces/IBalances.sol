@@ -98,7 +98,7 @@ interface IBalances is ILedger {
     function reserve(Terms calldata terms, uint128 amount, uint64 expiresAt) external payable returns (bytes32 id);
 
     /// @notice Pays the operator for a batch, each voucher's index once. Anyone may send it. More than is left is not
-    /// paid: the operator served beyond the reservation.
+    /// paid: the operator served beyond the reservation. Reverts when nothing is left.
     /// @param signature of the enclave, 65 bytes r|s|v with a low s
     function settle(Terms calldata terms, Batch calldata batch, bytes calldata signature) external;
 

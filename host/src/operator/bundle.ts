@@ -1,6 +1,28 @@
-import type { EnclaveConfig, Hex, Identity, Manifest, Origin, ReceiptBundle } from '@nacre/verify'
+import type {
+  Batch,
+  EnclaveConfig,
+  Hex,
+  Identity,
+  Manifest,
+  Origin,
+  ReceiptBundle,
+  ReservationTerms,
+} from '@nacre/verify'
 import type { ChainRequest } from './requests.ts'
 import type { RequestRow } from './tables.ts'
+
+/** A payer's voucher for a job, and the batch that it is counted into. */
+export type Payment = {
+  balances: Hex
+  terms: ReservationTerms
+  index: bigint
+  maxPrice: bigint
+  signature: Hex
+  first: bigint
+}
+
+/** A batch as an enclave signed it. */
+export type SignedBatch = { batch: Batch; signature: Hex }
 
 /** What the enclave is asked (docs/protocol.md, Channel to the enclave). */
 export type Job = {
@@ -12,6 +34,7 @@ export type Job = {
   usage: { units: bigint; price: bigint; errorPrice: bigint; token: Hex }
   /** With it, the bundle has evidence over this nonce; otherwise the evidence of the registration. */
   nonce?: Hex
+  payment?: Payment
 }
 
 /** Answers jobs with bundles that hold all that a verifier needs. */
@@ -24,6 +47,7 @@ export type Bundler = {
 /** What the enclave returned for a job. */
 export type Answered = Pick<ReceiptBundle, 'receipt' | 'signature' | 'output' | 'parameters' | 'usage'> & {
   evidence?: ReceiptBundle['evidence'] | undefined
+  settlement?: SignedBatch | undefined
 }
 
 /** Where a bundle's other parts come from: one attested enclave. */
@@ -36,7 +60,7 @@ export type Attested = {
 }
 
 /** The contracts' divisor: a receipt of a requester's error is paid this part of the fee (Relay.priceOf). */
-const ERROR_FEE_DIVISOR = 10n
+export const ERROR_FEE_DIVISOR = 10n
 
 /** The job of a relay request: its anchor is the request's own block. */
 export function relayJob(

@@ -41,6 +41,8 @@ const fields = z.strictObject({
     operators: hex(20),
     relay: hex(20),
     simulatedVerifier: hex(20),
+    /** What clients' vouchers are paid by. */
+    balances: hex(20).optional(),
     block: integer,
   }),
   imageDir: path,
@@ -57,6 +59,23 @@ const fields = z.strictObject({
       allowPrivate: z.boolean().default(false),
     })
     .default({ accept: false, allowPrivate: false }),
+  payments: z
+    .strictObject({
+      /** Tokens that vouchers may pay in (zero: the chain's own coin), each with the least sum that is worth the gas of
+       * settling it, in its smallest unit. Empty: no vouchers are taken. */
+      least: z.record(hex(20), integer).default({}),
+      /** Whether clients without a voucher are refused. */
+      required: z.boolean().default(false),
+      /** Receipts after which a batch is settled. */
+      batchSize: z.int().min(1).max(1_024).default(64),
+      /** Age at which a batch is settled with fewer, seconds. */
+      settleAfterS: z.int().min(1).default(600),
+      /** Before its reservation expires a batch is settled, and no more vouchers are taken, seconds. */
+      marginS: z.int().min(1).default(900),
+      /** Blocks that a reservation has to be old. */
+      confirmations: z.int().min(0).max(64).default(2),
+    })
+    .prefault({}),
   /** Age of its evidence at which the enclave is replaced by a fresh one, seconds; see `refreshAge`. */
   refreshAfterS: z.int().min(1).optional(),
   /** Seconds after the deadline at which a request that nobody answered is expired on chain; 0 is never. */

@@ -1,9 +1,9 @@
 import type { EnclaveConfig, Hex, Identity, Manifest, ReceiptBundle } from '@nacre/verify'
-import { describeError, RetryableError } from '../common/errors.ts'
+import { describeError, FatalError, RetryableError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
 import { retry } from '../common/wait.ts'
 import { databaseError } from '../database/connect.ts'
-import { type Answered, assemble, type Bundler, type Job } from './bundle.ts'
+import { type Answered, assemble, type Bundler, type Job, type Payment, type SignedBatch } from './bundle.ts'
 import type { Registration } from './register.ts'
 
 export type ArtifactInfo = { artifact: Hex; size: number; input: unknown; output: unknown }
@@ -23,7 +23,12 @@ export type Launched = {
 }
 
 /** The enclave that answers: its key is registered. */
-export type Serving = Bundler & Launched & { registration: Registration }
+export type Serving = Bundler &
+  Launched & {
+    registration: Registration
+    /** A job with a voucher: the answer, and the batch that it was counted into. */
+    answerPaid(job: Job & { payment: Payment }): Promise<{ bundle: ReceiptBundle; settlement: SignedBatch }>
+  }
 
 export type EnclavesOptions = {
   common: Pick<Common<unknown>, 'logger' | 'shutdown'>
@@ -119,6 +124,14 @@ function serve({ release }: EnclavesOptions, launched: Launched, registration: R
     ...launched,
     registration,
     answer: async job => assemble(attested, job, await launched.infer(job)),
+    answerPaid: async job => {
+      const answered = await launched.infer(job)
+      if (!answered.settlement)
+        throw new FatalError('ANSWER_INVALID', 'The enclave counted a paid answer into no batch.', {
+          fix: 'Use a host and an image of the same release.',
+        })
+      return { bundle: assemble(attested, job, answered), settlement: answered.settlement }
+    },
   }
 }
 

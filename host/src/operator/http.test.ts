@@ -61,6 +61,8 @@ function http() {
     isKnown: () => true,
     head: () => undefined,
     release: {},
+    payments: undefined,
+    paymentRequired: false,
     maxInput: 1,
   })
 }

@@ -1,4 +1,5 @@
-import { type Hex, parseBundle, receiptId, toJson } from '@nacre/verify'
+import { type Hex, messageOf, parseBundle, receiptId, toJson } from '@nacre/verify'
+import { parseTerms } from '@nacre/verify/payment'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Registry } from 'prom-client'
@@ -6,6 +7,7 @@ import { z } from 'zod'
 import type { Head } from '../chain/watcher.ts'
 import { describeError, type ErrorCode, FatalError, RetryableError } from '../common/errors.ts'
 import { type Database, databaseError } from '../database/connect.ts'
+import type { Payments } from '../payments/payments.ts'
 import type { Serving } from './enclaves.ts'
 import { findRequest } from './requests.ts'
 import type { RequestRow } from './tables.ts'
@@ -19,11 +21,16 @@ export type HttpOptions = {
   head: () => Head | undefined
   release: unknown
   maxInput: number
+  /** Undefined when no vouchers are taken. */
+  payments: Payments | undefined
+  /** Whether clients without a voucher are refused. */
+  paymentRequired: boolean
   onError?: (error: unknown) => void
 }
 
-const STATUS: Partial<Record<ErrorCode, 400 | 404 | 413 | 503>> = {
+const STATUS: Partial<Record<ErrorCode, 400 | 402 | 404 | 413 | 503>> = {
   BAD_REQUEST: 400,
+  PAYMENT_REQUIRED: 402,
   NOT_FOUND: 404,
   BODY_TOO_LARGE: 413,
   ENCLAVE_UNAVAILABLE: 503,
@@ -40,7 +47,33 @@ const bytes = z
   .string()
   .regex(/^0x([0-9a-f]{2})*$/, 'must be 0x and bytes in lower-case hex')
   .transform(text => text as Hex)
-const inferBody = z.strictObject({ nonce: hash, artifact: hash, input: bytes })
+const amount = z
+  .string()
+  .regex(/^(0|[1-9][0-9]{0,77})$/, 'must be an amount as a decimal string')
+  .transform(text => BigInt(text))
+const paymentBody = z.strictObject({
+  terms: z.unknown().transform((value, context) => {
+    try {
+      return parseTerms(value, 'terms')
+    } catch (cause) {
+      context.addIssue({ code: 'custom', message: messageOf(cause) })
+      return z.NEVER
+    }
+  }),
+  index: z.int().nonnegative().transform(BigInt),
+  maxOutput: z
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1),
+  maxPrice: amount,
+  signature: bytes.refine(text => text.length === 132, 'must be of 65 bytes'),
+})
+const inferBody = z.strictObject({
+  nonce: hash,
+  artifact: hash,
+  input: bytes,
+  payment: paymentBody.optional(),
+})
 /** Clients' calls in the enclave at the same time: what is asked on chain, with stake behind it, waits for so many. */
 const MAX_RUNNING = 2
 /** Clients' calls that wait for their turn. */
@@ -97,7 +130,13 @@ export function createHttp(options: HttpOptions): Hono {
     onError: context => failed(options, context, tooLarge(maxInput)),
   })
   app.post('/v1/infer', limit, async context => {
-    const { nonce, artifact, input } = check(inferBody, await context.req.json().catch(() => undefined))
+    const body = check(inferBody, await context.req.json().catch(() => undefined))
+    const { nonce, artifact, input, payment } = body
+    if (payment) {
+      const payments = paid(options)
+      return context.json(toJson(await limited(() => payments.answer({ nonce, artifact, input, payment }))))
+    }
+    if (options.paymentRequired) paid(options, true)
     const enclave = serving(options)
     const head = options.head()
     if (!head)
@@ -117,6 +156,25 @@ export function createHttp(options: HttpOptions): Hono {
     )
     return context.json(toJson(bundle))
   })
+  app.get('/v1/reservations/:id', async context => {
+    const found = await paid(options).reservation(check(hash, context.req.param('id')))
+    const { unsettled, amount, nextIndex, expiresAt } = found
+    return context.json({
+      nextIndex: Number(nextIndex),
+      amount: amount.toString(),
+      unsettled: unsettled.toString(),
+      expiresAt: Number(expiresAt),
+    })
+  })
+  app.get('/v1/receipts/:id/settlement', async context => {
+    const id = check(hash, context.req.param('id'))
+    const settlement = await paid(options).settlement(id)
+    if (!settlement)
+      throw new FatalError('NOT_FOUND', `Receipt ${id} was paid for with no voucher here.`, {
+        fix: 'Check the id, the chain and the operator.',
+      })
+    return context.json(toJson(settlement))
+  })
   app.notFound(context =>
     failed(
       options,
@@ -135,6 +193,15 @@ function shownBundle({ bundle, outcome }: RequestRow): unknown {
   if (bundle === null || outcome?.event !== 'Fulfilled') return bundle
   const { chainId, registry, receipt } = parseBundle(bundle)
   return receiptId({ chainId, registry }, receipt) === outcome.receiptId ? bundle : null
+}
+
+function paid({ payments }: HttpOptions, required = false): Payments {
+  if (payments && !required) return payments
+  throw new FatalError(
+    'PAYMENT_REQUIRED',
+    payments ? 'This operator answers for a voucher only.' : 'This operator takes no vouchers.',
+    { fix: 'docs/operating.md, Vouchers, says how answers are paid for.' },
+  )
 }
 
 function serving({ enclave }: HttpOptions): Serving {

@@ -108,6 +108,7 @@ function hostError(cause: unknown): HostError {
   if (!(cause instanceof EnclaveError) || cause.retryable)
     return new RetryableError('ENCLAVE_UNAVAILABLE', message, options)
   if (cause.code === 'unknown-artifact') return new FatalError('NOT_FOUND', message, options)
+  if (cause.code === 'voucher-refused') return new FatalError('PAYMENT_REQUIRED', message, options)
   if (cause.code === 'malformed-response') return new FatalError('ANSWER_INVALID', message, options)
   return new FatalError('BAD_REQUEST', `${cause.code}: ${message}`, options)
 }

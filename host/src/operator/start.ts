@@ -2,12 +2,15 @@ import type { Hex } from '@nacre/verify'
 import { createNextTime } from '../chain/nextTime.ts'
 import { createNodes, type Nodes } from '../chain/nodes.ts'
 import { createWatcher, type Head } from '../chain/watcher.ts'
-import { describeError, firstLine } from '../common/errors.ts'
+import { describeError, firstLine, RetryableError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
+import { createQueues } from '../common/queue.ts'
 import { simulatedDriver } from '../drivers/simulated.ts'
+import { createPayments, type Payments } from '../payments/payments.ts'
+import { createSettler, type Settler } from '../payments/settle.ts'
 import type { OperatorConfig } from './config.ts'
 import type { Profile } from './decide.ts'
-import { createEnclaves, type EnclavesOptions } from './enclaves.ts'
+import { createEnclaves, type EnclavesOptions, type Serving } from './enclaves.ts'
 import { createExpiry, type Expiry } from './expire.ts'
 import { createHttp } from './http.ts'
 import { createInputs } from './inputs.ts'
@@ -102,9 +105,11 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   const worker = createWorker({ common, nodes, database, ...answering })
   shutdown.onClose('worker', worker.close)
 
+  const paying = paymentsOf(parts, { slots, profile, enclave })
+
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => {})
-  const running = [follow(parts, { worker, key, expiry, slots }), enclaves.run()]
+  const running = [follow(parts, { worker, key, expiry, slots, settler: paying?.settler }), enclaves.run()]
   for (const task of running) task.catch(failure.reject)
   shutdown.onClose('watcher', () => Promise.allSettled(running))
 
@@ -116,6 +121,8 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
     head: () => parts.head,
     release: { publisher: config.release.publisher, manifest: image.manifest },
     maxInput: config.maxInput,
+    payments: paying?.payments,
+    paymentRequired: config.payments.required,
     onError: error => common.logger.error(describeError(error), 'a call failed'),
   })
   const { url, close } = await listen(http.fetch, config.http)
@@ -196,6 +203,42 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
   }
 }
 
+/** Vouchers are taken where a token is named and the deployment has the contract that pays. */
+function paymentsOf(
+  parts: Parts,
+  { slots, profile, enclave }: { slots: Slots; profile: Profile; enclave: () => Serving | undefined },
+): { payments: Payments; settler: Settler } | undefined {
+  const { common, nodes, database, transactions } = parts
+  const { deployment, payments } = common.config
+  const { least, ...limits } = payments
+  if (deployment.balances === undefined || Object.keys(least).length === 0) return undefined
+  const settings = {
+    ...limits,
+    balances: deployment.balances,
+    least: new Map(Object.entries(least) as [Hex, bigint][]),
+  }
+  const queues = createQueues()
+  const shared = { settings, nodes, database, transactions, queues }
+  const settler = createSettler({ ...shared, common, enclave })
+  common.shutdown.onClose('settler', settler.close)
+  const chainId = BigInt(deployment.chainId)
+  return {
+    settler,
+    payments: createPayments({
+      ...shared,
+      chainId,
+      slots,
+      profile,
+      enclave: () => enclave() ?? unavailable('ENCLAVE_UNAVAILABLE', 'No enclave is serving at the moment.'),
+      head: () => parts.head ?? unavailable('CHAIN_UNAVAILABLE', 'No block was read yet.'),
+    }),
+  }
+}
+
+function unavailable(code: 'ENCLAVE_UNAVAILABLE' | 'CHAIN_UNAVAILABLE', message: string): never {
+  throw new RetryableError(code, message, { fix: 'Try again in a few seconds.' })
+}
+
 function profileOf({ common, enclaveConfig, artifacts, windowS }: Parts): Profile {
   const { deployment, release, fallbackStepS } = common.config
   return {
@@ -210,11 +253,11 @@ function profileOf({ common, enclaveConfig, artifacts, windowS }: Parts): Profil
   }
 }
 
+/** What every block is told. */
+type Followers = { worker: Worker; key: KeyWatch; expiry: Expiry; slots: Slots; settler: Settler | undefined }
+
 /** Follows the chain until the shutdown: stores events, undoes dropped blocks, wakes the worker after every pass. */
-function follow(
-  parts: Parts,
-  { worker, key, expiry, slots }: { worker: Worker; key: KeyWatch; expiry: Expiry; slots: Slots },
-): Promise<void> {
+function follow(parts: Parts, { worker, key, expiry, slots, settler }: Followers): Promise<void> {
   const { common, nodes, database, origin, metrics, transactions, enclaveConfig } = parts
   const { config, logger, shutdown } = common
   const watcher = createWatcher({
@@ -241,6 +284,7 @@ function follow(
       parts.head = newest
       worker.wake(newest)
       expiry.look(newest)
+      settler?.look(newest)
       transactions
         .check()
         .then(key.confirm)

@@ -2,6 +2,7 @@ import { and, eq } from 'drizzle-orm'
 import type { Hex, PublicClient } from 'viem'
 import { read, type State } from '../chain/client.ts'
 import { callContract, RevertError } from '../chain/reverts.ts'
+import { createQueue } from '../common/queue.ts'
 import type { Queries } from '../database/connect.ts'
 import {
   broadcast,
@@ -224,14 +225,4 @@ async function estimate(
 function refusal(error: unknown): RevertError {
   if (error instanceof RevertError) return error
   throw error
-}
-
-/** Runs works one after the other, in the order of the calls. */
-function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve()
-  return work => {
-    const result = last.then(work)
-    last = result.catch(() => {})
-    return result
-  }
 }

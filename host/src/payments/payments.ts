@@ -1,0 +1,264 @@
+import {
+  ASSURANCE,
+  batchLeaf,
+  fromHex,
+  type Hex,
+  keccak256,
+  MAX_INDEX,
+  parseBundle,
+  proofOf,
+  type ReceiptBundle,
+  type ReservationTerms,
+  receiptId,
+  requestId,
+  reservationId,
+  toJson,
+} from '@nacre/verify'
+import type { Nodes } from '../chain/nodes.ts'
+import type { Head } from '../chain/watcher.ts'
+import { greatest } from '../common/bigints.ts'
+import { FatalError } from '../common/errors.ts'
+import type { createQueues } from '../common/queue.ts'
+import type { Database } from '../database/connect.ts'
+import { ERROR_FEE_DIVISOR } from '../operator/bundle.ts'
+import type { Profile } from '../operator/decide.ts'
+import type { Serving } from '../operator/enclaves.ts'
+import type { Slots } from '../operator/slots.ts'
+import type { Transactions } from '../operator/transactions.ts'
+import {
+  answersOf,
+  findBatch,
+  findPaid,
+  findPaidReceipt,
+  nextIndexOf,
+  storePaid,
+  unsettledBatches,
+} from './batches.ts'
+import { type Funds, readFunds } from './reservations.ts'
+import type { PaidAnswerRow } from './tables.ts'
+
+/** A client's question with a voucher for its answer. */
+export type PaidCall = {
+  nonce: Hex
+  artifact: Hex
+  input: Hex
+  payment: { terms: ReservationTerms; index: bigint; maxOutput: number; maxPrice: bigint; signature: Hex }
+}
+
+export type PaymentSettings = {
+  balances: Hex
+  /** Tokens that are accepted, zero for the chain's own coin, and the least sum of a batch that is worth its gas. */
+  least: ReadonlyMap<Hex, bigint>
+  /** Receipts after which a batch is settled. */
+  batchSize: number
+  /** Age at which it is settled with fewer, seconds. */
+  settleAfterS: number
+  /** Before its reservation expires, seconds: then it is settled, and no voucher is taken any more. */
+  marginS: number
+  /** Blocks that a reservation has to be old. */
+  confirmations: number
+}
+
+export type PaymentsOptions = {
+  settings: PaymentSettings
+  chainId: bigint
+  nodes: Nodes
+  database: Database
+  transactions: Transactions
+  slots: Slots
+  profile: Pick<Profile, 'operator' | 'releaseId' | 'assurance'>
+  enclave: () => Serving
+  head: () => Head
+  /** Works of one reservation come one after the other. */
+  queues: ReturnType<typeof createQueues>
+}
+
+/** Answers that clients pay for with vouchers: docs/protocol.md, Vouchers and batches. */
+export type Payments = {
+  /** The answer, once for a voucher however often it is asked. Throws PAYMENT_REQUIRED, and what the enclave does. */
+  answer(call: PaidCall): Promise<ReceiptBundle>
+  /** What is known of a reservation. */
+  reservation(
+    id: Hex,
+  ): Promise<{ nextIndex: bigint; unsettled: bigint } & Pick<Funds, 'amount' | 'expiresAt'>>
+  /** Where the payment of a receipt is; undefined when it was paid for with no voucher here. */
+  settlement(receipt: Hex): Promise<Settlement | undefined>
+}
+
+/** Reason of a batch whose settlement somebody else sent. */
+export const BY_ANOTHER = 'settled-by-another'
+
+/** An answer in its batch. The proof is under the root as the batch is now: an open one grows. */
+export type Settlement = {
+  reservation: Hex
+  index: bigint
+  price: bigint
+  root: Hex
+  proof: Hex[]
+  state: 'open' | 'closed' | 'submitted' | 'settled' | 'ended'
+  reason: string | null
+  transaction: Hex | null
+}
+
+export function createPayments(options: PaymentsOptions): Payments {
+  const { settings, chainId, nodes, database, transactions, slots, profile, queues } = options
+  const { balances } = settings
+  const fundsOf = (id: Hex) => readFunds(nodes, balances, id, settings.confirmations)
+
+  /** What needs no look at the chain. */
+  function checkTerms({ terms, index }: PaidCall['payment']): void {
+    if (terms.operator !== profile.operator) throw refused(`The reservation pays ${terms.operator}.`)
+    if (terms.releaseId !== profile.releaseId)
+      throw refused(`The reservation believes release ${terms.releaseId}, served is ${profile.releaseId}.`)
+    if (terms.assurance !== ASSURANCE[profile.assurance])
+      throw refused(`The reservation wants assurance ${terms.assurance}, this is ${profile.assurance}.`)
+    if (!settings.least.has(terms.token)) throw refused(`Token ${terms.token} is not accepted here.`)
+    if (index > MAX_INDEX) throw refused(`Index ${index} is above ${MAX_INDEX}.`)
+  }
+
+  async function priceOf(call: PaidCall): Promise<bigint> {
+    const { token: feeToken } = call.payment.terms
+    const epoch = await slots.epochAt(options.head().timestamp)
+    const { active, price } = await slots.offer(
+      profile.operator,
+      { artifact: call.artifact, feeToken },
+      epoch,
+    )
+    if (!active) throw refused(`No price is announced for ${call.artifact} in token ${feeToken}.`)
+    if (price > call.payment.maxPrice)
+      throw refused(`The price is ${price}, the voucher is for at most ${call.payment.maxPrice}.`)
+    return price
+  }
+
+  /** That the reservation covers what was answered and this. What is unsettled is read first: both may count it, neither misses it. */
+  async function checkFunds(id: Hex, index: bigint, price: bigint): Promise<Funds> {
+    const unsettled = sum((await unsettledBatches(database.queries, id)).map(({ total }) => total))
+    const funds = await fundsOf(id)
+    const left =
+      funds.expiresAt - BigInt(Math.max(Math.floor(Date.now() / 1000), Number(options.head().timestamp)))
+    if (funds.amount === 0n)
+      throw refused(`Reservation ${id} holds nothing that is ${settings.confirmations} blocks old.`)
+    if (left < BigInt(settings.marginS))
+      throw refused(
+        `The reservation expires in ${left} s, at least ${settings.marginS} s are needed to settle.`,
+      )
+    if (unsettled + price > funds.amount)
+      throw refused(
+        `The reservation holds ${funds.amount}, ${unsettled} of it is used, the price is ${price}.`,
+      )
+    const next = await nextIndexOf(database.queries, id)
+    const least = greatest(next, funds.nextIndex)
+    if (index < least) throw refused(`Index ${index} was used or passed over; the next is ${least}.`)
+    return funds
+  }
+
+  async function answerNew(id: Hex, call: PaidCall): Promise<ReceiptBundle> {
+    const { nonce, artifact, input, payment } = call
+    const { terms, index, maxOutput, maxPrice, signature } = payment
+    const enclave = options.enclave()
+    if (maxOutput > enclave.config.maxOutput)
+      throw refused(
+        `The voucher is for ${maxOutput} bytes of output, at most ${enclave.config.maxOutput} are made.`,
+      )
+    const price = await priceOf(call)
+    const funds = await checkFunds(id, index, price)
+    const { receiptKey } = enclave.identity
+    const open = (await unsettledBatches(database.queries, id)).findLast(
+      batch => batch.state === 'open' && batch.receiptKey === receiptKey && batch.count < settings.batchSize,
+    )
+    const { number, hash } = options.head()
+    const job = {
+      origin: { type: 'client' as const, nonce },
+      artifact,
+      input,
+      anchor: { number, hash },
+      maxOutput,
+      usage: { units: 1n, price, errorPrice: price / ERROR_FEE_DIVISOR, token: terms.token },
+      nonce,
+    }
+    const ask = (first: bigint) =>
+      enclave.answerPaid({ ...job, payment: { balances, terms, index, maxPrice, signature, first } })
+    const { bundle, settlement } = await ask(open?.first ?? index).catch(error => {
+      // The enclave counted an answer that this host did not live to store, or forgot the batch: another begins.
+      if (open && isOrder(error)) return ask(index)
+      throw error
+    })
+    await database.transaction(async queries => {
+      const paid = {
+        index,
+        requestId: bundle.receipt.requestId,
+        receiptId: receiptId(bundle, bundle.receipt),
+        price: bundle.usage.price,
+        bundle: toJson(bundle),
+      }
+      await storePaid(queries, settlement, paid, { terms, receiptKey, expiresAt: funds.expiresAt })
+    })
+    return bundle
+  }
+
+  return {
+    async answer(call) {
+      checkTerms(call.payment)
+      const id = reservationId({ chainId, balances }, call.payment.terms)
+      return queues(id, async () => {
+        const known = await findPaid(database.queries, id, call.payment.index)
+        return known ? repeated(chainId, known, call) : answerNew(id, call)
+      })
+    },
+
+    async reservation(id) {
+      const batches = await unsettledBatches(database.queries, id)
+      const { amount, expiresAt, nextIndex } = await fundsOf(id)
+      const next = await nextIndexOf(database.queries, id)
+      const unsettled = sum(batches.map(({ total }) => total))
+      return { nextIndex: greatest(next, nextIndex), unsettled, amount, expiresAt }
+    },
+
+    async settlement(receipt) {
+      const paid = await findPaidReceipt(database.queries, receipt)
+      const batch = paid && (await findBatch(database.queries, paid.reservation, paid.first))
+      if (!batch) return undefined
+      const { reservation, index, price } = paid
+      const answers = await answersOf(database.queries, reservation, paid.first)
+      const at = answers.findIndex(answer => answer.index === index)
+      const sent = batch.nonce === null ? undefined : await transactions.find(batch.nonce)
+      const mined = sent?.state === 'mined' && sent.status === 'success'
+      const settled = mined || batch.reason === BY_ANOTHER
+      return {
+        reservation,
+        index,
+        price,
+        root: (batch.batch as { root: Hex }).root,
+        proof: proofOf(answers.map(batchLeaf), at),
+        state: settled ? 'settled' : batch.state,
+        reason: batch.reason,
+        transaction: mined ? sent.hash : null,
+      }
+    },
+  }
+}
+
+/** The same question under the same voucher has the answer that it had. */
+function repeated(chainId: bigint, { bundle, index }: PaidAnswerRow, call: PaidCall): ReceiptBundle {
+  const known = parseBundle(bundle)
+  const same =
+    known.receipt.requestId === requestId(chainId, { type: 'client', nonce: call.nonce }) &&
+    known.receipt.artifact === call.artifact &&
+    known.receipt.inputHash === keccak256(fromHex(call.input))
+  if (same) return known
+  throw refused(`Index ${index} paid for another request.`)
+}
+
+function isOrder(error: unknown): boolean {
+  return error instanceof Error && (error.cause as { code?: unknown } | undefined)?.code === 'voucher-order'
+}
+
+function sum(numbers: bigint[]): bigint {
+  return numbers.reduce((total, one) => total + one, 0n)
+}
+
+function refused(message: string): FatalError {
+  return new FatalError('PAYMENT_REQUIRED', message, {
+    fix: 'Reserve for this operator, and sign a voucher with the next index: docs/protocol.md, Vouchers and batches.',
+  })
+}
