@@ -73,5 +73,17 @@ test('figures in README are those of bench/results and of the gas snapshots', ()
     expect(readme).toContain(`${result.relay.time.median.toFixed(0)} ms`)
   }
   const gas = JSON.parse(read('contracts/snapshots/relay.json')) as Record<string, string>
-  expect(readme).toContain(Number(gas['relay.request+fulfil steady']).toLocaleString('en-US'))
+  const figure = (value: string | undefined) => Number(value).toLocaleString('en-US')
+  for (const name of ['steady', 'first use', 'ERC-20 fee', '784-byte digit'])
+    expect(readme).toContain(figure(gas[`relay.request+fulfil ${name}`]))
+  const attestation = JSON.parse(read('contracts/snapshots/Attestation.json')) as Record<string, string>
+  expect(readme).toContain(`Checking one receipt: ${figure(attestation['attestation.checkReceipt'])}`)
+  expect(readme).toContain(`registering an enclave: ${figure(attestation['attestation.register'])}`)
+  const batch = figure(
+    (JSON.parse(read('contracts/snapshots/balances.json')) as Record<string, string>)[
+      'balances.settle a receipt of 64'
+    ],
+  )
+  for (const page of ['README.md', 'docs/contracts.md', 'CHANGELOG.md'])
+    expect(read(page), page).toContain(batch)
 })

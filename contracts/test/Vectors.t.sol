@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {Balances} from "../src/Balances.sol";
 import {EnclaveRegistry} from "../src/EnclaveRegistry.sol";
+import {IBalances} from "../src/interfaces/IBalances.sol";
 import {IEnclaveRegistry, Receipt} from "../src/interfaces/IEnclaveRegistry.sol";
 import {IEvidenceVerifier} from "../src/interfaces/IEvidenceVerifier.sol";
 import {Releases} from "../src/Releases.sol";
@@ -35,6 +40,65 @@ contract VectorsTest is Test {
         } catch (bytes memory error_) {
             assertEq(keccak256(error_) == keccak256(unknown), vm.parseJsonBool(vector, ".valid"), name);
         }
+    }
+
+    /// @dev Ids, leaves, proofs and who signed: the contract at the vector's address, for the vector's registry.
+    function test_batches() public {
+        string[] memory names = _files("../vectors/batches");
+        for (uint256 i = 0; i < names.length; ++i) {
+            string memory vector = vm.readFile(names[i]);
+            vm.chainId(vm.parseJsonUint(vector, ".chainId"));
+            address verifying = vm.parseJsonAddress(vector, ".balances");
+            IEnclaveRegistry registry = IEnclaveRegistry(vm.parseJsonAddress(vector, ".registry"));
+            vm.etch(verifying, address(new Balances(registry)).code);
+            _checkBatch(Balances(verifying), vector, names[i]);
+        }
+    }
+
+    function _checkBatch(Balances balances, string memory vector, string memory name) private view {
+        IBalances.Terms memory terms = IBalances.Terms(
+            vm.parseJsonAddress(vector, ".terms.payer"),
+            vm.parseJsonAddress(vector, ".terms.signer"),
+            vm.parseJsonAddress(vector, ".terms.operator"),
+            vm.parseJsonAddress(vector, ".terms.token"),
+            vm.parseJsonBytes32(vector, ".terms.releaseId"),
+            uint8(vm.parseJsonUint(vector, ".terms.assurance")),
+            uint64(vm.parseJsonUint(vector, ".terms.salt"))
+        );
+        IBalances.Batch memory batch = _batch(vector);
+        assertEq(balances.idOf(terms), batch.reservation, name);
+        bytes32 type_ = keccak256(
+            "Batch(uint16 version,bytes32 reservation,uint64 first,uint64 last,uint32 count,uint256 total,bytes32 root,bytes32 releaseId,bytes32 configHash)"
+        );
+        bytes32 digest = MessageHashUtils.toTypedDataHash(balances.DOMAIN(), keccak256(abi.encode(type_, batch)));
+        assertEq(digest, vm.parseJsonBytes32(vector, ".batchDigest"), name);
+        address signer = ECDSA.recover(digest, vm.parseJsonBytes(vector, ".batchSignature"));
+        assertEq(signer, vm.parseJsonAddress(vector, ".receiptKey"), name);
+        for (uint256 i = 0; i < batch.count; ++i) {
+            string memory entry = string.concat(".entries[", vm.toString(i), "]");
+            bytes32 leaf = balances.leafOf(
+                vm.parseJsonBytes32(vector, string.concat(entry, ".receiptId")),
+                uint64(vm.parseJsonUint(vector, string.concat(entry, ".index"))),
+                vm.parseJsonUint(vector, string.concat(entry, ".price"))
+            );
+            assertEq(leaf, vm.parseJsonBytes32(vector, string.concat(entry, ".leaf")), name);
+            bytes32[] memory proof = vm.parseJsonBytes32Array(vector, string.concat(entry, ".proof"));
+            assertTrue(MerkleProof.verify(proof, batch.root, leaf), name);
+        }
+    }
+
+    function _batch(string memory vector) private pure returns (IBalances.Batch memory) {
+        return IBalances.Batch(
+            uint16(vm.parseJsonUint(vector, ".batch.version")),
+            vm.parseJsonBytes32(vector, ".batch.reservation"),
+            uint64(vm.parseJsonUint(vector, ".batch.first")),
+            uint64(vm.parseJsonUint(vector, ".batch.last")),
+            uint32(vm.parseJsonUint(vector, ".batch.count")),
+            vm.parseJsonUint(vector, ".batch.total"),
+            vm.parseJsonBytes32(vector, ".batch.root"),
+            vm.parseJsonBytes32(vector, ".batch.releaseId"),
+            vm.parseJsonBytes32(vector, ".batch.configHash")
+        );
     }
 
     function test_evidence() public {

@@ -286,6 +286,28 @@ test('a settlement that a reorganisation drops is settled again, once', async ()
   expect(await left(id)).toBe(ETHER - PRICE)
 })
 
+test('a settlement that somebody else sends first pays the operator, and is not sent for nothing', async () => {
+  const terms = newTerms()
+  const id = await fund(terms, ETHER)
+  const held = holdSettlement()
+  const receipt = await ask(payerOf(terms))
+  await held
+  const { rows } = await world.database.query(
+    `select data from transactions where purpose like $1 and state = 'pending'`,
+    [`settle:${id}:%`],
+  )
+  const copier = world.walletOf(DEPLOYER)
+  await world.mined(await copier.sendTransaction({ to: world.deployment.balances, data: rows[0].data }))
+  rpc.behave(honest)
+  await untilSettled(receipt)
+  expect(await left(id)).toBe(ETHER - PRICE)
+  const ended = 'select reason from batches where reservation = $1'
+  await eventually(async () =>
+    (await world.database.query(ended, [id])).rows[0].reason === 'settled-by-another' ? true : undefined,
+  )
+  expect(await unsettled(id)).toBe(0n)
+})
+
 const WRITES: Record<string, RegExp> = {
   'a paid answer': /insert into "paid_answers"/,
   'a settlement with its nonce': /insert into "attempts"/,
