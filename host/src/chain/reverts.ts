@@ -1,4 +1,5 @@
 import {
+  balancesAbi,
   enclaveRegistryAbi,
   operatorsAbi,
   relayAbi,
@@ -11,6 +12,7 @@ import { chainError } from './client.ts'
 
 const ERRORS = [
   ...relayAbi,
+  ...balancesAbi,
   ...enclaveRegistryAbi,
   ...operatorsAbi,
   ...releasesAbi,

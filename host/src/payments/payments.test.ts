@@ -302,9 +302,12 @@ test('a settlement that somebody else sends first pays the operator, and is not 
   await untilSettled(receipt)
   expect(await left(id)).toBe(ETHER - PRICE)
   const ended = 'select reason from batches where reservation = $1'
-  await eventually(async () =>
-    (await world.database.query(ended, [id])).rows[0].reason === 'settled-by-another' ? true : undefined,
-  )
+  await eventually(async () => {
+    // The agent sends what waits again after a block, now and then.
+    await world.chain.mine({ blocks: 1 })
+    const { reason } = (await world.database.query(ended, [id])).rows[0]
+    return reason === 'settled-by-another' ? true : undefined
+  })
   expect(await unsettled(id)).toBe(0n)
 })
 
