@@ -66,6 +66,12 @@ test('digit-lottery: the contract reads the digit that was drawn', async () => {
   expect(await run('digit-lottery')).toMatch(/the contract read a \d: (\w+ wins|nobody wins)\n$/)
 })
 
+test('vouchers: 64 answers are settled by one transaction, and the first is proven on chain', async () => {
+  expect(await run('vouchers')).toMatch(
+    /64 answers, each receipt verified.*\nthe chain settled 64 receipts under 0x\w{64}\n {2}1,?\d{3} gas a receipt, 0\.000064 ETH paid\n {2}the first receipt is proven by 6 hashes\n$/,
+  )
+})
+
 test('an example without its network says how to start one', async () => {
   const script = join(ROOT, 'examples/invoice-escrow/run.ts')
   const run = promisify(execFile)(process.execPath, [script, '--state', join(dir, 'none')])

@@ -289,7 +289,7 @@ test('a settlement that a reorganisation drops is settled again, once', async ()
 test('a settlement that somebody else sends first pays the operator, and is not sent for nothing', async () => {
   const terms = newTerms()
   const id = await fund(terms, ETHER)
-  const held = holdSettlement()
+  const held = holdSettlement('drop')
   const receipt = await ask(payerOf(terms))
   await held
   const { rows } = await world.database.query(
@@ -385,13 +385,13 @@ async function stored(id: Hex): Promise<bigint> {
   return BigInt(rows[0].sum)
 }
 
-/** Holds the settlement's transaction; resolves when it is there. */
-function holdSettlement(): Promise<void> {
+/** No transaction gets to the node any more; resolves when there is one. */
+function holdSettlement(answer: 'drop' | Promise<never> = new Promise<never>(() => {})): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   rpc.behave(({ method }, forward) => {
     if (method !== 'eth_sendRawTransaction') return forward()
     resolve()
-    return new Promise(() => {})
+    return Promise.resolve(answer)
   })
   return promise
 }
