@@ -8,7 +8,6 @@ import {
   requestId,
   STATUS,
   signReceipt,
-  toHex,
   type Usage,
   usageHash,
   ZERO_HASH,
@@ -20,7 +19,13 @@ import { keccak256 } from './keccak.ts'
 import { type ReceiptKey, sign } from './keys.ts'
 
 /** A signed answer, without the evidence that some calls add to it. */
-export type Answer = { receipt: Receipt; signature: Hex; output: Hex; parameters: Parameters; usage: Usage }
+export type Answer = {
+  receipt: Receipt
+  signature: Hex
+  output: Uint8Array
+  parameters: Parameters
+  usage: Usage
+}
 
 export type Signer = (job: Job, outcome: Outcome) => Answer
 
@@ -56,7 +61,8 @@ export function createSigner(key: ReceiptKey, config: EnclaveConfig): Signer {
     return {
       receipt,
       signature: signReceipt(domain, receipt, key.privateKey, sign),
-      output: toHex(output),
+      // A copy: the answer is remembered, and what the engine sent is a view of more.
+      output: new Uint8Array(output),
       parameters,
       usage,
     }

@@ -5,7 +5,8 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { ZERO_ADDRESS, ZERO_HASH } from '@nacre/verify'
+import { encodeCbor, ZERO_ADDRESS, ZERO_HASH } from '@nacre/verify'
+import { encodeFrame } from '@nacre/verify/frame'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createChannel } from './channel.ts'
 import { readStartOptions } from './config.ts'
@@ -54,24 +55,31 @@ async function read(options: unknown) {
 }
 
 /** Sends these bytes and returns the status and the error code of what comes back. */
-async function exchange(bytes: string): Promise<{ status: number; code?: string }> {
+async function exchange(bytes: string | Uint8Array): Promise<{ status: number; code?: string }> {
   const socket = connect(join(dir, 'channel'))
   socket.write(bytes)
   const answer = await text(socket)
   return { status: Number(answer.split(' ')[1]), code: /"code":"([^"]+)"/.exec(answer)?.[1] ?? '' }
 }
 
-function post(path: string, body: string, headers: string[] = []): string {
+function post(path: string, body: string | Uint8Array, headers: string[] = []): Uint8Array {
+  const content = Buffer.from(body)
   const lines = [`POST ${path} HTTP/1.1`, 'host: x', 'connection: close', ...headers]
-  return `${[...lines, `content-length: ${Buffer.byteLength(body)}`].join('\r\n')}\r\n\r\n${body}`
+  const head = `${[...lines, `content-length: ${content.length}`].join('\r\n')}\r\n\r\n`
+  return Buffer.concat([Buffer.from(head), content])
 }
+
+/** A job's frame with this JSON, and an input of three bytes. */
+const jobOf = (json: string | Uint8Array) =>
+  encodeFrame({ json: Buffer.from(json), bytes: Uint8Array.of(1, 2, 3) })
+const infer = (json: string | Uint8Array, headers?: string[]) => post('/v1/infer', jobOf(json), headers)
 
 const get = (path: string, method = 'GET') =>
   `${method} ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`
 
 /** Waits until an empty job is answered like this. */
 async function until(answer: { status: number; code: string }): Promise<void> {
-  const look = async () => expect(await exchange(post('/v1/infer', '{}'))).toEqual(answer)
+  const look = async () => expect(await exchange(infer('{}'))).toEqual(answer)
   await vi.waitFor(look, { timeout: 20_000 })
 }
 
@@ -80,7 +88,7 @@ describe('bytes on the channel', () => {
     'POST /v1/infer HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'
   const announced = (length: number) =>
     `POST /v1/infer HTTP/1.1\r\nhost: x\r\ncontent-length: ${length}\r\n\r\n`
-  const wrong: [string, () => string, number, string][] = [
+  const wrong: [string, () => string | Uint8Array, number, string][] = [
     ['an unknown path', () => get('/v2/health'), 404, 'unknown-route'],
     ['a path with a query', () => get('/v1/health?x'), 404, 'unknown-route'],
     ['a name of every object', () => get('/constructor'), 404, 'unknown-route'],
@@ -88,7 +96,7 @@ describe('bytes on the channel', () => {
     ['a method that removes', () => get('/v1/health', 'DELETE'), 405, 'method-not-allowed'],
     ['no length', () => get('/v1/infer', 'POST'), 411, 'length-required'],
     ['chunks', () => chunked, 411, 'length-required'],
-    ['a body over the limit, before it is sent', () => announced(32 * 2 ** 20 + 1), 413, 'body-too-large'],
+    ['a body over the limit, before it is sent', () => announced(16 * 2 ** 20), 413, 'body-too-large'],
     [
       'a body with a GET',
       () => `${get('/v1/health').slice(0, -2)}content-length: 1\r\n\r\nx`,
@@ -96,20 +104,34 @@ describe('bytes on the channel', () => {
       'body-too-large',
     ],
     ['a long nonce call', () => post('/v1/attest', ' '.repeat(4097)), 413, 'body-too-large'],
-    ['no JSON', () => post('/v1/infer', '{'), 400, 'malformed-json'],
+    ['a job as JSON alone', () => post('/v1/infer', '{}'), 400, 'malformed-job'],
+    ['an empty job', () => post('/v1/infer', ''), 400, 'malformed-job'],
+    ['a job that is cut short', () => post('/v1/infer', jobOf('{}').subarray(0, -1)), 400, 'malformed-job'],
+    ['a byte after the job', () => post('/v1/infer', Buffer.of(...jobOf('{}'), 0)), 400, 'malformed-job'],
     [
-      'bytes that are no UTF-8',
-      () => post('/v1/infer', '\ud800').replace('\ufffd', '\xff'),
+      'a job of another version',
+      () => post('/v1/infer', encodeCbor([2, Buffer.from('{}'), Buffer.of(1)])),
       400,
-      'malformed-json',
+      'malformed-job',
     ],
-    ['an array', () => post('/v1/infer', '[]'), 400, 'malformed-job'],
+    ['long JSON in a job', () => infer(`{}${' '.repeat(4095)}`), 400, 'malformed-job'],
+    [
+      'an input over every limit',
+      () =>
+        post('/v1/infer', encodeFrame({ json: Buffer.from('{}'), bytes: new Uint8Array(15 * 2 ** 20 + 2) })),
+      400,
+      'malformed-job',
+    ],
+    ['no JSON', () => infer('{'), 400, 'malformed-json'],
+    ['no JSON in a small call', () => post('/v1/attest', '{'), 400, 'malformed-json'],
+    ['bytes that are no UTF-8', () => infer(Buffer.of(0x22, 0xff, 0x22)), 400, 'malformed-json'],
+    ['an array', () => infer('[]'), 400, 'malformed-job'],
     ['a prototype', () => post('/v1/attest', '{"__proto__":{},"nonce":"0x00"}'), 400, 'malformed-job'],
     ['a nonce that is a number', () => post('/v1/attest', '{"nonce":1}'), 400, 'malformed-job'],
     ['an artifact without its hash', () => post('/v1/artifacts', 'x'), 400, 'malformed-job'],
     ['a hash that is none', () => post('/v1/artifacts', 'x', ['x-artifact: abc']), 400, 'malformed-job'],
     ['no HTTP', () => 'hello\r\n\r\n', 400, ''],
-    ['long headers', () => post('/v1/infer', '{}', [`x: ${'x'.repeat(5000)}`]), 431, ''],
+    ['long headers', () => infer('{}', [`x: ${'x'.repeat(5000)}`]), 431, ''],
   ]
   test.each(wrong)('%s', async (_, bytes, status, code) => {
     expect(await exchange(bytes())).toEqual({ status, code })
@@ -148,19 +170,20 @@ describe('bytes on the channel', () => {
     ]
     const before = errors.length
     for (const body of bodies) {
-      for (const path of ['/v1/infer', '/v1/attest']) {
+      const frame = encodeFrame({ json: Buffer.from(body), bytes: Buffer.from(secret) })
+      for (const call of [post('/v1/infer', frame), post('/v1/infer', body), post('/v1/attest', body)]) {
         const socket = connect(join(dir, 'channel'))
-        socket.write(post(path, body))
+        socket.write(call)
         expect(await text(socket)).not.toContain(secret)
       }
     }
     expect(errors).toHaveLength(before)
   })
 
-  test('a job nested without end is malformed', async () => {
-    const depth = 1_000_000
+  test('a job nested as deep as its JSON is long is malformed', async () => {
+    const depth = 2000
     const nested = `{"origin":${'['.repeat(depth)}${']'.repeat(depth)}}`
-    expect(await exchange(post('/v1/infer', nested))).toEqual({ status: 400, code: 'malformed-job' })
+    expect(await exchange(infer(nested))).toEqual({ status: 400, code: 'malformed-job' })
   })
 
   test('a body that breaks off leaves the channel working', async () => {
@@ -179,7 +202,7 @@ describe('configuration', () => {
     ['a missing field', () => ({ ...startOptions(), engine: undefined })],
     ['an input limit of zero', () => ({ ...startOptions(), config: { ...config, maxInput: 0 } })],
     [
-      'an output limit over what a body holds',
+      'an output limit over what an answer holds',
       () => ({ ...startOptions(), config: { ...config, maxOutput: 2 ** 25 } }),
     ],
     [

@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { toJson } from '@nacre/verify/bundle'
+import { encodeFrame, maxFrame } from '@nacre/verify/frame'
 import { ChannelError, channelAnswer } from './errors.ts'
 import { readArtifactHeader, readAttest, readJob } from './job.ts'
-import { MAX_BODY, MAX_OPEN_CALLS, MAX_SMALL_BODY } from './limits.ts'
+import { JOB_LIMITS, MAX_ARTIFACT, MAX_OPEN_CALLS, MAX_SMALL_BODY } from './limits.ts'
 import type { Service } from './service.ts'
 
 /** docs/protocol.md, "Channel to the enclave": HTTP/1.1 over a Unix socket. */
@@ -41,14 +42,14 @@ function routesOf(service: Service): Map<string, Route> {
   return new Map([
     ['/v1/health', get(() => ({ ok: true }))],
     ['/v1/identity', get(() => service.identity())],
-    ['/v1/attest', post(MAX_SMALL_BODY, (_, body) => service.attest(readAttest(parse(body)).nonce))],
+    ['/v1/attest', post(MAX_SMALL_BODY, (_, body) => service.attest(readAttest(body).nonce))],
     [
       '/v1/artifacts',
-      post(MAX_BODY, ({ headers }, body) =>
+      post(MAX_ARTIFACT, ({ headers }, body) =>
         service.loadArtifact(readArtifactHeader(headers['x-artifact']), body),
       ),
     ],
-    ['/v1/infer', post(MAX_BODY, (_, body) => service.infer(readJob(parse(body))))],
+    ['/v1/infer', post(maxFrame(JOB_LIMITS), async (_, body) => frameOf(await service.infer(readJob(body))))],
   ])
 }
 
@@ -113,18 +114,19 @@ async function readBody(request: IncomingMessage, max: number): Promise<Buffer> 
   return body.subarray(0, at)
 }
 
-function parse(body: Buffer): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
-  } catch (cause) {
-    throw new ChannelError('malformed-json', 'the body is not JSON', cause)
-  }
+function frameOf({ output, ...fields }: Awaited<ReturnType<Service['infer']>>): Uint8Array {
+  return encodeFrame({ json: jsonOf(fields), bytes: output })
 }
 
+function jsonOf(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(toJson(value)))
+}
+
+/** Bytes as they are, anything else as JSON. */
 function send(response: ServerResponse, status: number, body: unknown): void {
   if (response.destroyed) return
-  const bytes = Buffer.from(JSON.stringify(toJson(body)))
+  const [type, bytes] = body instanceof Uint8Array ? ['cbor', body] : ['json', jsonOf(body)]
   response
-    .writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length })
+    .writeHead(status, { 'content-type': `application/${type}`, 'content-length': bytes.length })
     .end(bytes)
 }

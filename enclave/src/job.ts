@@ -1,9 +1,10 @@
-import { fromHex, type Hex, MAX_INDEX, messageOf, type Origin, type ReservationTerms } from '@nacre/verify'
+import { type Hex, MAX_INDEX, messageOf, type Origin, type ReservationTerms } from '@nacre/verify'
 import { parseOrigin } from '@nacre/verify/bundle'
+import { decodeFrame, type Frame } from '@nacre/verify/frame'
 import { parseTerms } from '@nacre/verify/payment'
 import { amountOf, countOf, hexOf, integerOf, objectOf, type Parser } from '@nacre/verify/shape'
 import { ChannelError } from './errors.ts'
-import { MAX_PAYLOAD } from './limits.ts'
+import { JOB_LIMITS } from './limits.ts'
 
 /** A voucher for this job and where it is counted in; what else it covers is the job's own. */
 export type Payment = {
@@ -30,7 +31,7 @@ export type Job = {
   payment?: Payment
 }
 
-type WireJob = Omit<Job, 'input' | 'nonce' | 'payment'> & { input: Hex }
+type JobFields = Omit<Job, 'input' | 'nonce' | 'payment'>
 
 /** Nonce of the evidence, 1 to 64 bytes. */
 const parseNonce: Parser<Hex> = (value, path) => {
@@ -50,11 +51,10 @@ const parsePayment = objectOf<Payment>({
   first: parseIndex,
 })
 
-const parseJob = objectOf<WireJob, { nonce: Hex; payment: Payment }>(
+const parseJob = objectOf<JobFields, { nonce: Hex; payment: Payment }>(
   {
     origin: parseOrigin,
     artifact: hexOf(32),
-    input: hexOf({ max: MAX_PAYLOAD + 1 }),
     anchor: objectOf<Job['anchor']>({ number: countOf(64), hash: hexOf(32) }),
     maxOutput: integerOf(0, 2 ** 32 - 1),
     usage: objectOf<Job['usage']>({
@@ -69,20 +69,30 @@ const parseJob = objectOf<WireJob, { nonce: Hex; payment: Payment }>(
 
 const parseAttest = objectOf<{ nonce: Hex }>({ nonce: parseNonce })
 
-/** @throws ChannelError malformed-job */
-export function readJob(json: unknown): Job {
-  const { input, ...rest } = read(parseJob, json, 'job')
-  return { ...rest, input: fromHex(input) }
+const parseFrame: Parser<Frame> = frame => decodeFrame(frame as Uint8Array, JOB_LIMITS)
+
+/** The job of a frame; its input is a view of the frame. @throws ChannelError malformed-json, malformed-job */
+export function readJob(frame: Uint8Array): Job {
+  const { json, bytes } = read(parseFrame, frame, 'frame')
+  return { ...read(parseJob, readJson(json), 'job'), input: bytes }
 }
 
-/** @throws ChannelError malformed-job */
-export function readAttest(json: unknown): { nonce: Hex } {
-  return read(parseAttest, json, 'attest')
+/** @throws ChannelError malformed-json, malformed-job */
+export function readAttest(json: Uint8Array): { nonce: Hex } {
+  return read(parseAttest, readJson(json), 'attest')
 }
 
 /** @throws ChannelError malformed-job */
 export function readArtifactHeader(header: unknown): Hex {
   return read(hexOf(32), header, 'x-artifact')
+}
+
+function readJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new ChannelError('malformed-json', 'the body is not JSON', cause)
+  }
 }
 
 function read<T>(parse: Parser<T>, value: unknown, name: string): T {

@@ -3,14 +3,17 @@
  * what the host passes beside it: a host could otherwise make enclaves sign errors, and be paid for them.
  */
 
-/** Largest maxInput and maxOutput of a configuration, bytes: in hex and JSON they fit in one body. */
+/** Largest maxInput and maxOutput of a configuration, bytes. */
 export const MAX_PAYLOAD = 15 * 2 ** 20
 
-/** Largest body on the channel, bytes. */
-export const MAX_BODY = 32 * 2 ** 20
+/** Largest artifact, bytes. */
+export const MAX_ARTIFACT = 32 * 2 ** 20
 
-/** Largest body of the calls that carry no tensor, bytes. */
+/** Largest body of the calls that carry no tensor, and of the JSON beside one, bytes. */
 export const MAX_SMALL_BODY = 4096
+
+/** Of a job. An input of one byte more than any configuration takes still gets its signed refusal. */
+export const JOB_LIMITS = { maxJson: MAX_SMALL_BODY, maxBytes: MAX_PAYLOAD + 1 } as const
 
 /** Most rows (first dimension, where the model leaves it free) of one input. */
 export const MAX_BATCH = 4096

@@ -18,7 +18,8 @@ function jobOf(request: number, input = 0): Job {
 }
 
 /** Counts how often an answer is really made; only the output's length matters here. */
-function counter(output: Hex = '0x00') {
+function counter(length = 1) {
+  const output = new Uint8Array(length)
   let made = 0
   return { make: async () => ({ output, made: ++made }) as unknown as Answer, count: () => made }
 }
@@ -59,7 +60,7 @@ test('the oldest is forgotten when there are too many', async () => {
 
 test('the oldest is forgotten when they are too large', async () => {
   const memory = createMemory(1n, { answers: 100, bytes: 100 })
-  const { make, count } = counter(`0x${'00'.repeat(24)}`)
+  const { make, count } = counter(50)
   for (const request of [1, 2, 3, 3, 2]) await memory.recall(jobOf(request), make)
   expect(count()).toBe(3)
   await memory.recall(jobOf(1), make)

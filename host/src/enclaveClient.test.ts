@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { encodeCbor, ZERO_ADDRESS, ZERO_HASH } from '@nacre/verify'
+import { encodeFrame } from '@nacre/verify/frame'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createEnclaveClient, type EnclaveClient } from './enclaveClient.ts'
 
@@ -31,8 +33,11 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-function answer(status: number, body: string, length = Buffer.byteLength(body)): void {
-  reply = socket => socket.write(`HTTP/1.1 ${status} X\r\ncontent-length: ${length}\r\n\r\n${body}`)
+function answer(status: number, body: string | Uint8Array, length = Buffer.from(body).length): void {
+  reply = socket => {
+    socket.write(`HTTP/1.1 ${status} X\r\ncontent-length: ${length}\r\n\r\n`)
+    socket.write(body)
+  }
 }
 
 /** For what never comes; whoever waits for an answer has the usual time. */
@@ -87,3 +92,56 @@ test('an error of the enclave keeps its code, message and fix', async () => {
   const error = { code: 'security-module', message: 'it is away', fix: 'start it', retryable: true }
   await expect(client.health()).rejects.toMatchObject(error)
 })
+
+/** The JSON of an answer in which nothing is wrong in form. */
+const fields = {
+  receipt: {
+    version: 1,
+    status: 0,
+    sequence: 1,
+    anchorNumber: 1,
+    ...Object.fromEntries(
+      'requestId releaseId configHash artifact inputHash outputHash parametersHash usageHash anchorHash parentsRoot extensionsRoot'
+        .split(' ')
+        .map(field => [field, ZERO_HASH]),
+    ),
+  },
+  signature: `0x${'00'.repeat(65)}`,
+  parameters: { engine: 'e', seed: '0' },
+  usage: { units: 1, price: '0', token: ZERO_ADDRESS, maxOutput: 1 },
+}
+const json = Buffer.from(JSON.stringify(fields))
+const frame = encodeFrame({ json, bytes: Buffer.of(1, 255) })
+const infer = () =>
+  client.infer({
+    origin: { type: 'client', nonce: ZERO_HASH },
+    artifact: ZERO_HASH,
+    input: Buffer.of(1),
+    anchor: { number: 1n, hash: ZERO_HASH },
+    maxOutput: 1,
+    usage: { units: 1n, price: 0n, errorPrice: 0n, token: ZERO_ADDRESS },
+  })
+
+test('the output of an answer comes as bytes', async () => {
+  answer(200, frame)
+  expect(await infer()).toMatchObject({ output: '0x01ff', signature: fields.signature })
+})
+
+const frames: [string, Uint8Array][] = [
+  ['JSON alone', json],
+  ['nothing', Buffer.alloc(0)],
+  ['an answer that is cut short', frame.subarray(0, -1)],
+  ['a byte after the answer', Buffer.of(...frame, 0)],
+  ['an answer of another version', encodeCbor([2, json, Buffer.of(1)])],
+  ['long JSON', encodeFrame({ json: Buffer.alloc(65_537, ' '), bytes: Buffer.of(1) })],
+  ['an output in the JSON', encodeFrame({ json: withField({ output: '0x01' }), bytes: Buffer.of(1) })],
+  ['JSON that is no UTF-8', encodeFrame({ json: Buffer.of(0x22, 0xff, 0x22), bytes: Buffer.of(1) })],
+]
+test.each(frames)('%s is malformed', async (_, body) => {
+  answer(200, body)
+  await expect(infer()).rejects.toMatchObject({ code: 'malformed-response', retryable: false })
+})
+
+function withField(field: object): Uint8Array {
+  return Buffer.from(JSON.stringify({ ...fields, ...field }))
+}

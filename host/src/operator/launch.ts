@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { EnclaveConfig, Hex } from '@nacre/verify'
-import { sha256 } from '@nacre/verify'
+import { fromHex, sha256 } from '@nacre/verify'
 import { FatalError, type HostError, RetryableError } from '../common/errors.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { Image } from '../drivers/image.ts'
@@ -58,7 +58,7 @@ export async function launchEnclave({
       config: own,
       artifacts: loaded,
       attest: nonce => attempt(() => client.attest(nonce)),
-      infer: job => attempt(() => client.infer(job)),
+      infer: job => attempt(() => client.infer({ ...job, input: fromHex(job.input) })),
       exited: running.exited,
       pid: running.pid,
       sandboxed: running.sandboxed,
