@@ -62,3 +62,16 @@ test('ES256 agrees with noble', () => {
     expect(both).toEqual([signature === good, signature === good])
   }
 })
+
+test('of many keys each verifies its own signatures only, also a second time', () => {
+  const message = new Uint8Array(32)
+  const pairs = Array.from({ length: 20 }, () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const point = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }).subarray(-65))
+    return { point, signature: sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' }) }
+  })
+  for (const { point } of [...pairs, ...pairs]) {
+    const accepted = pairs.filter(({ signature }) => nodeCrypto.verifyEs256(message, signature, point))
+    expect(accepted).toEqual([expect.objectContaining({ point })])
+  }
+})

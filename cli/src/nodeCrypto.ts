@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
-import { type CryptoProvider, concat, fromHex } from '@nacre/verify'
+import { type CryptoProvider, concat, fromHex, type Hex, toHex } from '@nacre/verify'
 import { createKeccak } from 'hash-wasm'
 import { recover } from 'tiny-secp256k1'
 
@@ -7,6 +7,9 @@ const keccak = await createKeccak(256)
 
 /** DER of a SubjectPublicKeyInfo of P-256 up to the point (RFC 5480, 2). */
 const SPKI_PREFIX = fromHex('0x3059301306072a8648ce3d020106082a8648ce3d030107034200')
+
+const keys = new Map<Hex, KeyObject>()
+const MAX_KEYS = 16
 
 /**
  * Faster primitives than noble's: OpenSSL's for hashes and P-256; keccak-256 and libsecp256k1's recovery, which
@@ -35,6 +38,20 @@ export const nodeCrypto: CryptoProvider = {
   },
 }
 
+/**
+ * A key as OpenSSL keeps it: to make one takes a third of a verification. The last few are kept, for a root and a leaf
+ * come with every answer of an enclave; no verdict is.
+ */
 function p256Key(point: Uint8Array): KeyObject {
-  return createPublicKey({ key: Buffer.from(concat(SPKI_PREFIX, point)), format: 'der', type: 'spki' })
+  const id = toHex(point)
+  const known = keys.get(id)
+  if (known) return known
+  const key = createPublicKey({
+    key: Buffer.from(concat(SPKI_PREFIX, point)),
+    format: 'der',
+    type: 'spki',
+  })
+  if (keys.size >= MAX_KEYS) keys.delete(keys.keys().next().value!)
+  keys.set(id, key)
+  return key
 }
