@@ -91,6 +91,9 @@ test('a client is answered over HTTP with fresh evidence over its nonce; malform
     evidenceNonce: nonce,
     receipt: { status: 0 },
   })
+  const endless = new Blob(['0x', '00'.repeat(100_000)]).stream()
+  const chunked = await fetch(`${agent.url}/v1/infer`, { method: 'POST', body: endless, duplex: 'half' })
+  expect(chunked.status).toBe(413)
   for (const [body, status, code] of [
     [{ nonce, artifact: `0x${'88'.repeat(32)}`, input }, 404, 'NOT_FOUND'],
     [{ nonce: '0x12', artifact, input }, 400, 'BAD_REQUEST'],
