@@ -51,7 +51,8 @@ function call(socketPath: string, request: Uint8Array, timeoutMs: number): Promi
   // A deadline of the whole call: a module that sends a byte now and then is not waited for.
   const deadline = setTimeout(() => reject(failed('it does not answer')), timeoutMs)
   socket.on('error', cause => reject(failed('the connection broke', cause)))
-  socket.on('close', () => reject(failed('it closed the connection')))
+  const onClose = () => reject(failed('it closed the connection'))
+  socket.on('close', onClose)
   socket.on('data', chunk => {
     received = Buffer.concat([received, chunk])
     if (received.length < 4) return
@@ -63,7 +64,8 @@ function call(socketPath: string, request: Uint8Array, timeoutMs: number): Promi
   socket.write(frame(request))
   return promise.finally(() => {
     clearTimeout(deadline)
-    socket.destroy()
+    // It closes after every call: an error that nobody sees is not made.
+    socket.off('close', onClose).destroy()
   })
 }
 
