@@ -226,12 +226,34 @@ test('without a websocket, polling finds every block; a provider that was away i
   proxy.close()
 })
 
+test('while a provider is away, it is tried by one pass and the one after it, however many polls there were', async () => {
+  const proxy = await cuttable(anvil.port)
+  const heard = listener()
+  const failures: unknown[] = []
+  const enough = Promise.withResolvers<void>()
+  void watcher({
+    nodes: createNodes({ rpcUrl: `http://127.0.0.1:${proxy.port}` }),
+    pollMs: 5,
+    onSynced: heard.synced,
+    onRetry: error => void (failures.push(error) > 10 && enough.resolve()),
+  }).run()
+  await heard.block(0n)
+  proxy.refuse(true, 50)
+  await enough.promise
+  for (const error of failures) expect(failures.filter(other => other === error).length).toBeLessThan(3)
+  proxy.refuse(false)
+  await emit(1)
+  await heard.block(1n)
+  proxy.close()
+})
+
 /** A TCP proxy whose connections can be cut. */
 async function cuttable(target: number) {
   const sockets = new Set<Socket>()
-  let refusing = false
+  /** After so many milliseconds. */
+  let refusing: number | undefined
   const proxy = createServer(client => {
-    if (refusing) return client.destroy()
+    if (refusing !== undefined) return void setTimeout(() => client.destroy(), refusing)
     const upstream = tcp(target, '127.0.0.1')
     for (const [one, other] of [
       [client, upstream],
@@ -248,8 +270,8 @@ async function cuttable(target: number) {
   }
   await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve))
   const { port } = proxy.address() as { port: number }
-  const refuse = (value: boolean) => {
-    refusing = value
+  const refuse = (value: boolean, afterMs = 0) => {
+    refusing = value ? afterMs : undefined
     cut()
   }
   return { port, cut, refuse, close: () => [cut(), proxy.close()] }

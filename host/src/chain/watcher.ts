@@ -55,6 +55,9 @@ type Pass = WatcherOptions & { audit: Audit }
 
 const RANGE = 500
 const KEEP = 128
+/** One in hand, and one that sees what came since. What cannot be read is tried by these, not by more at every poll. */
+const MAX_PASSES = 2
+const MAX_PAUSE_MS = 5_000
 
 /** Follows the chain: announcements and polling both feed `sync`, which alone moves the cursor. */
 export function createWatcher(options: WatcherOptions): Watcher {
@@ -87,10 +90,16 @@ export function createWatcher(options: WatcherOptions): Watcher {
 async function run(options: WatcherOptions, sync: () => Promise<void>): Promise<void> {
   const { signal, pollMs = 1_000, wsUrl, onRetry, onConnection } = options
   const stopped = Promise.withResolvers<void>()
-  const pass = () =>
-    retry(sync, { signal, ...(onRetry ? { onRetry } : {}) }).catch(error => {
-      if (!signal.aborted) stopped.reject(error)
-    })
+  let passes = 0
+  const pass = async () => {
+    if (passes === MAX_PASSES) return
+    passes++
+    await retry(sync, { signal, maxMs: Math.min(pollMs, MAX_PAUSE_MS), ...(onRetry ? { onRetry } : {}) })
+      .catch(error => {
+        if (!signal.aborted) stopped.reject(error)
+      })
+      .finally(() => passes--)
+  }
   const timer = setInterval(pass, pollMs)
   signal.addEventListener('abort', () => stopped.resolve(), { once: true })
   if (signal.aborted) stopped.resolve()
