@@ -15,6 +15,7 @@ import {
   idOf,
   type World,
 } from '../../testing/operatorWorld.ts'
+import { reorganise, untilQuiet } from '../../testing/reorganise.ts'
 import { createNextTime } from '../chain/nextTime.ts'
 import { createNodes } from '../chain/nodes.ts'
 import { parseConfig } from '../common/config.ts'
@@ -89,8 +90,9 @@ async function fulfilledOnce(id: Hex): Promise<Record<string, string>> {
 
 /** Empty blocks in the place of this one and of all after it. */
 async function drop(block: bigint): Promise<void> {
+  await untilQuiet(world.chain)
   const depth = Number((await world.chain.getBlockNumber()) - block) + 1
-  await world.chain.request({ method: 'anvil_reorg', params: [depth, []] } as never)
+  await reorganise(world.chain, depth, [])
 }
 
 test('a fulfilment in a block that the chain drops is mined again, once', async () => {

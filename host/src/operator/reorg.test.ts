@@ -6,6 +6,8 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { expectBalances } from '../../testing/balances.ts'
 import { createWorld, eventually, idOf, type World } from '../../testing/operatorWorld.ts'
+import { reorganise, untilQuiet } from '../../testing/reorganise.ts'
+import { honest, type RpcProxy, startRpcProxy } from '../../testing/rpcProxy.ts'
 import { parseConfig } from '../common/config.ts'
 import { createShutdown, type Shutdown } from '../common/shutdown.ts'
 import { operatorConfig } from './config.ts'
@@ -21,6 +23,7 @@ const DEEPEST = 10
 type Health = { ok: boolean; receiptKey: Hex; enclavePid: number }
 
 let world: World
+let node: RpcProxy
 let shutdown: Shutdown
 let agent: Operator
 
@@ -30,13 +33,16 @@ beforeAll(async () => {
   await world.chain.mine({ blocks: DEEPEST })
   const logger = pino({ level: 'silent' })
   shutdown = createShutdown({ logger })
-  const config = parseConfig(operatorConfig, { ...world.config, pollMs: 50, replaceAfterMs: 1_000 }, 'test')
+  node = await startRpcProxy(world.rpcPort)
+  const settings = { ...world.config, rpcUrl: node.url, pollMs: 50, replaceAfterMs: 1_000 }
+  const config = parseConfig(operatorConfig, settings, 'test')
   agent = await startOperator({ config, logger, shutdown, metrics: new Registry() })
   agent.failed.catch(() => {})
 })
 
 afterAll(async () => {
   await shutdown?.close()
+  node?.close()
   await world?.close()
 })
 
@@ -50,7 +56,7 @@ test.each(Array.from({ length: DEEPEST }, (_, index) => index + 1))(
     for (let number = 0; number < plan.requests; number++) asked.push(await world.ask())
     if (plan.answered) for (const id of asked) await world.untilState(id, 'fulfilled')
     await world.chain.mine({ blocks: plan.after })
-    await reorganise(depth, plan.kept ? asked : [])
+    await dropBlocks(depth, plan.kept ? asked : [])
     await world.chain.mine({ blocks: 1 })
     await world.untilFulfilled(await world.ask())
     await everythingAnswered()
@@ -65,7 +71,7 @@ test(`a registration that is dropped with the block that its evidence names: ano
   const before = await health()
   const id = await world.ask()
   await world.untilState(id, 'fulfilled')
-  await reorganise(DEEPEST, [])
+  await dropBlocks(DEEPEST, [])
   await world.chain.mine({ blocks: 1 })
   await world.untilFulfilled(await world.ask())
   await everythingAnswered()
@@ -94,7 +100,13 @@ async function everythingAnswered(): Promise<void> {
 }
 
 /** Drops so many blocks; of the requests in them those of `kept` are in the first of the blocks that come instead. */
-async function reorganise(depth: number, kept: Hex[]): Promise<void> {
+async function dropBlocks(depth: number, kept: Hex[]): Promise<void> {
+  const sending = Promise.withResolvers<void>()
+  node.behave(async ({ method }, forward) => {
+    if (method === 'eth_sendRawTransaction') await sending.promise
+    return forward()
+  })
+  await untilQuiet(world.chain)
   const first = (await world.chain.getBlockNumber()) - BigInt(depth) + 1n
   const { relay: address } = world.deployment
   const filter = { address, abi: relayAbi, eventName: 'Requested', fromBlock: first, strict: true } as const
@@ -102,8 +114,10 @@ async function reorganise(depth: number, kept: Hex[]): Promise<void> {
   const again = dropped.filter(({ args }) => kept.includes(args.id))
   const raw = (hash: Hex) =>
     world.client.request({ method: 'eth_getRawTransactionByHash', params: [hash] } as never)
-  const transactions = await Promise.all(again.map(async log => [await raw(log.transactionHash), 0]))
-  await world.chain.request({ method: 'anvil_reorg', params: [depth, transactions] } as never)
+  const transactions = await Promise.all(again.map(async log => [await raw(log.transactionHash), 0] as const))
+  await reorganise(world.chain, depth, transactions)
+  node.behave(honest)
+  sending.resolve()
 }
 
 async function health(): Promise<Health> {
