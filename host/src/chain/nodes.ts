@@ -12,6 +12,8 @@ export type Nodes = {
   client: PublicClient
   /** The other node, while it shows the chain that is followed. */
   witness(): PublicClient | undefined
+  /** The nodes whose word it takes to be freed, each for itself: both, or the one that is read while it has no witness. */
+  each(): PublicClient[]
   /** The block to read up to now, and who shows it; undefined while the nodes have different ones and may yet agree. */
   head(): Promise<Shown | undefined>
   /** What the leading node says, unless the other's answer obliges us more. */
@@ -61,6 +63,7 @@ function alone(client: PublicClient): Nodes {
   return {
     client,
     witness: () => undefined,
+    each: () => [client],
     head: async () => ({ head: await read(() => client.getBlock()), by: 'one' }),
     strictest: ({ ask }) => ask(client),
     answers: async ask => [await ask(client)],
@@ -132,6 +135,7 @@ function pair(primary: PublicClient, second: PublicClient, options: NodesOptions
   const nodes: Nodes = {
     client,
     witness: () => (state === 'agrees' && works(other()) ? other() : undefined),
+    each: () => (nodes.witness() ? [primary, second] : [client]),
     async head() {
       const found = await compare(primary, second)
       leading = found.leads === 'second' ? second : primary

@@ -180,7 +180,7 @@ test('a request that the enclave cannot answer is skipped at once, and answered 
       windowS: 3,
       fallbackStepS: 2,
     },
-    slots: createSlots(nodes.client, deployment.operators),
+    slots: createSlots(nodes, deployment.operators),
     nextTime: createNextTime(nodes.client),
     enclave: () => ({
       identity: {} as never,

@@ -9,7 +9,7 @@ import type { Head } from '../chain/watcher.ts'
 import { type ChainRequest, chainRequest } from './requests.ts'
 import type { Slots } from './slots.ts'
 import type { RequestRow } from './tables.ts'
-import { fallbackRank, presumedDuty } from './turn.ts'
+import { type Asked, fallbackRank, presumedDuty } from './turn.ts'
 
 /** Who we are and what we serve. */
 export type Profile = {
@@ -59,13 +59,14 @@ export async function decide(from: Sources, row: RequestRow, head: Head): Promis
   if (params.assurance !== ASSURANCE[profile.assurance]) return { skip: 'assurance' }
   if (!isAccepted(profile, params)) return { skip: 'release-not-accepted' }
   if (row.state === 'seen' && params.deadline < head.timestamp + MIN_REMAINING_S) return { skip: 'too-late' }
-  const presumed = await presumedTurn(from, row, request, head)
+  const drawn = drawnFor(row, request, head)
+  const presumed = await presumedTurn(from, row, drawn, head)
   const turn = presumed ?? (await whoseTurn(nodes, profile, row, stateFor(request, head)))
   if (turn === undefined) return { waitS: 2, reason: NOT_OPEN }
   const [assigned, until] = turn
   const duty = isAddressEqual(assigned, profile.operator)
   if (!duty) {
-    const offer = await ownOffer(slots, profile, request)
+    const offer = await ownOffer(slots, profile, drawn)
     if (!offer.active) return { skip: 'not-offered' }
     if (offer.price > params.fee) return { skip: 'fee-too-low' }
   }
@@ -73,38 +74,48 @@ export async function decide(from: Sources, row: RequestRow, head: Head): Promis
     return duty && halfPassed(request, head) ? { decline: true } : { waitS: 1, reason: 'base-fee-above-cap' }
   if (duty) return { take: true, duty, asOf: stateFor(request, head) }
   const now = presumed ? head.timestamp : await nextTime(head)
-  return afterAnother(from, row, now, { assigned, until, request })
+  return afterAnother(from, now, { assigned, until, drawn })
 }
 
 /**
  * At the first look at a request within its window, what is known of its epoch says whose duty it is: so many calls
  * less, of those who wait as of the one that answers. What is sent is asked the chain in any case, and whoever waits
- * asks when the window has passed.
+ * asks when the window has passed. A node alone frees nobody: when the other says something else, the chain is asked.
  */
 async function presumedTurn(
-  { profile, slots }: Sources,
-  { id, blockHash, source, state, reason }: RequestRow,
-  request: ChainRequest,
+  { nodes, profile, slots }: Sources,
+  { source, state, reason }: RequestRow,
+  drawn: Asked,
   head: Head,
 ): Promise<Turn | undefined> {
-  const until = request.timestamp + BigInt(profile.windowS)
+  const until = drawn.timestamp + BigInt(profile.windowS)
   if (state !== 'seen' || reason !== null || source !== null || head.timestamp > until) return undefined
-  const assigned = await presumedDuty(slots, { ...request, id, blockHash })
-  return assigned && [assigned, until]
+  const assigned = await presumedDuty(slots, drawn)
+  if (!assigned) return undefined
+  const ours = isAddressEqual(assigned, profile.operator)
+  return ours || (await isAgreed(nodes, slots, drawn, assigned)) ? [assigned, until] : undefined
+}
+
+async function isAgreed(nodes: Nodes, slots: Slots, drawn: Asked, assigned: Hex): Promise<boolean> {
+  const duties = slots.views().map(view => presumedDuty(view, drawn))
+  const said = await Promise.all(duties).catch(() => undefined)
+  if (!said) return false
+  const stranger = said.findIndex(duty => duty !== assigned)
+  if (stranger === -1) return true
+  nodes.disagree('turn', { of: drawn.id, leading: assigned, other: said[stranger] })
+  return false
 }
 
 /** Another's duty, or nobody's: after its window, or at once, those who may answer take turns. */
 async function afterAnother(
   { profile, slots }: Sources,
-  row: RequestRow,
   now: bigint,
-  { assigned, until, request }: { assigned: Hex; until: bigint; request: ChainRequest },
+  { assigned, until, drawn }: { assigned: Hex; until: bigint; drawn: Asked },
 ): Promise<Decision> {
   const atOnce = isAddressEqual(assigned, zeroAddress) && now <= until
-  const from = atOnce ? request.timestamp : until + 1n
+  const from = atOnce ? drawn.timestamp : until + 1n
   if (now < from) return { waitS: Number(from - now), reason: 'assigned-to-another' }
   const { operator, fallbackStepS } = profile
-  const drawn = { ...request, id: row.id, blockHash: row.blockHash }
   const rank = await fallbackRank({ slots, operator, assigned, request: drawn })
   const turn = from + BigInt(rank * fallbackStepS)
   if (now < turn) return { waitS: Number(turn - now), reason: 'turn-of-another' }
@@ -142,8 +153,13 @@ function isAccepted(
 }
 
 /** As it was in the request's epoch: what was changed since neither binds nor frees us. */
-async function ownOffer(slots: Slots, { operator }: Profile, { timestamp, params }: ChainRequest) {
-  return slots.offer(operator, params, await slots.epochAt(timestamp))
+async function ownOffer(slots: Slots, { operator }: Profile, { timestamp, params, asOf }: Asked) {
+  return slots.offer(operator, params, { number: await slots.epochAt(timestamp), asOf })
+}
+
+/** The newest block read may be older than the request's own. */
+function drawnFor({ id, blockHash }: RequestRow, request: ChainRequest, { number, hash }: Head): Asked {
+  return { ...request, id, blockHash, asOf: number > request.blockNumber ? hash : blockHash }
 }
 
 /** Undefined when the request is not open. It is our duty when one node says so. */

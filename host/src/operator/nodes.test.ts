@@ -1,12 +1,12 @@
-import { relayAbi } from '@nacre/contracts'
-import type { Hex } from '@nacre/verify'
+import { operatorsAbi, relayAbi } from '@nacre/contracts'
+import { type Hex, releaseId } from '@nacre/verify'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { encodeErrorResult, encodeEventTopics, numberToHex, pad, toFunctionSelector } from 'viem'
+import { concat, encodeErrorResult, encodeEventTopics, numberToHex, pad, toFunctionSelector } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { expectBalances } from '../../testing/balances.ts'
 import { createWorld, eventually, type World } from '../../testing/operatorWorld.ts'
-import { type Behaviour, honest, type RpcProxy, startRpcProxy } from '../../testing/rpcProxy.ts'
+import { type Answer, type Behaviour, honest, type RpcProxy, startRpcProxy } from '../../testing/rpcProxy.ts'
 import { parseConfig } from '../common/config.ts'
 import { createShutdown, type Shutdown } from '../common/shutdown.ts'
 import { operatorConfig } from './config.ts'
@@ -59,6 +59,9 @@ const BAD: Record<string, { behaviour: () => Behaviour | Promise<Behaviour>; not
   'swallows transactions, and says that they were mined': { behaviour: () => swallowing },
   'refuses every estimate': { behaviour: () => refusing },
   'stands still': { behaviour: standing },
+  'says that the slots are another’s': { behaviour: () => assigning },
+  'says that nothing is offered': { behaviour: () => lying('offerAt', notOffered) },
+  'says that another release runs': { behaviour: () => lying('profileAt', otherRelease) },
   'is ahead of its time': { behaviour: () => ahead, noticed: 'header' },
 }
 
@@ -82,6 +85,17 @@ test('another chain at the witness is noticed, and the node that leads is follow
   const id = await world.ask()
   await world.untilFulfilled(id)
   await world.untilState(id, 'fulfilled')
+})
+
+test('a node that leads does not free us of a duty alone: what it says of the slots is held against the other', async () => {
+  const before = await counted('turn')
+  nodes.rpcUrl.behave(assigning)
+  // Of an epoch of which nothing is known yet.
+  await world.chain.increaseTime({ seconds: 2 })
+  const id = await world.ask()
+  await world.untilFulfilled(id)
+  await world.untilState(id, 'fulfilled')
+  expect(await counted('turn')).toBeGreaterThan(before)
 })
 
 test('another chain at the node that leads is noticed; when it is gone, what was asked meanwhile is answered', async () => {
@@ -157,6 +171,28 @@ const closed: Behaviour = async ({ method, params }, forward) => {
   const selector = method === 'eth_call' ? call.data?.slice(0, 10) : undefined
   if (selector === selectors[0]) return reverted
   return selector === selectors[1] ? { result: pad('0x0') } : forward()
+}
+
+/** What a call of the operators contract gives, whoever it is about. */
+function lying(name: 'assigned' | 'offerAt' | 'profileAt', result: Hex): Behaviour {
+  const entry = operatorsAbi.find(one => one.type === 'function' && one.name === name)
+  const selector = toFunctionSelector(entry as never)
+  return async ({ method, params }, forward) => {
+    const [call] = params as [{ data?: string }]
+    return method === 'eth_call' && call.data?.startsWith(selector) ? { result } : forward()
+  }
+}
+
+const notOffered = concat([pad('0x1'), pad('0x1'), pad('0x0')])
+const otherRelease = concat([pad('0x7'), pad('0x1')])
+
+/** Every slot is held by one that does not exist, and offers everything. */
+const assigning: Behaviour = (call, forward) => {
+  const { publisher, manifestHash } = world.release
+  const profile = lying('profileAt', concat([releaseId(publisher, manifestHash), pad('0x1')]))
+  const offer = lying('offerAt', concat([pad('0x1'), pad('0x1'), pad('0x1')]))
+  const holder = lying('assigned', pad('0xbeef'))
+  return holder(call, () => offer(call, () => profile(call, forward) as Promise<Answer>) as Promise<Answer>)
 }
 
 const refusing: Behaviour = async ({ method }, forward) =>

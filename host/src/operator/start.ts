@@ -66,7 +66,7 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   shutdown.onClose('enclaves', enclaves.close)
   const { client } = nodes
   const profile = profileOf(parts)
-  const slots = createSlots(client, config.deployment.operators)
+  const slots = createSlots(nodes, config.deployment.operators)
   const inputs = createInputs({
     common,
     database,

@@ -10,9 +10,12 @@ import {
 } from '@nacre/sdk'
 import { type Hex, keccak256, releaseId, toHex } from '@nacre/verify'
 import {
+  createPublicClient,
   createTestClient,
   createWalletClient,
+  custom,
   http,
+  numberToHex,
   type PublicClient,
   publicActions,
   zeroAddress,
@@ -44,6 +47,7 @@ let client: PublicClient
 let slots: Slots
 let deployment: Deployment
 let timestamp: bigint
+let newest: Hex
 /** Calls of the node so far. */
 let calls = 0
 
@@ -56,7 +60,7 @@ beforeAll(async () => {
   )
   client = chain as unknown as PublicClient
   deployment = await deploy({ client, wallet: walletOf(DEPLOYER), root: createRoot().certificate })
-  slots = createSlots(client, deployment.operators)
+  slots = slotsOf(client)
   await listRelease(walletOf(DEPLOYER))
   const contract = { address: deployment.operators, abi: operatorsAbi } as const
   for (const [index, key] of KEYS.entries()) {
@@ -76,7 +80,7 @@ beforeAll(async () => {
   }
   await chain.increaseTime({ seconds: 2 })
   await chain.mine({ blocks: 1 })
-  timestamp = (await chain.getBlock()).timestamp
+  ;({ timestamp, hash: newest } = await chain.getBlock())
 })
 
 afterAll(() => anvil.stop())
@@ -143,6 +147,34 @@ test('a hundred requests of an epoch cost as many calls as there are slots and o
   expect(calls).toBeGreaterThan(before)
 })
 
+test('a node that is behind does not tell slots of an epoch as they were before it began', async () => {
+  const before = await client.getBlockNumber()
+  const wallet = walletOf(KEYS[1]!)
+  const bond = { address: deployment.operators, abi: operatorsAbi, functionName: 'bond', value: 10n ** 18n }
+  await client.waitForTransactionReceipt({ hash: await wallet.writeContract(bond as never) })
+  await client.request({ method: 'evm_increaseTime', params: [2] } as never)
+  await client.request({ method: 'evm_mine' } as never)
+  const head = await client.getBlock()
+  const behind = createPublicClient({
+    transport: custom({
+      request: async ({ method, params = [] }) => {
+        const [call, block = 'latest', ...rest] = params
+        const asked =
+          method === 'eth_call' ? [call, block === 'latest' ? numberToHex(before) : block] : params
+        return client.request({ method, params: [...asked, ...rest] } as never)
+      },
+    }),
+  })
+  const epoch = { number: await slots.epochAt(head.timestamp), asOf: head.hash }
+  const count = BigInt(KEYS.length + 1)
+  expect(await slotsOf(behind).holder(count - 1n, epoch)).toBe(ALL[1])
+})
+
+/** Of one node. */
+function slotsOf(node: PublicClient): Slots {
+  return createSlots({ client: node, each: () => [node] }, deployment.operators)
+}
+
 function walletOf(key: Hex): Wallet {
   const transport = http(anvil.rpcUrl)
   return createWalletClient({ account: privateKeyToAccount(key), chain: anvilChain, transport })
@@ -169,7 +201,7 @@ async function askedFor(changes: Partial<RelayParams>) {
   } = await request({ client, wallet, relay: deployment.relay, params, input: '0x' })
   await client.request({ method: 'evm_mine' } as never)
   const { hash: blockHash } = await client.getBlock({ blockNumber })
-  return { asked, drawn: { ...asked, id, blockHash } }
+  return { asked, drawn: { ...asked, id, blockHash, asOf: blockHash } }
 }
 
 function assignedOf(asked: RelayRequest) {
@@ -185,6 +217,6 @@ function ranksOf(number: number, assigned: Hex): Promise<number[]> {
 function rankOf(number: number, operator: Hex, assigned: Hex, artifact = SERVED): Promise<number> {
   const id = keccak256(new Uint8Array([number]))
   const params = { artifact, feeToken: zeroAddress, fee: FEE }
-  const request = { id, blockHash: keccak256(new Uint8Array([number, 1])), timestamp, params }
+  const request = { id, blockHash: keccak256(new Uint8Array([number, 1])), timestamp, params, asOf: newest }
   return fallbackRank({ slots, operator, assigned, request })
 }

@@ -1,5 +1,5 @@
 import { encodeAbiParameters, type Hex, hexToBigInt, isAddressEqual, keccak256, zeroAddress } from 'viem'
-import type { Slots } from './slots.ts'
+import type { Epoch, View } from './slots.ts'
 
 /** What the order is drawn for. */
 export type Drawn = {
@@ -7,6 +7,8 @@ export type Drawn = {
   blockHash: Hex
   timestamp: bigint
   params: { artifact: Hex; feeToken: Hex; fee: bigint }
+  /** Hash of a block of the chain, the request's own or a later one. */
+  asOf: Hex
 }
 
 /** And what its policy and deadline say. */
@@ -20,9 +22,9 @@ const SPREAD = 8n
  * Whose duty the chain will say that an open request is, from what is known of its epoch, without a call for each;
  * undefined when it takes more to know. It saves those who have to wait anyway from asking. Throws CHAIN_UNAVAILABLE.
  */
-export async function presumedDuty(slots: Slots, request: Asked): Promise<Hex | undefined> {
+export async function presumedDuty(slots: View, request: Asked): Promise<Hex | undefined> {
   const { blockHash, id, timestamp, params } = request
-  const epoch = await slots.epochAt(timestamp)
+  const epoch = await epochOf(slots, request)
   const seed = encodeAbiParameters([{ type: 'bytes32' }, { type: 'bytes32' }], [blockHash, id])
   const holder = await slots.holder(hexToBigInt(keccak256(seed)), epoch)
   if (holder === zeroAddress) return undefined
@@ -42,7 +44,7 @@ export async function presumedDuty(slots: Slots, request: Asked): Promise<Hex | 
  * saves the gas of being second: the contract takes the first answer. Throws CHAIN_UNAVAILABLE.
  */
 export async function fallbackRank(options: {
-  slots: Slots
+  slots: View
   operator: Hex
   assigned: Hex
   request: Drawn
@@ -55,9 +57,9 @@ export async function fallbackRank(options: {
 }
 
 /** The holders of the slots drawn that offered to answer this, each once. */
-async function drawHolders(slots: Slots, request: Drawn): Promise<Hex[]> {
+async function drawHolders(slots: View, request: Drawn): Promise<Hex[]> {
   const { params } = request
-  const epoch = await slots.epochAt(request.timestamp)
+  const epoch = await epochOf(slots, request)
   const draws = Array.from({ length: DRAWS }, (_, number) =>
     slots.holder(numberOf(request, BigInt(number)), epoch),
   )
@@ -68,6 +70,10 @@ async function drawHolders(slots: Slots, request: Drawn): Promise<Hex[]> {
     return active && price <= params.fee ? [holder] : []
   }
   return (await Promise.all([...holders].map(offers))).flat()
+}
+
+async function epochOf(slots: View, { timestamp, asOf }: Drawn): Promise<Epoch> {
+  return { number: await slots.epochAt(timestamp), asOf }
 }
 
 function numberOf({ blockHash, id }: Drawn, salt: bigint): bigint {
