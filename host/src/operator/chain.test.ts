@@ -1,10 +1,10 @@
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { relayAbi } from '@nacre/contracts'
+import { enclaveRegistryAbi, relayAbi } from '@nacre/contracts'
 import { type Hex, parseBundle, releaseId } from '@nacre/verify'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { zeroAddress } from 'viem'
+import { encodeErrorResult, zeroAddress } from 'viem'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import {
   ARTIFACT,
@@ -16,6 +16,7 @@ import {
   type World,
 } from '../../testing/operatorWorld.ts'
 import { reorganise, untilQuiet } from '../../testing/reorganise.ts'
+import { startRpcProxy } from '../../testing/rpcProxy.ts'
 import { createNextTime } from '../chain/nextTime.ts'
 import { createNodes } from '../chain/nodes.ts'
 import { parseConfig } from '../common/config.ts'
@@ -29,6 +30,7 @@ import { createInputs } from './inputs.ts'
 import { applyEvents, findRequest } from './requests.ts'
 import { createSlots } from './slots.ts'
 import { type Operator, startOperator } from './start.ts'
+import { type RequestRow, requestsTable } from './tables.ts'
 import { createTransactions } from './transactions.ts'
 import { createWorker } from './worker.ts'
 
@@ -142,19 +144,22 @@ test('an answer whose gas became too dear is declined in its place when half of 
   await expectConserved()
 })
 
-test('a request that the enclave cannot answer is skipped at once, and answered by one that can', async () => {
-  await agent.shutdown.close()
-  const id = await world.ask()
-  const { databaseUrl, deployment, release, rpcUrl } = world.config
-  const nodes = createNodes({ rpcUrl })
+/** A worker of its own schema, beside no agent, with an enclave that cannot answer: what it was asked, and the request. */
+async function unable(
+  id: Hex,
+  settings: { schema: string; rpcUrl: string; stored: Partial<typeof requestsTable.$inferInsert> },
+): Promise<{ jobs: number; row: RequestRow }> {
+  const { databaseUrl, deployment, release } = world.config
+  const nodes = createNodes({ rpcUrl: settings.rpcUrl })
   const migrations = join(import.meta.dirname, 'migrations')
-  const database = await connect({ databaseUrl, schema: 'unable', migrations })
+  const database = await connect({ databaseUrl, schema: settings.schema, migrations })
   const shutdown = createShutdown({ logger: pino({ level: 'silent' }) })
   const { client } = world
   const block = await client.getBlock()
   const logs = await client.getLogs({ address: deployment.relay, fromBlock: block.number })
   const operator = world.operator.address
   await database.transaction(queries => applyEvents(queries, logs, operator))
+  await database.queries.update(requestsTable).set(settings.stored)
   let jobs = 0
   const common = { logger: pino({ level: 'silent' }), shutdown }
   const worker = createWorker({
@@ -198,13 +203,43 @@ test('a request that the enclave cannot answer is skipped at once, and answered 
       const [found] = await findRequest(database.queries, id)
       return found?.state === 'skipped' ? found : undefined
     })
-    expect(row.reason).toBe('enclave-bad-request')
-    expect(jobs).toBe(1)
+    return { jobs, row }
   } finally {
     await worker.close()
     await database.close()
   }
+}
+
+test('a request that the enclave cannot answer is skipped at once, and answered by one that can', async () => {
+  await agent.shutdown.close()
+  const id = await world.ask()
+  const { rpcUrl } = world.config
+  const { jobs, row } = await unable(id, { schema: 'unable', rpcUrl, stored: { state: 'seen' } })
+  expect(row.reason).toBe('enclave-bad-request')
+  expect(jobs).toBe(1)
   // For the gap that comes below: it is filled when what follows it is stuck.
+  agent = await startAgent({ replaceAfterMs: 500 })
+  await fulfilledOnce(id)
+  await expectConserved()
+})
+
+test('an answer whose key the chain refuses is made anew at once, not with the next block', async () => {
+  await agent.shutdown.close()
+  const node = await startRpcProxy(world.rpcPort)
+  const data = encodeErrorResult({ abi: enclaveRegistryAbi, errorName: 'ExpiredKey', args: [zeroAddress, 0] })
+  const refused = { error: { code: 3, message: 'execution reverted', data } }
+  node.behave(async ({ method }, forward) => (method === 'eth_estimateGas' ? refused : forward()))
+  const sql = "select bundle, receipt_key from requests where state = 'fulfilled' limit 1"
+  const [{ bundle, receipt_key: receiptKey }] = (await world.database.query(sql)).rows
+  const id = await world.ask()
+  const stored = { state: 'answered' as const, bundle, receiptKey }
+  try {
+    const { jobs, row } = await unable(id, { schema: 'refused', rpcUrl: node.url, stored })
+    expect(row.reason).toBe('enclave-bad-request')
+    expect(jobs).toBe(1)
+  } finally {
+    node.close()
+  }
   agent = await startAgent({ replaceAfterMs: 500 })
   await fulfilledOnce(id)
   await expectConserved()

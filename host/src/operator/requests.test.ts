@@ -22,7 +22,7 @@ import {
   findRequest,
   moveRequest,
   openRequests,
-  readRequest,
+  readOpen,
   rewindRequests,
 } from './requests.ts'
 import type { RequestRow } from './tables.ts'
@@ -114,7 +114,7 @@ const states = async () => (await findRequest(database.queries, id)).map(({ stat
 
 async function openRows(): Promise<RequestRow[]> {
   const open = await openRequests(database.queries)
-  return Promise.all(open.map(async request => (await readRequest(database.queries, request))!))
+  return Promise.all(open.map(async request => (await readOpen(database.queries, request))!))
 }
 
 async function answer(): Promise<void> {
@@ -175,6 +175,17 @@ test('a step that was overtaken changes nothing', async () => {
   await apply(fulfilled(11n))
   expect(await moveRequest(database.queries, row!, { state: 'answered' })).toBe(false)
   expect(await states()).toEqual(['fulfilled'])
+})
+
+test('of a request that ended, or whose block was dropped, after it was looked for no step is made', async () => {
+  await apply(requested(10n))
+  const [open] = await openRequests(database.queries)
+  await apply(fulfilled(11n))
+  expect(await readOpen(database.queries, open!)).toBeUndefined()
+  await database.transaction(queries => rewindRequests(queries, 10n))
+  expect(await readOpen(database.queries, open!)).toMatchObject({ state: 'seen' })
+  await database.transaction(queries => rewindRequests(queries, 9n))
+  expect(await readOpen(database.queries, open!)).toBeUndefined()
 })
 
 test('what was skipped not long ago is decided again after a reorganisation, for its reason may be gone', async () => {

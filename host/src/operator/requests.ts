@@ -121,12 +121,13 @@ export async function openRequests(queries: Queries): Promise<OpenRequest[]> {
     .orderBy(deadline)
 }
 
-/** All of a request, as it is now. */
-export async function readRequest(
+/** All of a request, as it is now; undefined when it needs no more work: steps are made from open states only. */
+export async function readOpen(
   queries: Queries,
   { id, blockHash }: Pick<RequestRow, 'id' | 'blockHash'>,
 ): Promise<RequestRow | undefined> {
-  const same = and(eq(requestsTable.id, id), eq(requestsTable.blockHash, blockHash))
+  const { state } = requestsTable
+  const same = and(eq(requestsTable.id, id), eq(requestsTable.blockHash, blockHash), inArray(state, OPEN))
   return (await queries.select().from(requestsTable).where(same))[0]
 }
 

@@ -1,7 +1,7 @@
 import type { Head } from '../chain/watcher.ts'
 import { describeError, FatalError } from '../common/errors.ts'
 import { databaseError } from '../database/connect.ts'
-import { moveRequest, type OpenRequest, openRequests, readRequest } from './requests.ts'
+import { moveRequest, type OpenRequest, openRequests, readOpen } from './requests.ts'
 import { type StepOptions, step } from './steps.ts'
 import type { RequestRow } from './tables.ts'
 
@@ -38,14 +38,16 @@ export function createWorker(options: StepOptions): Worker {
   let isPoked = false
   /** The last look left requests out that could be worked on. */
   let isFull = false
+  let lookedAt = 0
 
   async function look(): Promise<void> {
     if (!head || common.shutdown.signal.aborted) return
     const open = new Map((await openRequests(database.queries)).map(request => [keyOf(request), request]))
     for (const key of pauses.keys()) if (!open.has(key)) pauses.delete(key)
     isFull = false
+    lookedAt = performance.now()
     for (const [key, request] of open) {
-      if (busy.has(key) || (pauses.get(key)?.until ?? 0) > performance.now()) continue
+      if (busy.has(key) || (pauses.get(key)?.until ?? 0) > lookedAt) continue
       if (hasPlace(request)) begin(key, request, head)
       else isFull = true
     }
@@ -76,7 +78,7 @@ export function createWorker(options: StepOptions): Worker {
   async function work(key: string, request: OpenRequest, now: Head): Promise<void> {
     let row: RequestRow | undefined
     try {
-      row = await readRequest(database.queries, request)
+      row = await readOpen(database.queries, request)
       const waitS = row && (await step(options, row, now))
       if (waitS === undefined) pauses.delete(key)
       else pauses.set(key, { until: performance.now() + waitS * 1000, failures: 0 })
@@ -103,11 +105,10 @@ export function createWorker(options: StepOptions): Worker {
 
   function schedule(): void {
     clearTimeout(timer)
-    const now = performance.now()
-    // Those that are due and have no place are looked at when one becomes free.
-    const next = Math.min(...[...pauses.values()].map(({ until }) => until).filter(until => until > now))
+    // Those that were due at the last look and had no place are looked at when one becomes free.
+    const next = Math.min(...[...pauses.values()].map(({ until }) => until).filter(until => until > lookedAt))
     if (!Number.isFinite(next) || busy.size >= MAX_BUSY || common.shutdown.signal.aborted) return
-    timer = setTimeout(poke, Math.max(10, next - now))
+    timer = setTimeout(poke, Math.max(10, next - performance.now()))
   }
 
   /** Has a look begin after the one in hand; those that are asked for until then are one. */
