@@ -137,6 +137,28 @@ test('the node is told once of what waits to be mined, not after every block', a
   expect(await counted()).toBe(1)
 })
 
+test('checks that are asked for while the node is slow are one: a replacement does not wait behind all of them', async () => {
+  let asked = 0
+  const slow = Promise.withResolvers<void>()
+  const nodes = createNodes({ rpcUrl: anvil.rpcUrl })
+  const own = transactions({
+    nodes: {
+      ...nodes,
+      answers: async ask => {
+        asked++
+        await slow.promise
+        return nodes.answers(ask)
+      },
+    },
+  })
+  const checks = [own.check()]
+  await vi.waitFor(() => expect(asked).toBe(1))
+  while (checks.length < 10) checks.push(own.check())
+  slow.resolve()
+  await Promise.all(checks)
+  expect(asked).toBe(2)
+})
+
 test('killed after broadcasting: the next process sees it mined and sends nothing', async () => {
   await transactions().send(count, 60_000n)
   await used(1)

@@ -78,6 +78,8 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
   const toldAt = new Map<bigint, number>()
   const inOrder = createQueue()
   const oneCheck = createQueue()
+  /** The check that has not begun. */
+  let nextCheck: Promise<void> | undefined
 
   async function find(nonce: bigint): Promise<TransactionRow | undefined> {
     const same = eq(transactionsTable.nonce, nonce)
@@ -161,6 +163,15 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
       )
   }
 
+  /** Those that are asked for before one begins are one: with a slow node they would pile up, and replacements wait behind. */
+  function checkSoon(): Promise<void> {
+    nextCheck ??= oneCheck(() => {
+      nextCheck = undefined
+      return check()
+    })
+    return nextCheck
+  }
+
   /** A chain that was set back misses transactions that other programs sent from this account. */
   async function fill(missing: bigint[]): Promise<void> {
     for (const nonce of missing.slice(0, MAX_FILLED))
@@ -171,7 +182,7 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
     estimate: (intent, settings) => estimate(options, intent, settings),
     send,
     replace: (nonce, intent, gas, within) => oneCheck(() => replace(nonce, intent, gas, within)),
-    check: () => oneCheck(check),
+    check: checkSoon,
     find,
     waiting: () => toldAt.size,
     isPending: async purpose => {
