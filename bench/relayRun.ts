@@ -38,7 +38,11 @@ export async function askAll(run: Run, questions: Question[]): Promise<void> {
     killer.look(ended)
     if (ended === questions.length) return
     // What was sent and is not mined yet counts as open.
-    for (; asked < questions.length && asked - ended < most; asked++) await askers.ask(questions[asked]!)
+    for (; asked < questions.length && asked - ended < most; asked++) {
+      await askers.ask(questions[asked]!)
+      // A request and its answer that are first seen together would have taken no time.
+      await tracker.poll()
+    }
     for (const request of open) await refundOverdue(askers, request, refunds)
     const now = performance.now()
     if (ended !== before) [before, movedAt] = [ended, now]
