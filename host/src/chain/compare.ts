@@ -1,4 +1,5 @@
 import type { Block, PublicClient } from 'viem'
+import { inTime } from '../common/wait.ts'
 import { read } from './client.ts'
 
 export type HeadBlock = Block<bigint, boolean, 'latest'>
@@ -33,10 +34,8 @@ export function createComparison({ lagMs, works, failed, answered, disagree }: C
   /** Undefined when it fails, is being left alone, or takes so long that waiting for it would hold up the work. */
   async function blockOf(node: PublicClient, blockNumber?: bigint): Promise<HeadBlock | undefined> {
     if (!works(node)) return undefined
-    const late = Promise.withResolvers<undefined>()
-    const timer = setTimeout(() => late.resolve(undefined), lagMs)
     const block = node.getBlock(blockNumber === undefined ? {} : { blockNumber }).catch(() => undefined)
-    const found = await Promise.race([block, late.promise]).finally(() => clearTimeout(timer))
+    const found = await inTime(block, lagMs)
     if (found) answered(node)
     else failed(node)
     return found as HeadBlock | undefined

@@ -1,4 +1,5 @@
 import { createPublicClient, custom, type PublicClient } from 'viem'
+import { inTime } from '../common/wait.ts'
 import { createClient, read } from './client.ts'
 import { createComparison, type Shown, type Views, type WitnessState } from './compare.ts'
 import { decodeRevert } from './reverts.ts'
@@ -109,12 +110,11 @@ function pair(primary: PublicClient, second: PublicClient, options: NodesOptions
   /** Undefined when it is not there: its answer is asked for, and not waited for in vain. */
   async function askWitness<T>(ask: Ask<T>): Promise<{ answer: T } | undefined> {
     const witness = nodes.witness()
-    return (
-      witness &&
-      ask(witness)
-        .then(answer => ({ answer }))
-        .catch(() => undefined)
-    )
+    if (!witness) return undefined
+    const answer = ask(witness)
+      .then(answer => ({ answer }))
+      .catch(() => undefined)
+    return inTime(answer, lagMs)
   }
 
   async function strictest<T>(question: Question<T>): Promise<T> {

@@ -26,3 +26,10 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions = {
     }
   }
 }
+
+/** What `work` gives; undefined when that takes longer, and the work goes on. */
+export async function inTime<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>()
+  const timer = setTimeout(() => late.resolve(undefined), ms)
+  return Promise.race([work, late.promise]).finally(() => clearTimeout(timer))
+}

@@ -6,6 +6,7 @@ import type { NextTime } from '../chain/nextTime.ts'
 import type { Nodes } from '../chain/nodes.ts'
 import { callContract, RevertError } from '../chain/reverts.ts'
 import type { Head } from '../chain/watcher.ts'
+import { inTime } from '../common/wait.ts'
 import { type ChainRequest, chainRequest } from './requests.ts'
 import type { Slots } from './slots.ts'
 import type { RequestRow } from './tables.ts'
@@ -43,6 +44,9 @@ export type Decision =
 
 /** Below this many seconds to the deadline a request is not started. */
 const MIN_REMAINING_S = 2n
+
+/** A node that is slow to say whose duty a request is keeps no place of one that is ours. */
+const AGREE_MS = 5_000
 
 /** Whoever ended it, the event is still to come. */
 export const NOT_OPEN = 'not-open'
@@ -98,7 +102,7 @@ async function presumedTurn(
 
 async function isAgreed(nodes: Nodes, slots: Slots, drawn: Asked, assigned: Hex): Promise<boolean> {
   const duties = slots.views().map(view => presumedDuty(view, drawn))
-  const said = await Promise.all(duties).catch(() => undefined)
+  const said = await inTime(Promise.all(duties), AGREE_MS).catch(() => undefined)
   if (!said) return false
   const stranger = said.findIndex(duty => duty !== assigned)
   if (stranger === -1) return true
