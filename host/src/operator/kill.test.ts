@@ -47,12 +47,12 @@ const WRITES: Record<string, RegExp> = {
   'what was mined': /update "transactions" set[\s\S]*mined/,
   'the end': /update "requests" set[\s\S]*fulfilled/,
 }
+/** Of every request; fees are not among them: what was asked for the registration a second ago is used again. */
 const READS = [
   'eth_getBlockByNumber',
   'eth_getLogs',
   'eth_call',
   'eth_estimateGas',
-  'eth_maxPriorityFeePerGas',
   'eth_getTransactionCount',
   'eth_getTransactionReceipt',
 ]
