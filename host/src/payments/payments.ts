@@ -118,7 +118,8 @@ export function createPayments(options: PaymentsOptions): Payments {
 
   async function priceOf(call: PaidCall): Promise<bigint> {
     const { token: feeToken } = call.payment.terms
-    const epoch = await slots.epochAt(options.head().timestamp)
+    const { timestamp, hash } = options.head()
+    const epoch = { number: await slots.epochAt(timestamp), asOf: hash }
     const { active, price } = await slots.offer(
       profile.operator,
       { artifact: call.artifact, feeToken },
