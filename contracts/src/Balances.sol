@@ -26,7 +26,7 @@ contract Balances is Ledger, IBalances {
 
     mapping(bytes32 id => Reservation) private _reservations;
     /// @inheritdoc IBalances
-    mapping(bytes32 root => uint64) public settledAt;
+    mapping(bytes32 id => mapping(bytes32 root => uint64)) public settledAt;
 
     constructor(IEnclaveRegistry registry) {
         (REGISTRY, DOMAIN) = (registry, ReceiptHash.domainOf(address(registry)));
@@ -64,7 +64,7 @@ contract Balances is Ledger, IBalances {
 
         uint128 paid = batch.total < reserved.amount ? uint128(batch.total) : reserved.amount;
         _reservations[id] = Reservation(reserved.amount - paid, reserved.expiresAt, batch.last + 1);
-        settledAt[batch.root] = uint64(block.timestamp);
+        settledAt[id][batch.root] = uint64(block.timestamp);
         _credit(terms.operator, terms.token, paid);
         emit Settled(
             id, terms.operator, batch.root, receiptKey, batch.first, batch.last, batch.count, batch.total, paid
@@ -91,12 +91,15 @@ contract Balances is Ledger, IBalances {
     }
 
     /// @inheritdoc IBalances
-    function isSettled(bytes32 root, bytes32 receiptId, uint64 index, uint256 price, bytes32[] calldata proof)
-        external
-        view
-        returns (bool)
-    {
-        return settledAt[root] != 0 && MerkleProof.verifyCalldata(proof, root, leafOf(receiptId, index, price));
+    function isSettled(
+        bytes32 id,
+        bytes32 root,
+        bytes32 receiptId,
+        uint64 index,
+        uint256 price,
+        bytes32[] calldata proof
+    ) external view returns (bool) {
+        return settledAt[id][root] != 0 && MerkleProof.verifyCalldata(proof, root, leafOf(receiptId, index, price));
     }
 
     /// @inheritdoc IBalances

@@ -137,7 +137,7 @@ contract BalancesTest is BalancesBase, ITokenHook {
         assertEq(balances.balanceOf(operator, address(0)), 0.64 ether, "operator");
         assertEq(balances.reservationOf(id()).amount, 0.36 ether, "left");
         assertEq(balances.reservationOf(id()).nextIndex, 67, "next");
-        assertEq(balances.settledAt(batch.root), vm.getBlockTimestamp(), "time");
+        assertEq(balances.settledAt(id(), batch.root), vm.getBlockTimestamp(), "time");
     }
 
     function test_paysNoMoreThanIsReserved() public {
@@ -325,13 +325,14 @@ contract BalancesTest is BalancesBase, ITokenHook {
         bytes32[] memory proof = new bytes32[](2);
         (proof[0], proof[1]) = (leaves[1], leaves[2]);
         bytes32 receipt = keccak256(abi.encode(uint64(0)));
-        assertFalse(balances.isSettled(batch.root, receipt, 0, 7, proof), "before it is settled");
+        assertFalse(balances.isSettled(id(), batch.root, receipt, 0, 7, proof), "before it is settled");
         settle(batch);
-        assertTrue(balances.isSettled(batch.root, receipt, 0, 7, proof), "the receipt");
-        assertFalse(balances.isSettled(batch.root, receipt, 1, 7, proof), "another index");
-        assertFalse(balances.isSettled(batch.root, receipt, 0, 8, proof), "another price");
-        assertFalse(balances.isSettled(batch.root, keccak256("x"), 0, 7, proof), "another receipt");
-        assertFalse(balances.isSettled(pair, receipt, 0, 7, new bytes32[](0)), "another root");
+        assertTrue(balances.isSettled(id(), batch.root, receipt, 0, 7, proof), "the receipt");
+        assertFalse(balances.isSettled(id(), batch.root, receipt, 1, 7, proof), "another index");
+        assertFalse(balances.isSettled(id(), batch.root, receipt, 0, 8, proof), "another price");
+        assertFalse(balances.isSettled(id(), batch.root, keccak256("x"), 0, 7, proof), "another receipt");
+        assertFalse(balances.isSettled(id(), pair, receipt, 0, 7, new bytes32[](0)), "another root");
+        assertFalse(balances.isSettled(keccak256("x"), batch.root, receipt, 0, 7, proof), "another reservation");
     }
 
     // Any amounts

@@ -76,16 +76,13 @@ export function createClient(options: ClientOptions): Client {
   async function ask(question: { nonce: Hex; artifact: Hex; input: Hex }): Promise<ReceiptBundle> {
     const { payer } = options
     if (!payer) return postInfer({ ...options, ...question })
-    const paid = { ...options, ...question, payment: await payer.pay(options, question) }
-    try {
-      return await postInfer(paid).catch(error => {
-        if (error instanceof NacreError && error.code === 'unreachable') return postInfer(paid)
+    return payer.pay(options, question, payment => {
+      const post = () => postInfer({ ...options, ...question, payment })
+      return post().catch(error => {
+        if (error instanceof NacreError && error.code === 'unreachable') return post()
         throw error
       })
-    } catch (error) {
-      payer.forget()
-      throw error
-    }
+    })
   }
 
   async function infer({ artifact, input }: { artifact: Hex; input: Tensor }): Promise<Answer> {

@@ -53,7 +53,7 @@ export function batchLeaf({ receiptId, index, price }: BatchEntry): Hex {
   return keccak256(fromHex(entry))
 }
 
-/** Whether an answer is under a batch's root; that the batch was settled is the contract's to say (`settledAt`). */
+/** Whether an answer is under a batch's root; that the batch was settled is the contract's to say (`Balances.isSettled`). */
 export function isInBatch(root: Hex, entry: BatchEntry, proof: readonly Hex[]): boolean {
   return rootFrom(batchLeaf(entry), proof) === root
 }

@@ -111,19 +111,25 @@ interface IBalances is ILedger {
     /// @notice Zeros when unknown.
     function reservationOf(bytes32 id) external view returns (Reservation memory);
 
-    /// @notice When a batch with this root was settled, seconds; zero when none was.
-    function settledAt(bytes32 root) external view returns (uint64);
+    /// @notice When a batch with this root was settled from this reservation, seconds; zero when none was.
+    function settledAt(bytes32 id, bytes32 root) external view returns (uint64);
 
     /// @notice keccak256(bytes.concat(keccak256(abi.encode(receiptId, index, price)))).
     function leafOf(bytes32 receiptId, uint64 index, uint256 price) external pure returns (bytes32);
 
-    /// @notice Whether a receipt is under the root of a settled batch. The enclave's key was good then; it may have
-    /// expired since.
+    /// @notice Whether a receipt is under the root of a batch that was settled from a reservation. The enclave's key was
+    /// good then; it may have expired since.
+    /// @param id of the reservation. It says whose enclaves the root is believed of: anyone can reserve for an operator
+    /// and a release of its own, whose enclaves sign any root, so compare it with `idOf` of terms that you trust
     /// @param proof hashes beside the path from the leaf to the root, from below; pairs are hashed in ascending order
-    function isSettled(bytes32 root, bytes32 receiptId, uint64 index, uint256 price, bytes32[] calldata proof)
-        external
-        view
-        returns (bool);
+    function isSettled(
+        bytes32 id,
+        bytes32 root,
+        bytes32 receiptId,
+        uint64 index,
+        uint256 price,
+        bytes32[] calldata proof
+    ) external view returns (bool);
 
     /// @notice Where the enclaves' keys are.
     function REGISTRY() external view returns (IEnclaveRegistry);

@@ -153,7 +153,8 @@ test('the same question under the same voucher costs once and has the same recei
   const payer = payerOf(terms)
   const nonce: Hex = `0x${'5a'.repeat(32)}`
   const input = INPUT
-  const payment = await payer.pay({ url: agent.url }, { nonce, artifact: ARTIFACT, input })
+  const question = { nonce, artifact: ARTIFACT, input }
+  const payment = await payer.pay({ url: agent.url }, question, async payment => payment)
   const post = async (body: object) => {
     const headers = { 'content-type': 'application/json' }
     const response = await fetch(`${agent.url}/v1/infer`, {
@@ -340,7 +341,6 @@ test.each(shuffled(points))(
     rpc.behave(honest)
     const cut = await last
     agent = await start()
-    payer.forget()
     receipts.push(await ask(payer))
     if (cut) receipts.push(cut)
     await Promise.all(receipts.map(untilSettled))

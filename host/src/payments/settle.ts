@@ -1,7 +1,7 @@
 import { balancesAbi } from '@nacre/contracts'
-import type { ReservationTerms } from '@nacre/verify'
+import type { Batch, ReservationTerms } from '@nacre/verify'
 import { parseTerms } from '@nacre/verify/payment'
-import { encodeFunctionData, type Hex } from 'viem'
+import { encodeFunctionData } from 'viem'
 import type { Nodes } from '../chain/nodes.ts'
 import { callContract, RevertError } from '../chain/reverts.ts'
 import type { Head } from '../chain/watcher.ts'
@@ -135,7 +135,7 @@ async function settle(options: SettlerOptions, row: BatchRow): Promise<void> {
     const { reason } = error
     const old = Date.now() - row.createdAt.getTime() > GIVE_UP_MS
     // Anyone may send what is signed: then it was paid all the same.
-    if (reason === 'AlreadySettled' && (await isSettled(options, batch.root)))
+    if (reason === 'AlreadySettled' && (await isSettled(options, batch)))
       await moveBatch(options.database.queries, row, ['open', 'closed'], {
         state: 'ended',
         reason: BY_ANOTHER,
@@ -145,12 +145,15 @@ async function settle(options: SettlerOptions, row: BatchRow): Promise<void> {
   }
 }
 
-async function isSettled({ nodes, settings }: SettlerOptions, root: Hex): Promise<boolean> {
+async function isSettled(
+  { nodes, settings }: SettlerOptions,
+  { reservation, root }: Batch,
+): Promise<boolean> {
   const call = {
     address: settings.balances,
     abi: balancesAbi,
     functionName: 'settledAt',
-    args: [root],
+    args: [reservation, root],
   } as const
   return (await callContract(() => nodes.client.readContract(call))) !== 0n
 }
