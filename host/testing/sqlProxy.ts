@@ -7,6 +7,8 @@ export type SqlProxy = {
   port: number
   /** Holds the first write whose SQL and values match; resolves when it is held. Its connection does nothing more. */
   hold(pattern: RegExp, side: Side): Promise<void>
+  /** Ends the connections whose writes are held. */
+  cut(): void
   close(): void
 }
 
@@ -18,6 +20,7 @@ const READY = Buffer.from('Z\0\0\0\x05')
 /** A PostgreSQL server before which writes can be held. */
 export async function startSqlProxy(target: number): Promise<SqlProxy> {
   const sockets = new Set<Socket>()
+  const holding = new Set<Socket>()
   let wanted: Hold | undefined
 
   const server = createServer(client => {
@@ -38,6 +41,7 @@ export async function startSqlProxy(target: number): Promise<SqlProxy> {
       const writes = !inTransaction || said.includes('commit\0')
       if (wanted && !held && writes && wanted.pattern.test(said)) {
         held = wanted.side
+        holding.add(client)
         wanted.reached()
         wanted = undefined
       }
@@ -58,6 +62,10 @@ export async function startSqlProxy(target: number): Promise<SqlProxy> {
       new Promise(reached => {
         wanted = { pattern, side, reached }
       }),
+    cut: () => {
+      for (const socket of holding) socket.destroy()
+      holding.clear()
+    },
     close: () => {
       server.close()
       for (const socket of sockets) socket.destroy()

@@ -54,7 +54,7 @@ export type Watcher = {
 type Pass = WatcherOptions & { audit: Audit }
 
 const RANGE = 500
-const KEEP = 128
+export const KEEP = 128
 /** One in hand, and one that sees what came since. What cannot be read is tried by these, not by more at every poll. */
 const MAX_PASSES = 2
 const MAX_PAUSE_MS = 5_000

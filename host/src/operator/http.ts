@@ -6,6 +6,7 @@ import type { Registry } from 'prom-client'
 import { z } from 'zod'
 import type { Head } from '../chain/watcher.ts'
 import { describeError, type ErrorCode, FatalError, RetryableError } from '../common/errors.ts'
+import { createLimit } from '../common/limit.ts'
 import { type Database, databaseError } from '../database/connect.ts'
 import type { Payments } from '../payments/payments.ts'
 import type { Serving } from './enclaves.ts'
@@ -131,7 +132,7 @@ export function createHttp(options: HttpOptions): Hono {
     const { nonce, artifact, input, payment } = body
     if (payment) {
       const payments = paid(options)
-      return context.json(toJson(await limited(() => payments.answer({ nonce, artifact, input, payment }))))
+      return context.json(toJson(await payments.answer({ nonce, artifact, input, payment }, limited)))
     }
     if (options.paymentRequired) paid(options, true)
     const enclave = serving(options)
@@ -220,29 +221,6 @@ function limitBody(maxSize: number, refuse: (context: Context) => Response): Mid
     if (announced === undefined || context.req.header('transfer-encoding') !== undefined)
       return await counted(context, next)
     return Number(announced) <= maxSize ? await next() : refuse(context)
-  }
-}
-
-/** Runs works at the same time up to a number, the first come first; throws TOO_BUSY when too many wait. */
-function createLimit(most: number, mostWaiting: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let running = 0
-  const waiting: (() => void)[] = []
-  return async work => {
-    if (running >= most) {
-      if (waiting.length >= mostWaiting)
-        throw new RetryableError('TOO_BUSY', `${running + waiting.length} calls are being answered.`, {
-          fix: 'Try again in a moment.',
-        })
-      // Who ends hands its place on, so that nobody takes it in between.
-      await new Promise<void>(resolve => waiting.push(resolve))
-    } else running++
-    try {
-      return await work()
-    } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else running--
-    }
   }
 }
 

@@ -1,22 +1,54 @@
 import { type ReservationTerms, toJson } from '@nacre/verify'
 import { parseBatch } from '@nacre/verify/payment'
-import { and, desc, eq, inArray, ne, sql } from 'drizzle-orm'
+import { and, between, desc, eq, inArray, isNotNull, lte, not, sql } from 'drizzle-orm'
 import type { Hex } from 'viem'
 import type { Queries } from '../database/connect.ts'
 import type { SignedBatch } from '../operator/bundle.ts'
 import { transactionsTable } from '../operator/tables.ts'
 import { type BatchRow, batchesTable, type PaidAnswerRow, paidAnswersTable } from './tables.ts'
 
-/** Whose settlement is not on the chain, as far as we know. A reorganisation makes its transaction pending again. */
-const UNSETTLED = and(
-  ne(batchesTable.state, 'ended'),
-  sql`not exists (select 1 from ${transactionsTable} t where t.nonce = ${batchesTable.nonce} and t.state = 'mined' and t.status = 'success')`,
-)
+/** In words of the index `batches_unsettled`: what is over must not be read again and again. */
+const LIVE = sql`${batchesTable.state} in ('open', 'closed', 'submitted')`
 
-/** Oldest first: a later batch of a reservation that is settled first makes the earlier ones worthless. */
-export async function unsettledBatches(queries: Queries, reservation?: Hex): Promise<BatchRow[]> {
+/**
+ * Whose settlement is not on the chain, as far as we know, or came after a block. Oldest first: a later batch of a
+ * reservation that is settled first makes the earlier ones worthless.
+ */
+export async function unsettledBatches(
+  queries: Queries,
+  { reservation, block }: { reservation?: Hex; block?: bigint } = {},
+): Promise<BatchRow[]> {
+  const known = block === undefined ? sql`` : sql`and t.block_number <= ${block}`
+  const settled = sql`exists (select 1 from ${transactionsTable} t where t.nonce = ${batchesTable.nonce} and t.state = 'mined' and t.status = 'success' ${known})`
   const which = reservation && eq(batchesTable.reservation, reservation)
-  return queries.select().from(batchesTable).where(and(UNSETTLED, which)).orderBy(batchesTable.first)
+  return queries
+    .select()
+    .from(batchesTable)
+    .where(and(LIVE, not(settled), which))
+    .orderBy(batchesTable.reservation, batchesTable.first)
+}
+
+/** Batches whose settlement no reorganisation takes back any more: it was mined in this block or before. */
+export async function closeSettled(queries: Queries, block: bigint): Promise<void> {
+  const { nonce, state, status, blockNumber } = transactionsTable
+  const final = and(eq(state, 'mined'), eq(status, 'success'), lte(blockNumber, block))
+  await queries
+    .update(batchesTable)
+    .set({ state: 'settled' })
+    .from(transactionsTable)
+    .where(and(LIVE, eq(batchesTable.state, 'submitted'), eq(batchesTable.nonce, nonce), final))
+}
+
+/** Drops answers of batches that are over and older than a day: what proves them stays. */
+export async function forgetAnswers(queries: Queries): Promise<void> {
+  const { reservation, first, bundle } = paidAnswersTable
+  const same = and(eq(batchesTable.reservation, reservation), eq(batchesTable.first, first))
+  const over = and(not(LIVE), sql`${batchesTable.createdAt} < now() - interval '1 day'`)
+  await queries
+    .update(paidAnswersTable)
+    .set({ bundle: null })
+    .from(batchesTable)
+    .where(and(isNotNull(bundle), same, over))
 }
 
 export async function findBatch(
@@ -38,18 +70,26 @@ export async function findPaid(
   return (await queries.select().from(paidAnswersTable).where(same))[0]
 }
 
-export async function findPaidReceipt(queries: Queries, receiptId: Hex): Promise<PaidAnswerRow | undefined> {
-  return (await queries.select().from(paidAnswersTable).where(eq(paidAnswersTable.receiptId, receiptId)))[0]
+export async function findPaidReceipt(
+  queries: Queries,
+  receipt: Hex,
+): Promise<Pick<PaidAnswerRow, 'reservation' | 'first' | 'index' | 'price'> | undefined> {
+  const { reservation, first, index, price, receiptId } = paidAnswersTable
+  const columns = { reservation, first, index, price }
+  return (await queries.select(columns).from(paidAnswersTable).where(eq(receiptId, receipt)))[0]
 }
 
 /** Answers under a batch's root, in the order of its leaves. */
 export async function answersOf(
   queries: Queries,
-  reservation: Hex,
-  first: bigint,
+  { reservation, first, last }: Pick<BatchRow, 'reservation' | 'first' | 'last'>,
 ): Promise<Pick<PaidAnswerRow, 'receiptId' | 'index' | 'price'>[]> {
   const { receiptId, index, price } = paidAnswersTable
-  const same = and(eq(paidAnswersTable.reservation, reservation), eq(paidAnswersTable.first, first))
+  const same = and(
+    eq(paidAnswersTable.reservation, reservation),
+    between(index, first, last),
+    eq(paidAnswersTable.first, first),
+  )
   return queries.select({ receiptId, index, price }).from(paidAnswersTable).where(same).orderBy(index)
 }
 

@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto'
+import { createHash, randomBytes, randomInt } from 'node:crypto'
 import { balancesAbi } from '@nacre/contracts'
 import {
   createClient,
@@ -18,6 +18,7 @@ import {
   type ReservationTerms,
   receiptId,
   releaseId,
+  toHex,
 } from '@nacre/verify'
 import { zeroAddress } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
@@ -151,23 +152,15 @@ test('the same question under the same voucher costs once and has the same recei
   const terms = newTerms()
   await fund(terms, ETHER)
   const payer = payerOf(terms)
-  const nonce: Hex = `0x${'5a'.repeat(32)}`
-  const input = INPUT
-  const question = { nonce, artifact: ARTIFACT, input }
-  const payment = await payer.pay({ url: agent.url }, question, async payment => payment)
-  const post = async (body: object) => {
-    const headers = { 'content-type': 'application/json' }
-    const response = await fetch(`${agent.url}/v1/infer`, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify(body),
-    })
-    return { status: response.status, body: (await response.json()) as Record<string, { code?: string }> }
-  }
-  const once = await post({ nonce, artifact: ARTIFACT, input, payment })
+  const question = await questionOf(payer)
+  const once = await post(question)
   expect(once.status).toBe(200)
-  expect(await post({ nonce, artifact: ARTIFACT, input, payment })).toEqual(once)
-  const other = await post({ nonce: `0x${'5b'.repeat(32)}`, artifact: ARTIFACT, input, payment })
+  expect(await post(question)).toEqual(once)
+  // Signed for another question, with the same index.
+  const again = { ...question, nonce: toHex(randomBytes(32)) }
+  const sameIndex = async () => Response.json({ nextIndex: question.payment.index })
+  const payment = await payerOf(terms).pay({ url: agent.url, fetch: sameIndex }, again, async one => one)
+  const other = await post({ ...again, payment })
   expect([other.status, other.body.error?.code]).toEqual([402, 'PAYMENT_REQUIRED'])
   const before = await credit()
   await untilSettled(once.body.receipt as unknown as Receipt)
@@ -312,6 +305,44 @@ test('a settlement that somebody else sends first pays the operator, and is not 
   expect(await unsettled(id)).toBe(0n)
 })
 
+test('a database that stands still holds up one payer, not the others; what was counted before it failed is paid', async () => {
+  await killAgent(agent)
+  agent = await start({ settleAfterS: 600 })
+  const terms = newTerms()
+  const others = newTerms()
+  const id = await fund(terms, ETHER)
+  await fund(others, ETHER)
+  const payer = payerOf(terms)
+  const receipts = [await ask(payer)]
+  const stored = sql.hold(WRITES['a paid answer']!, 'before')
+  const questions = await Promise.all(Array.from({ length: 12 }, () => questionOf(payer)))
+  const forged = questions.map(({ payment, ...rest }) => ({ ...rest, payment: { ...payment, index: 99 } }))
+  const calls = [post(questions[0]!)]
+  await stored
+  for (const question of questions.slice(1)) calls.push(post(question))
+  // Nobody else can fill this payer's queue, and it fills nobody else's.
+  for (const answer of await Promise.all(forged.map(post)))
+    expect([answer.status, answer.body.error?.code]).toEqual([402, 'PAYMENT_REQUIRED'])
+  // The one whose write is held, seven behind it, and no more.
+  let refused = 0
+  for (const call of calls) void call.then(({ body }) => body.error?.code === 'TOO_BUSY' && refused++)
+  await eventually(async () => (refused === questions.length - 8 ? true : undefined))
+  await ask(payerOf(others))
+  sql.cut()
+  const [failed, ...answers] = await Promise.all(calls)
+  expect(failed).toMatchObject({ status: 503, body: { error: { code: 'DATABASE_UNAVAILABLE' } } })
+  // What arrives after a higher index is refused.
+  for (const { status, body } of answers)
+    if (status === 200) receipts.push(body.receipt as unknown as Receipt)
+  // The batch from before the failure is not full: one that follows it, and is, waits for it.
+  const next = payerOf(terms)
+  for (let i = 0; i < 3; i++) receipts.push(await ask(next))
+  await Promise.all(receipts.slice(0, -3).map(untilSettled))
+  const rest = await unsettled(id)
+  expect(rest).toBeLessThan(3n * PRICE)
+  expect(ETHER - (await left(id)) + rest).toBe(BigInt(receipts.length) * PRICE)
+})
+
 const WRITES: Record<string, RegExp> = {
   'a paid answer': /insert into "paid_answers"/,
   'a settlement with its nonce': /insert into "attempts"/,
@@ -367,6 +398,22 @@ test('no wei is lost or doubled', async () => {
 })
 
 type Health = { ok: boolean; receiptKey: Hex; enclavePid: number }
+
+type Posted = { status: number; body: Record<string, { code?: string }> }
+
+async function post(body: object): Promise<Posted> {
+  const headers = { 'content-type': 'application/json' }
+  const sent = { method: 'POST', headers, body: JSON.stringify(body) }
+  const response = await fetch(`${agent.url}/v1/infer`, sent)
+  return { status: response.status, body: (await response.json()) as Posted['body'] }
+}
+
+/** A question of its own with the next voucher, to be sent by hand. */
+async function questionOf(payer: Payer) {
+  const question = { nonce: toHex(randomBytes(32)), artifact: ARTIFACT, input: INPUT }
+  const payment = await payer.pay({ url: agent.url }, question, async payment => payment)
+  return { ...question, payment }
+}
 
 async function health(): Promise<Health> {
   return (await (await fetch(`${agent.url}/health`)).json()) as Health

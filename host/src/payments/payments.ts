@@ -5,11 +5,13 @@ import {
   type Hex,
   keccak256,
   MAX_INDEX,
+  messageOf,
   parseBundle,
   proofOf,
   type ReceiptBundle,
   type ReservationTerms,
   receiptId,
+  recoverVoucherSigner,
   requestId,
   reservationId,
   toJson,
@@ -18,15 +20,17 @@ import type { Nodes } from '../chain/nodes.ts'
 import type { Head } from '../chain/watcher.ts'
 import { greatest } from '../common/bigints.ts'
 import { FatalError } from '../common/errors.ts'
-import type { createQueues } from '../common/queue.ts'
+import { createLimit, type Limit } from '../common/limit.ts'
+import type { Queues } from '../common/queue.ts'
 import type { Database } from '../database/connect.ts'
-import { ERROR_FEE_DIVISOR } from '../operator/bundle.ts'
+import { ERROR_FEE_DIVISOR, type SignedBatch } from '../operator/bundle.ts'
 import type { Profile } from '../operator/decide.ts'
 import type { Serving } from '../operator/enclaves.ts'
 import type { Slots } from '../operator/slots.ts'
 import type { Transactions } from '../operator/transactions.ts'
 import {
   answersOf,
+  batchOf,
   findBatch,
   findPaid,
   findPaidReceipt,
@@ -35,7 +39,7 @@ import {
   unsettledBatches,
 } from './batches.ts'
 import { type Funds, readFunds } from './reservations.ts'
-import type { PaidAnswerRow } from './tables.ts'
+import type { BatchRow, BatchState, PaidAnswerRow } from './tables.ts'
 
 /** A client's question with a voucher for its answer. */
 export type PaidCall = {
@@ -70,13 +74,16 @@ export type PaymentsOptions = {
   enclave: () => Serving
   head: () => Head
   /** Works of one reservation come one after the other. */
-  queues: ReturnType<typeof createQueues>
+  queues: Queues
 }
 
 /** Answers that clients pay for with vouchers: docs/protocol.md, Vouchers and batches. */
 export type Payments = {
-  /** The answer, once for a voucher however often it is asked. Throws PAYMENT_REQUIRED, and what the enclave does. */
-  answer(call: PaidCall): Promise<ReceiptBundle>
+  /**
+   * The answer, once for a voucher however often it is asked. It takes one of the `places` for as long as the enclave
+   * works on it. Throws PAYMENT_REQUIRED, TOO_BUSY, and what the enclave does.
+   */
+  answer(call: PaidCall, places: Limit): Promise<ReceiptBundle>
   /** What is known of a reservation. */
   reservation(
     id: Hex,
@@ -95,14 +102,21 @@ export type Settlement = {
   price: bigint
   root: Hex
   proof: Hex[]
-  state: 'open' | 'closed' | 'submitted' | 'settled' | 'ended'
+  state: BatchState
   reason: string | null
   transaction: Hex | null
 }
 
+/** Calls of one reservation that are here at a time: they wait for one another. */
+const MAX_QUEUED = 8
+/** Looks at the chain and the database for clients at the same time, and how many wait for one: the relay's come first. */
+const MAX_LOOKING = 4
+const MAX_LOOKS_WAITING = 64
+
 export function createPayments(options: PaymentsOptions): Payments {
-  const { settings, chainId, nodes, database, transactions, slots, profile, queues } = options
+  const { settings, chainId, nodes, database, slots, profile, queues } = options
   const { balances } = settings
+  const looking = createLimit(MAX_LOOKING, MAX_LOOKS_WAITING)
   const fundsOf = (id: Hex) => readFunds(nodes, balances, id, settings.confirmations)
 
   /** What needs no look at the chain. */
@@ -114,6 +128,22 @@ export function createPayments(options: PaymentsOptions): Payments {
       throw refused(`The reservation wants assurance ${terms.assurance}, this is ${profile.assurance}.`)
     if (!settings.least.has(terms.token)) throw refused(`Token ${terms.token} is not accepted here.`)
     if (index > MAX_INDEX) throw refused(`Index ${index} is above ${MAX_INDEX}.`)
+  }
+
+  /** The enclave looks too. Terms are public: without a look here anybody could keep a payer's queue full. */
+  function checkSigner(id: Hex, { nonce, artifact, input, payment }: PaidCall): void {
+    const { terms, index, maxOutput, maxPrice, signature } = payment
+    const voucher = {
+      reservation: id,
+      index,
+      requestId: requestId(chainId, { type: 'client', nonce }),
+      artifact,
+      inputHash: keccak256(fromHex(input)),
+      maxOutput,
+      maxPrice,
+    }
+    if (signerOf({ chainId, balances }, voucher, signature) !== terms.signer)
+      throw refused(`The voucher's signature over this request is not by ${terms.signer}.`)
   }
 
   async function priceOf(call: PaidCall): Promise<bigint> {
@@ -131,10 +161,12 @@ export function createPayments(options: PaymentsOptions): Payments {
     return price
   }
 
-  /** That the reservation covers what was answered and this. What is unsettled is read first: both may count it, neither misses it. */
+  /** That the reservation covers what was answered and this. A settlement after the block of the funds is not in them. */
   async function checkFunds(id: Hex, index: bigint, price: bigint): Promise<Funds> {
-    const unsettled = sum((await unsettledBatches(database.queries, id)).map(({ total }) => total))
     const funds = await fundsOf(id)
+    const unsettled = totalOf(
+      await unsettledBatches(database.queries, { reservation: id, block: funds.block }),
+    )
     const left =
       funds.expiresAt - BigInt(Math.max(Math.floor(Date.now() / 1000), Number(options.head().timestamp)))
     if (funds.amount === 0n)
@@ -153,18 +185,35 @@ export function createPayments(options: PaymentsOptions): Payments {
     return funds
   }
 
-  async function answerNew(id: Hex, call: PaidCall): Promise<ReceiptBundle> {
-    const { nonce, artifact, input, payment } = call
+  async function answerNew(id: Hex, call: PaidCall, places: Limit): Promise<ReceiptBundle> {
+    const { terms, index } = call.payment
+    const { price, expiresAt } = await looking(async () => {
+      const price = await priceOf(call)
+      return { price, ...(await checkFunds(id, index, price)) }
+    })
+    const { bundle, settlement, receiptKey } = await places(() => askEnclave(id, call, price))
+    await database.transaction(async queries => {
+      const paid = {
+        index,
+        requestId: bundle.receipt.requestId,
+        receiptId: receiptId(bundle, bundle.receipt),
+        price: bundle.usage.price,
+        bundle: toJson(bundle),
+      }
+      await storePaid(queries, settlement, paid, { terms, receiptKey, expiresAt })
+    })
+    return bundle
+  }
+
+  async function askEnclave(id: Hex, { nonce, artifact, input, payment }: PaidCall, price: bigint) {
     const { terms, index, maxOutput, maxPrice, signature } = payment
     const enclave = options.enclave()
     if (maxOutput > enclave.config.maxOutput)
       throw refused(
         `The voucher is for ${maxOutput} bytes of output, at most ${enclave.config.maxOutput} are made.`,
       )
-    const price = await priceOf(call)
-    const funds = await checkFunds(id, index, price)
     const { receiptKey } = enclave.identity
-    const open = (await unsettledBatches(database.queries, id)).findLast(
+    const open = (await unsettledBatches(database.queries, { reservation: id })).findLast(
       batch => batch.state === 'open' && batch.receiptKey === receiptKey && batch.count < settings.batchSize,
     )
     const { number, hash } = options.head()
@@ -179,68 +228,62 @@ export function createPayments(options: PaymentsOptions): Payments {
     }
     const ask = (first: bigint) =>
       enclave.answerPaid({ ...job, payment: { balances, terms, index, maxPrice, signature, first } })
-    const { bundle, settlement } = await ask(open?.first ?? index).catch(error => {
-      // The enclave counted an answer that this host did not live to store, or forgot the batch: another begins.
-      if (open && isOrder(error)) return ask(index)
-      throw error
-    })
-    await database.transaction(async queries => {
-      const paid = {
-        index,
-        requestId: bundle.receipt.requestId,
-        receiptId: receiptId(bundle, bundle.receipt),
-        price: bundle.usage.price,
-        bundle: toJson(bundle),
-      }
-      await storePaid(queries, settlement, paid, { terms, receiptKey, expiresAt: funds.expiresAt })
-    })
-    return bundle
+    const answered = (open && (await grown(open, () => ask(open.first)))) ?? (await ask(index))
+    return { ...answered, receiptKey }
   }
 
   return {
-    async answer(call) {
+    async answer(call, places) {
       checkTerms(call.payment)
       const id = reservationId({ chainId, balances }, call.payment.terms)
-      return queues(id, async () => {
+      checkSigner(id, call)
+      const answer = async () => {
         const known = await findPaid(database.queries, id, call.payment.index)
-        return known ? repeated(chainId, known, call) : answerNew(id, call)
-      })
-    },
-
-    async reservation(id) {
-      const batches = await unsettledBatches(database.queries, id)
-      const { amount, expiresAt, nextIndex } = await fundsOf(id)
-      const next = await nextIndexOf(database.queries, id)
-      const unsettled = sum(batches.map(({ total }) => total))
-      return { nextIndex: greatest(next, nextIndex), unsettled, amount, expiresAt }
-    },
-
-    async settlement(receipt) {
-      const paid = await findPaidReceipt(database.queries, receipt)
-      const batch = paid && (await findBatch(database.queries, paid.reservation, paid.first))
-      if (!batch) return undefined
-      const { reservation, index, price } = paid
-      const answers = await answersOf(database.queries, reservation, paid.first)
-      const at = answers.findIndex(answer => answer.index === index)
-      const sent = batch.nonce === null ? undefined : await transactions.find(batch.nonce)
-      const mined = sent?.state === 'mined' && sent.status === 'success'
-      const settled = mined || batch.reason === BY_ANOTHER
-      return {
-        reservation,
-        index,
-        price,
-        root: (batch.batch as { root: Hex }).root,
-        proof: proofOf(answers.map(batchLeaf), at),
-        state: settled ? 'settled' : batch.state,
-        reason: batch.reason,
-        transaction: mined ? sent.hash : null,
+        return known ? repeated(chainId, known, call) : answerNew(id, call, places)
       }
+      return queues(id, answer, MAX_QUEUED)
     },
+
+    reservation: id =>
+      looking(async () => {
+        const { amount, expiresAt, nextIndex, block } = await fundsOf(id)
+        const batches = await unsettledBatches(database.queries, { reservation: id, block })
+        const next = await nextIndexOf(database.queries, id)
+        return { nextIndex: greatest(next, nextIndex), unsettled: totalOf(batches), amount, expiresAt }
+      }),
+
+    settlement: receipt => looking(() => settlementOf(options, receipt)),
+  }
+}
+
+async function settlementOf(
+  { database, transactions }: PaymentsOptions,
+  receipt: Hex,
+): Promise<Settlement | undefined> {
+  const paid = await findPaidReceipt(database.queries, receipt)
+  const batch = paid && (await findBatch(database.queries, paid.reservation, paid.first))
+  if (!batch) return undefined
+  const { reservation, index, price } = paid
+  const answers = await answersOf(database.queries, batch)
+  const at = answers.findIndex(answer => answer.index === index)
+  const sent = batch.nonce === null ? undefined : await transactions.find(batch.nonce)
+  const mined = sent?.state === 'mined' && sent.status === 'success'
+  const settled = mined || batch.reason === BY_ANOTHER
+  return {
+    reservation,
+    index,
+    price,
+    root: batchOf(batch).batch.root,
+    proof: proofOf(answers.map(batchLeaf), at),
+    state: settled ? 'settled' : batch.state,
+    reason: batch.reason,
+    transaction: mined ? sent.hash : null,
   }
 }
 
 /** The same question under the same voucher has the answer that it had. */
 function repeated(chainId: bigint, { bundle, index }: PaidAnswerRow, call: PaidCall): ReceiptBundle {
+  if (bundle === null) throw refused(`Index ${index} was used, and its answer is not kept any more.`)
   const known = parseBundle(bundle)
   const same =
     known.receipt.requestId === requestId(chainId, { type: 'client', nonce: call.nonce }) &&
@@ -250,12 +293,38 @@ function repeated(chainId: bigint, { bundle, index }: PaidAnswerRow, call: PaidC
   throw refused(`Index ${index} paid for another request.`)
 }
 
+/**
+ * The answer, when the batch that it was counted into is the stored one and this. Undefined when the enclave has forgotten
+ * that batch, or has counted an answer into it that this host did not store: its receipt is lost, so that no proof under
+ * such a root could be made, and its payer did not get it. Another batch begins.
+ */
+async function grown<T extends { settlement: SignedBatch }>(
+  open: BatchRow,
+  ask: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    const answered = await ask()
+    return answered.settlement.batch.count === open.count + 1 ? answered : undefined
+  } catch (error) {
+    if (isOrder(error)) return undefined
+    throw error
+  }
+}
+
 function isOrder(error: unknown): boolean {
   return error instanceof Error && (error.cause as { code?: unknown } | undefined)?.code === 'voucher-order'
 }
 
-function sum(numbers: bigint[]): bigint {
-  return numbers.reduce((total, one) => total + one, 0n)
+function signerOf(...[domain, voucher, signature]: Parameters<typeof recoverVoucherSigner>): Hex {
+  try {
+    return recoverVoucherSigner(domain, voucher, signature)
+  } catch (cause) {
+    throw refused(`The voucher: ${messageOf(cause)}.`)
+  }
+}
+
+function totalOf(batches: { total: bigint }[]): bigint {
+  return batches.reduce((sum, { total }) => sum + total, 0n)
 }
 
 function refused(message: string): FatalError {

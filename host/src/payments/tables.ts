@@ -3,9 +3,10 @@ import type { Hex } from 'viem'
 
 /**
  * open: answers are counted in. closed: to be settled. submitted: the settlement has a nonce, and that transaction's row
- * says the rest, so that a reorganisation which drops it needs nothing here. ended: it will not be settled, and why.
+ * says the rest, so that a reorganisation which drops it needs nothing here. settled: mined so long ago that none drops it.
+ * ended: it will not be settled, and why.
  */
-export type BatchState = 'open' | 'closed' | 'submitted' | 'ended'
+export type BatchState = 'open' | 'closed' | 'submitted' | 'settled' | 'ended'
 
 export const batchesTable = pgTable('batches', {
   reservation: text().$type<Hex>().notNull(),
@@ -36,7 +37,8 @@ export const paidAnswersTable = pgTable('paid_answers', {
   requestId: text('request_id').$type<Hex>().notNull(),
   receiptId: text('receipt_id').$type<Hex>().notNull(),
   price: numeric({ mode: 'bigint' }).notNull(),
-  bundle: jsonb().notNull(),
+  /** Null when its batch is over for so long that nobody is given the answer again. */
+  bundle: jsonb(),
 })
 
 export type PaidAnswerRow = typeof paidAnswersTable.$inferSelect
