@@ -1,13 +1,11 @@
 import {
   ASSURANCE,
-  batchLeaf,
   fromHex,
   type Hex,
   keccak256,
   MAX_INDEX,
   messageOf,
   parseBundle,
-  proofOf,
   type ReceiptBundle,
   type ReservationTerms,
   receiptId,
@@ -28,18 +26,10 @@ import type { Profile } from '../operator/decide.ts'
 import type { Serving } from '../operator/enclaves.ts'
 import type { Slots } from '../operator/slots.ts'
 import type { Transactions } from '../operator/transactions.ts'
-import {
-  answersOf,
-  batchOf,
-  findBatch,
-  findPaid,
-  findPaidReceipt,
-  nextIndexOf,
-  storePaid,
-  unsettledBatches,
-} from './batches.ts'
+import { findPaid, nextIndexOf, storePaid, unsettledBatches } from './batches.ts'
 import { type Funds, readFunds } from './reservations.ts'
-import type { BatchRow, BatchState, PaidAnswerRow } from './tables.ts'
+import { type Settlement, settlementOf } from './settlement.ts'
+import type { BatchRow, PaidAnswerRow } from './tables.ts'
 
 /** A client's question with a voucher for its answer. */
 export type PaidCall = {
@@ -90,21 +80,6 @@ export type Payments = {
   ): Promise<{ nextIndex: bigint; unsettled: bigint } & Pick<Funds, 'amount' | 'expiresAt'>>
   /** Where the payment of a receipt is; undefined when it was paid for with no voucher here. */
   settlement(receipt: Hex): Promise<Settlement | undefined>
-}
-
-/** Reason of a batch whose settlement somebody else sent. */
-export const BY_ANOTHER = 'settled-by-another'
-
-/** An answer in its batch. The proof is under the root as the batch is now: an open one grows. */
-export type Settlement = {
-  reservation: Hex
-  index: bigint
-  price: bigint
-  root: Hex
-  proof: Hex[]
-  state: BatchState
-  reason: string | null
-  transaction: Hex | null
 }
 
 /** Calls of one reservation that are here at a time: they wait for one another. */
@@ -253,31 +228,6 @@ export function createPayments(options: PaymentsOptions): Payments {
       }),
 
     settlement: receipt => looking(() => settlementOf(options, receipt)),
-  }
-}
-
-async function settlementOf(
-  { database, transactions }: PaymentsOptions,
-  receipt: Hex,
-): Promise<Settlement | undefined> {
-  const paid = await findPaidReceipt(database.queries, receipt)
-  const batch = paid && (await findBatch(database.queries, paid.reservation, paid.first))
-  if (!batch) return undefined
-  const { reservation, index, price } = paid
-  const answers = await answersOf(database.queries, batch)
-  const at = answers.findIndex(answer => answer.index === index)
-  const sent = batch.nonce === null ? undefined : await transactions.find(batch.nonce)
-  const mined = sent?.state === 'mined' && sent.status === 'success'
-  const settled = mined || batch.reason === BY_ANOTHER
-  return {
-    reservation,
-    index,
-    price,
-    root: batchOf(batch).batch.root,
-    proof: proofOf(answers.map(batchLeaf), at),
-    state: settled ? 'settled' : batch.state,
-    reason: batch.reason,
-    transaction: mined ? sent.hash : null,
   }
 }
 

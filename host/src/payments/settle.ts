@@ -12,7 +12,8 @@ import type { Database } from '../database/connect.ts'
 import type { Serving } from '../operator/enclaves.ts'
 import type { Transactions } from '../operator/transactions.ts'
 import { batchOf, closeSettled, findBatch, forgetAnswers, moveBatch, unsettledBatches } from './batches.ts'
-import { BY_ANOTHER, type PaymentSettings } from './payments.ts'
+import type { PaymentSettings } from './payments.ts'
+import { BY_ANOTHER } from './settlement.ts'
 import type { BatchRow } from './tables.ts'
 
 export type Settler = {
