@@ -40,6 +40,27 @@ test.each([
   expect(shown.bundle).toEqual(isShown ? toJson(bundle) : null)
 })
 
+test('the longest input leaves room for a voucher, and a longer one is refused', async () => {
+  const zero = `0x${'00'.repeat(20)}`
+  const terms = { payer: zero, signer: zero, operator: zero, token: zero, releaseId: others, assurance: 1 }
+  const most = '9'.repeat(77)
+  const payment = {
+    terms: { ...terms, salt: '18446744073709551615' },
+    index: Number.MAX_SAFE_INTEGER,
+    maxOutput: 2 ** 32 - 1,
+    maxPrice: most,
+    signature: `0x${'00'.repeat(65)}`,
+  }
+  const post = async (input: string) => {
+    const body = JSON.stringify({ nonce: others, artifact: others, input, payment })
+    const headers = { 'content-type': 'application/json', 'content-length': `${body.length}` }
+    return (await http(5_000).request('/v1/infer', { method: 'POST', headers, body })).status
+  }
+  // No vouchers are taken here: what is said after the body was read.
+  expect(await post(`0x${'00'.repeat(5_000)}`)).toBe(402)
+  expect(await post(`0x${'00'.repeat(8_000)}`)).toBe(413)
+})
+
 function endedBy(event: Outcome['event'], receipt?: Hex): Outcome {
   return { event, transaction: others, operator: '0x', ...(receipt && { receiptId: receipt }) }
 }
@@ -53,7 +74,7 @@ async function store(id: Hex, outcome: Outcome | null): Promise<void> {
     .values({ ...request, ...asked, state, bundle: toJson(bundle), outcome })
 }
 
-function http() {
+function http(maxInput = 1) {
   return createHttp({
     database,
     metrics: new Registry(),
@@ -63,6 +84,6 @@ function http() {
     release: {},
     payments: undefined,
     paymentRequired: false,
-    maxInput: 1,
+    maxInput,
   })
 }

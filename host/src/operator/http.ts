@@ -77,6 +77,8 @@ const inferBody = z.strictObject({
 })
 /** Clients' calls in the enclave at the same time: what is asked on chain, with stake behind it, waits for so many. */
 const MAX_RUNNING = 2
+/** All of a question but its input, a voucher included, bytes. */
+const MAX_AROUND = 4_096
 /** Clients' calls that wait for their turn. */
 const MAX_WAITING = 14
 const ZERO_ADDRESS: Hex = `0x${'00'.repeat(20)}`
@@ -127,7 +129,7 @@ export function createHttp(options: HttpOptions): Hono {
     })
   })
   const refuse = (context: Context) => failed(options, context, tooLarge(maxInput))
-  app.post('/v1/infer', limitBody(2 * maxInput + 1_024, refuse), async context => {
+  app.post('/v1/infer', limitBody(2 * maxInput + MAX_AROUND, refuse), async context => {
     const body = check(inferBody, await context.req.json().catch(() => undefined))
     const { nonce, artifact, input, payment } = body
     if (payment) {
