@@ -21,6 +21,17 @@ const p256: Curve = /* @__PURE__ */ weierstrass({
   Gy: 0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5n,
 })
 
+/** SP 800-186, section 3.2.1.4. */
+const p384: Curve = /* @__PURE__ */ weierstrass({
+  p: 0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffffn,
+  n: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+  h: 1n,
+  a: 0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000fffffffcn,
+  b: 0xb3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aefn,
+  Gx: 0xaa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7n,
+  Gy: 0x3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5fn,
+})
+
 /** SEC 2, version 2, section 2.4.1. The endomorphism (x, y) -> (beta x, y) halves the work; noble's numbers for it. */
 const secp256k1: Curve = /* @__PURE__ */ weierstrass(
   {
@@ -54,12 +65,12 @@ export const HALF_ORDER: { p256: bigint; secp256k1: bigint } = {
  * r|s, s low or high. Throws where an argument is malformed.
  */
 export function verifyP256(digest: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {
-  const { Fn, BASE } = p256
-  const { r, s } = readSignature(p256, signature)
-  const inverse = Fn.inv(s)
-  const key = p256.fromBytes(publicKey)
-  const point = BASE.mulAddUnsafe(Fn.mul(readDigest(p256, digest), inverse), key, Fn.mul(r, inverse))
-  return !point.is0() && Fn.create(point.x) === r
+  return verify(p256, digest, signature, publicKey)
+}
+
+/** The same over P-384, with a digest of 48 bytes and a key of 97. */
+export function verifyP384(digest: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {
+  return verify(p384, digest, signature, publicKey)
 }
 
 /**
@@ -76,15 +87,24 @@ export function recoverSecp256k1(digest: Uint8Array, signature: Uint8Array, reco
   return BASE.mulAddUnsafe(factor, point, Fn.mul(s, inverse)).toBytes(false)
 }
 
-/** Both numbers of a signature, from 1 to the order less 1; noble refuses one that is not of 32 bytes. */
+function verify(curve: Curve, digest: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {
+  const { Fn, BASE } = curve
+  const { r, s } = readSignature(curve, signature)
+  const inverse = Fn.inv(s)
+  const key = curve.fromBytes(publicKey)
+  const point = BASE.mulAddUnsafe(Fn.mul(readDigest(curve, digest), inverse), key, Fn.mul(r, inverse))
+  return !point.is0() && Fn.create(point.x) === r
+}
+
+/** Both numbers of a signature, from 1 to the order less 1; noble refuses one of another size. */
 function readSignature({ Fn }: Curve, signature: Uint8Array): { r: bigint; s: bigint } {
-  const [r, s] = [Fn.fromBytes(signature.subarray(0, 32)), Fn.fromBytes(signature.subarray(32))]
+  const [r, s] = [Fn.fromBytes(signature.subarray(0, Fn.BYTES)), Fn.fromBytes(signature.subarray(Fn.BYTES))]
   if (!Fn.isValidNot0(r) || !Fn.isValidNot0(s)) throw new Error('a signature with a zero')
   return { r, s }
 }
 
-/** A digest as a number below the order: both orders have the digest's 256 bits, so that none is cut off. */
+/** A digest as a number below the order: each order has the digest's bits, so that none is cut off. */
 function readDigest({ Fn }: Curve, digest: Uint8Array): bigint {
-  if (digest.length !== 32) throw new Error(`a digest of ${digest.length} bytes, expected 32`)
+  if (digest.length !== Fn.BYTES) throw new Error(`a digest of ${digest.length} bytes, expected ${Fn.BYTES}`)
   return Fn.create(BigInt(toHex(digest)))
 }
