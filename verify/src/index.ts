@@ -1,16 +1,32 @@
 export * from './abi.ts'
+export { type Attested, TEES, type Tee } from './attest/attested.ts'
 export * from './attest/cbor.ts'
+export {
+  isNotValid,
+  NOT_VALID,
+  NOT_WANTED,
+  type RefusalCode,
+  type VerdictCode,
+} from './attest/codes.ts'
+export type { CollateralFiles } from './attest/collateral.ts'
 export * from './attest/cose.ts'
+export { defaultEvidenceCrypto, type EvidenceCrypto } from './attest/crypto.ts'
 export * from './attest/document.ts'
+export * from './attest/evidencePolicy.ts'
+export { verifyNitro } from './attest/nitro.ts'
+export type { RsaKey } from './attest/rsa.ts'
 export {
   type Attestation,
   CLOCK_SKEW,
   MAX_EVIDENCE,
   ROOT_NAME,
   type SimulatedOptions,
-  type Verdict,
+  type SimulatedVerdict,
   verifySimulated,
 } from './attest/simulated.ts'
+export { verifySimulatedEvidence } from './attest/simulatedEvidence.ts'
+export type { Verdict } from './attest/verdict.ts'
+export { type VerifyEvidence, verifierOf } from './attest/verifyEvidence.ts'
 export { type Certificate, MAX_CERTIFICATE, parseCertificate } from './attest/x509.ts'
 export * from './batch.ts'
 export * from './bundle.ts'

@@ -20,6 +20,9 @@ type Reader = { bytes: Uint8Array; offset: number; depth: number }
 
 const MAJOR = { uint: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5, simple: 7 } as const
 
+const INDEFINITE_MAP = 0xbf
+const BREAK = 0xff
+
 /** @throws NacreError invalid-cbor for a value outside the subset, invalid-text */
 export function encodeCbor(value: CborValue): Uint8Array {
   if (value === null) return Uint8Array.of(0xf6)
@@ -48,6 +51,28 @@ export function decodeCbor(bytes: Uint8Array, limits: CborLimits = {}): CborValu
   return value
 }
 
+/**
+ * Decodes exactly one map, which may be of indefinite length: so AWS Nitro has written the payload of its documents
+ * since November 2025. Maps and strings inside are as strict as everywhere.
+ * @throws NacreError too-large, invalid-cbor, invalid-text
+ */
+export function decodeCborMap(bytes: Uint8Array, limits: CborLimits = {}): CborMap {
+  const { maxBytes = 16_384, maxDepth = 8 } = limits
+  if (bytes[0] !== INDEFINITE_MAP) {
+    const value = decodeCbor(bytes, limits)
+    if (value instanceof Map) return value
+    throw invalid('it is no map')
+  }
+  if (bytes.length > maxBytes) {
+    throw new NacreError('too-large', `CBOR of ${bytes.length} bytes, at most ${maxBytes}`)
+  }
+  if (bytes.at(-1) !== BREAK) throw invalid('a map of indefinite length has no end')
+  const reader = { bytes: bytes.subarray(0, -1), offset: 1, depth: maxDepth - 1 }
+  const map: CborMap = new Map()
+  while (reader.offset < reader.bytes.length) readEntry(reader, map)
+  return map
+}
+
 function readValue(reader: Reader): CborValue {
   const [major, argument] = readHead(reader)
   if (major === MAJOR.uint) return argument
@@ -70,14 +95,15 @@ function readArray(reader: Reader, count: number): CborValue[] {
 
 function readMap(reader: Reader, count: number): CborMap {
   const map: CborMap = new Map()
-  while (map.size < count) {
-    const key = readValue(reader)
-    if (typeof key !== 'string' && typeof key !== 'number')
-      throw invalid('a map key is no text and no integer')
-    if (map.has(key)) throw invalid(`map key ${key} occurs twice`)
-    map.set(key, readValue(reader))
-  }
+  while (map.size < count) readEntry(reader, map)
   return map
+}
+
+function readEntry(reader: Reader, map: CborMap): void {
+  const key = readValue(reader)
+  if (typeof key !== 'string' && typeof key !== 'number') throw invalid('a map key is no text and no integer')
+  if (map.has(key)) throw invalid(`map key ${key} occurs twice`)
+  map.set(key, readValue(reader))
 }
 
 /** Major type and argument; additional information 24 to 27 is followed by 1, 2, 4 or 8 bytes. */

@@ -29,7 +29,7 @@ export type Attestation = {
 }
 
 /** Every check made of some evidence; the attestation only when all hold. */
-export type Verdict = { ok: boolean; checks: Check[]; attestation?: Attestation }
+export type SimulatedVerdict = { ok: boolean; checks: Check[]; attestation?: Attestation }
 
 export type SimulatedOptions = {
   /** DER of the development root that the caller trusts. Never taken from the evidence. */
@@ -46,7 +46,7 @@ export type SimulatedOptions = {
 export const MAX_EVIDENCE = 8192
 
 /** Verifies evidence of the simulated security module. Never throws for bad evidence. */
-export function verifySimulated(evidence: Uint8Array, options: SimulatedOptions): Verdict {
+export function verifySimulated(evidence: Uint8Array, options: SimulatedOptions): SimulatedVerdict {
   const { root, time, nonce, maxAge } = options
   const list = createChecklist()
   const attested = checkSimulated(

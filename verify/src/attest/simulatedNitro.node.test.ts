@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { authority, NOW } from '../../../test/authority/index.ts'
-import { type Verdict, verifySimulated } from '../index.ts'
+import { type SimulatedVerdict, verifySimulated } from '../index.ts'
 import { encodeSign1 } from './cose.ts'
 
 /** Real documents of AWS Nitro, which are not in this repository. */
@@ -10,7 +10,7 @@ const folder = process.env.NACRE_VECTORS ?? join(import.meta.dirname, '../../../
 const nitro = join(folder, 'attestation/nitro')
 const real = existsSync(nitro) ? readdirSync(nitro).filter(name => name.endsWith('.bin')) : []
 
-const verify = (evidence: Uint8Array): Verdict =>
+const verify = (evidence: Uint8Array): SimulatedVerdict =>
   verifySimulated(evidence, { root: authority.root, time: NOW, maxAge: 2 ** 31 })
 
 const found =

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { authority, evidenceNonce, evidenceOptions, NOW } from '../../../test/authority/index.ts'
-import { equalBytes, fromHex, type Verdict, verifySimulated } from '../index.ts'
+import { equalBytes, fromHex, type SimulatedVerdict, verifySimulated } from '../index.ts'
 import { decodeSign1 } from './cose.ts'
 import { decodeDocument } from './document.ts'
 
 /** How every document of AWS Nitro begins: an array of four, protected header `{1: -35}`. */
 const NITRO_START = fromHex('0x8444a1013822a0')
 
-const verify = (evidence: Uint8Array): Verdict =>
+const verify = (evidence: Uint8Array): SimulatedVerdict =>
   verifySimulated(evidence, { root: authority.root, time: NOW, maxAge: 2 ** 31 })
 
 test('a document under ES384, as Nitro signs, is refused before anything in it is read', () => {
