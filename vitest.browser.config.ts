@@ -11,7 +11,7 @@ export default defineConfig({
   test: {
     include: ['verify/**/*.test.ts', 'sdk/**/*.test.ts', 'vectors/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/*.node.test.ts'],
-    globalSetup: ['test/chain.ts'],
+    globalSetup: ['test/chain.ts', 'test/evidence.ts'],
     testTimeout: 180_000,
     hookTimeout: 300_000,
     browser: {

@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
-    globalSetup: ['test/chain.ts'],
+    globalSetup: ['test/chain.ts', 'test/evidence.ts'],
     // They end what hangs and measure nothing: tests start whole networks, on machines that are many times slower too.
     testTimeout: 180_000,
     hookTimeout: 300_000,
