@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  DEFAULT_EVIDENCE_POLICY,
+  evidencePolicySchema,
+  NOT_VALID,
+  NOT_WANTED,
+  parseEvidencePolicy,
+} from '@nacre/verify'
+import { expect, test } from 'vitest'
+
+const page = readFileSync(join(import.meta.dirname, '../docs/attestation.md'), 'utf8')
+const sectionOf = (heading: string): string =>
+  page.split(/^## /m).find(part => part.startsWith(`${heading}\n`)) ?? ''
+const namesIn = (text: string): string[] => [...text.matchAll(/^\| `([^`]+)` +\|/gm)].map(([, name]) => name!)
+
+test('docs/attestation.md documents every code in its class, and no other', () => {
+  const [notValid = '', notWanted = ''] = sectionOf('Codes').split('**Valid but not wanted**')
+  expect(namesIn(notValid)).toEqual([...NOT_VALID])
+  expect(namesIn(notWanted)).toEqual([...NOT_WANTED])
+})
+
+test('and every field of a policy, and its default', () => {
+  const fields = Object.keys(evidencePolicySchema.properties as object)
+  expect(namesIn(sectionOf('Policy'))).toEqual(fields)
+  const [, shown = ''] = /the default is `([^`]+)`/.exec(sectionOf('Policy')) ?? []
+  expect(parseEvidencePolicy(JSON.parse(shown))).toEqual(DEFAULT_EVIDENCE_POLICY)
+})
