@@ -26,3 +26,8 @@ test('and every field of a policy, and its default', () => {
   const [, shown = ''] = /the default is `([^`]+)`/.exec(sectionOf('Policy')) ?? []
   expect(parseEvidencePolicy(JSON.parse(shown))).toEqual(DEFAULT_EVIDENCE_POLICY)
 })
+
+test('docs/evidence-policy.schema.json is the schema of this build', () => {
+  const file = join(import.meta.dirname, '../docs/evidence-policy.schema.json')
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(evidencePolicySchema)
+})

@@ -4,6 +4,7 @@
  */
 import { enableCompileCache } from 'node:module'
 import { Command, CommanderError } from 'commander'
+import { addAttestationCommands } from './attestation/commands.ts'
 import { command, run, several, state } from './commandLine.ts'
 import { EXIT } from './errors.ts'
 import { addOperatorCommands } from './operator/commands.ts'
@@ -101,6 +102,8 @@ command(receipt, 'verify', 'check a receipt and list every check')
   .action(async (file, options, self) =>
     run(self, async out => (await import('./commands/receipt.ts')).verify(file, options, out)),
   )
+
+addAttestationCommands(program)
 
 const release = program.command('release').description('enclave images')
 command(release, 'show', 'the manifest, id and measurement of a built image')
