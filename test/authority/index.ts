@@ -1,3 +1,5 @@
 export { type Authority, type AuthorityOptions, createAuthority, type EvidenceOptions } from './authority.ts'
 export * from './bundle.ts'
 export { type CertificateFields, issueCertificate } from './certificate.ts'
+export { createNitroAuthority, encodeIndefinite, type NitroAuthority, type NitroOptions } from './nitro.ts'
+export * from './x509.ts'
