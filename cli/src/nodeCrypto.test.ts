@@ -1,8 +1,11 @@
-import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
-import { fromHex, nobleCrypto, recoverSigner, signReceipt, toHex } from '@nacre/verify'
+import { constants, createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { defaultEvidenceCrypto, fromHex, nobleCrypto, recoverSigner, signReceipt, toHex } from '@nacre/verify'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createBundle } from '../../test/authority/index.ts'
+import { VERIFIERS, type Wycheproof, wrongCases } from '../../vectors/wycheproof/read.ts'
 import { nodeCrypto } from './nodeCrypto.ts'
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
@@ -73,5 +76,39 @@ test('of many keys each verifies its own signatures only, also a second time', (
   for (const { point } of [...pairs, ...pairs]) {
     const accepted = pairs.filter(({ signature }) => nodeCrypto.verifyEs256(message, signature, point))
     expect(accepted).toEqual([expect.objectContaining({ point })])
+  }
+})
+
+test.each(['p256', 'p384', 'ps384'] as const)('%s: it says of every signature what Wycheproof says', name => {
+  const path = join(import.meta.dirname, `../../vectors/wycheproof/${name}.json`)
+  const file = JSON.parse(readFileSync(path, 'utf8')) as Wycheproof
+  expect(wrongCases(file, VERIFIERS[name](nodeCrypto))).toEqual([])
+})
+
+test('ES384 and RSA-PSS agree with the default on sizes and keys that are wrong', () => {
+  const point = new Uint8Array(97).fill(4)
+  const key = { modulus: new Uint8Array(512).fill(255), exponent: 65_537 }
+  const providers = [nodeCrypto, defaultEvidenceCrypto]
+  for (const { verifyEs384, verifyPs384, sha512 } of providers) {
+    expect(toHex(sha512(point))).toBe(`0x${createHash('sha512').update(point).digest('hex')}`)
+    for (const size of [0, 95, 96, 97])
+      expect(verifyEs384(point, new Uint8Array(size).fill(1), point)).toBe(false)
+    for (const size of [0, 511, 512, 513])
+      expect(verifyPs384(point, new Uint8Array(size).fill(1), key)).toBe(false)
+    const short = { ...key, modulus: key.modulus.subarray(0, 64) }
+    expect(verifyPs384(point, new Uint8Array(64).fill(1), short)).toBe(false)
+  }
+})
+
+test('RSA-PSS by node:crypto verifies with both, with a salt of 48 bytes alone', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const { n = '' } = publicKey.export({ format: 'jwk' })
+  const key = { modulus: new Uint8Array(Buffer.from(n, 'base64url')), exponent: 65_537 }
+  const message = Uint8Array.of(1, 2, 3)
+  for (const saltLength of [32, 48, 64]) {
+    const padding = constants.RSA_PKCS1_PSS_PADDING
+    const signature = new Uint8Array(sign('sha384', message, { key: privateKey, padding, saltLength }))
+    for (const provider of [nodeCrypto, defaultEvidenceCrypto])
+      expect(provider.verifyPs384(message, signature, key)).toBe(saltLength === 48)
   }
 })
