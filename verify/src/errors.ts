@@ -17,7 +17,7 @@ const FIXES = {
   'invalid-cbor': 'Encode with encodeCbor: definite lengths, shortest integers, no tags and no floats.',
   'invalid-cose': 'Send the COSE_Sign1 document as the security module returned it.',
   'invalid-certificate':
-    'Use an X.509 v3 certificate in DER with a P-256 key, signed with ECDSA and SHA-256.',
+    'Use an X.509 v3 certificate or list in DER, with keys on P-256 or P-384 or of RSA, signed with ES256, ES384 or RSA-PSS of SHA-384; for simulated evidence ES256 alone.',
   'invalid-evidence': 'Send the document as the security module returned it.',
   'empty-policy': 'Name at least one release or publisher that you accept.',
   'invalid-context': 'Pass the time in seconds as a bigint, and expectations as lower-case 0x hex.',
