@@ -32,7 +32,7 @@ export function decoded(bytes: Uint8Array): Uint8Array {
   const text = Buffer.from(bytes).toString('latin1').replace(/\s/g, '')
   const hex = text.replace(/^0x/i, '')
   if (/^([0-9a-f]{2})+$/i.test(hex)) return new Uint8Array(Buffer.from(hex, 'hex'))
-  if (/^[\w+/-]{4,}={0,2}$/.test(text)) return new Uint8Array(Buffer.from(text, 'base64'))
+  if (/^[\w+/-]{2,}={0,2}$/.test(text)) return new Uint8Array(Buffer.from(text, 'base64'))
   return bytes
 }
 
