@@ -22,27 +22,33 @@ declare module 'vitest' {
   }
 }
 
-const folder = join(
+/** Where it lies: in NACRE_VECTORS, or beside the repository. */
+export const EVIDENCE_FOLDER: string = join(
   process.env.NACRE_VECTORS ?? join(import.meta.dirname, '../../shared/vectors'),
   'attestation',
 )
 
 /** Reads real evidence for tests that also run in a browser, which cannot read files. */
 export default function setup(project: TestProject): void {
-  const manifest = join(folder, 'MANIFEST.json')
-  if (!existsSync(manifest)) {
-    console.warn(`No real evidence: ${folder} is absent, set NACRE_VECTORS. Tests of it check nothing.`)
-    project.provide('evidence', [])
-    return
-  }
+  const files = readRealEvidence()
+  if (files.length === 0)
+    console.warn(
+      `No real evidence: ${EVIDENCE_FOLDER} is absent, set NACRE_VECTORS. Tests of it check nothing.`,
+    )
+  project.provide('evidence', files)
+}
+
+/** Every file that the folder's manifest names; none when the folder is absent. */
+export function readRealEvidence(): EvidenceFile[] {
+  const manifest = join(EVIDENCE_FOLDER, 'MANIFEST.json')
+  if (!existsSync(manifest)) return []
   // biome-ignore lint/suspicious/noExplicitAny: as read from JSON
   const { entries } = JSON.parse(readFileSync(manifest, 'utf8')) as { entries: any[] }
-  const files = entries.map(entry => ({
+  return entries.map(entry => ({
     file: entry.file,
     tee: entry.tee,
     expect: entry.expect ?? {},
     entry,
-    base64: readFileSync(join(folder, entry.file)).toString('base64'),
+    base64: readFileSync(join(EVIDENCE_FOLDER, entry.file)).toString('base64'),
   }))
-  project.provide('evidence', files)
 }

@@ -1,0 +1,78 @@
+import { basename } from 'node:path'
+import {
+  type CollateralFiles,
+  type EvidencePolicy,
+  sha256,
+  TCB_STATUSES,
+  TEES,
+  type Tee,
+  verifierOf,
+} from '@nacre/verify'
+import { decoded } from '../../cli/src/attestation/files.ts'
+import { nodeCrypto } from '../../cli/src/nodeCrypto.ts'
+import { authority, createNitroAuthority, evidenceOptions, NOW } from '../authority/index.ts'
+import { type EvidenceFile, readRealEvidence } from '../evidence.ts'
+
+/** Evidence to mutate, with all that its verdict depends on. */
+export type Source = {
+  name: string
+  tee: Tee
+  evidence: Uint8Array
+  collateral: CollateralFiles
+  time: bigint
+  policy: EvidencePolicy
+}
+
+/** Of the mock authorities, and all real evidence that there is. */
+export function readSources(): Source[] {
+  return [...mockSources(), ...realSources()]
+}
+
+function mockSources(): Source[] {
+  const nitro = createNitroAuthority('fuzz')
+  const source = (name: string, tee: Tee, root: string, evidence: Uint8Array): Source => ({
+    name: `mock ${name}`,
+    tee,
+    evidence,
+    collateral: new Map(),
+    time: NOW,
+    policy: { version: 1, roots: [root] },
+  })
+  const indefinite = { time: NOW, indefinite: true, userData: new Uint8Array(64) }
+  return [
+    source('nitro', 'nitro', nitro.pin, nitro.issue({ time: NOW })),
+    source('nitro, indefinite', 'nitro', nitro.pin, nitro.issue(indefinite)),
+    source('simulated', 'simulated', sha256(authority.root), authority.issue(evidenceOptions)),
+  ]
+}
+
+/** As tolerant as a policy can be: what it still refuses is not valid. */
+const TOLERANT: EvidencePolicy = { version: 1, debug: true, tcbStatuses: [...TCB_STATUSES] }
+
+function realSources(): Source[] {
+  const files = readRealEvidence()
+  const collateral = new Map(files.map(file => [basename(file.file), bytesOf(file)]))
+  return files
+    .filter(({ file, tee }) => TEES.includes(tee as Tee) && /\.(bin|txt|json)$/.test(file))
+    .map(file => {
+      const tee = file.tee as Tee
+      const evidence = decoded(bytesOf(file))
+      const source = { name: file.file, tee, evidence, collateral, policy: TOLERANT }
+      return { ...source, time: validTime(source, file) }
+    })
+}
+
+/** A time at which it is valid, if there is one: its manifest's, or the middle of a month. */
+function validTime(source: Omit<Source, 'time'>, { expect }: EvidenceFile): bigint {
+  const suggested: string | undefined = expect.suggested_verification_time
+  const months = Array.from({ length: 72 }, (_, month) => Date.UTC(2026, 11 - month, 15))
+  const times = [...(suggested ? [Date.parse(suggested)] : []), ...months].map(ms =>
+    BigInt(Math.floor(ms / 1000)),
+  )
+  const { tee, evidence, collateral, policy } = source
+  return times.find(time => verifierOf(tee)(evidence, collateral, time, policy, nodeCrypto).ok) ?? times[0]!
+}
+
+function bytesOf({ base64 }: EvidenceFile): Uint8Array {
+  return new Uint8Array(Buffer.from(base64, 'base64'))
+}
