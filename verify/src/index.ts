@@ -15,6 +15,7 @@ export * from './attest/document.ts'
 export * from './attest/evidencePolicy.ts'
 export { verifyNitro } from './attest/nitro.ts'
 export type { RsaKey } from './attest/rsa.ts'
+export { verifySgx } from './attest/sgx.ts'
 export {
   type Attestation,
   CLOCK_SKEW,
@@ -25,6 +26,7 @@ export {
   verifySimulated,
 } from './attest/simulated.ts'
 export { verifySimulatedEvidence } from './attest/simulatedEvidence.ts'
+export { verifyTdx } from './attest/tdx.ts'
 export type { Verdict } from './attest/verdict.ts'
 export { type VerifyEvidence, verifierOf } from './attest/verifyEvidence.ts'
 export { type Certificate, MAX_CERTIFICATE, parseCertificate } from './attest/x509.ts'

@@ -2,7 +2,7 @@ import { NacreError } from '../errors.ts'
 import { arrayOf, integerOf, objectOf, oneOf, type Parser, textOf, versionOf } from '../shape.ts'
 
 /**
- * What Intel says of a platform's TCB (tcbStatus of its TCB info), from best to worst. Revoked is not among them:
+ * What Intel says of a platform's TCB, from best to worst: tcbStatus of its TCB info, and what its library derives. Revoked is not among them:
  * no policy can accept it.
  */
 export const TCB_STATUSES = [
@@ -10,6 +10,8 @@ export const TCB_STATUSES = [
   'SWHardeningNeeded',
   'ConfigurationNeeded',
   'ConfigurationAndSWHardeningNeeded',
+  'TDRelaunchAdvised',
+  'TDRelaunchAdvisedConfigurationNeeded',
   'OutOfDate',
   'OutOfDateConfigurationNeeded',
 ] as const

@@ -4,7 +4,9 @@ import type { CollateralFiles } from './collateral.ts'
 import type { EvidenceCrypto } from './crypto.ts'
 import type { EvidencePolicy } from './evidencePolicy.ts'
 import { verifyNitro } from './nitro.ts'
+import { verifySgx } from './sgx.ts'
 import { verifySimulatedEvidence } from './simulatedEvidence.ts'
+import { verifyTdx } from './tdx.ts'
 import type { Verdict } from './verdict.ts'
 
 /** Verifies evidence with the files of collateral that its kind needs; those of others are passed over. */
@@ -18,6 +20,8 @@ export type VerifyEvidence = (
 
 const VERIFIERS: Partial<Record<Tee, VerifyEvidence>> = {
   nitro: verifyNitro,
+  tdx: verifyTdx,
+  sgx: verifySgx,
   simulated: verifySimulatedEvidence,
 }
 
