@@ -1,7 +1,7 @@
 import { toHex } from '../bytes.ts'
 import { parseJson } from '../shape.ts'
 import type { Level, Rating } from './intelJson.ts'
-import { oldShape, sgxShape, tdxShape, type Wire } from './tcbInfoJson.ts'
+import { parseWireTcbInfo, type WireIdentity, type WireLevel } from './tcbInfoJson.ts'
 
 /**
  * What Intel says of the security versions of a family of machines (PCS API 4, "Get TCB Info", version 3; of SGX also
@@ -36,49 +36,37 @@ export const MAX_TCB_INFO = 262_144
  * @throws NacreError too-large, invalid-json, unsupported-version, missing-field, wrong-type
  */
 export function parseTcbInfo(json: string, tee: TcbInfo['tee']): TcbInfo {
-  const value = parseJson(json, MAX_TCB_INFO, 'TCB info')
-  if (tee === 'sgx') {
-    const isOld = (value as { version?: unknown } | null)?.version === 2
-    const info = isOld ? oldShape(value, 'tcbInfo') : sgxShape(value, 'tcbInfo')
-    const levels = info.tcbLevels.map(level =>
-      toLevel({ ...level, tcb: { ...level.tcb, tdxtcbcomponents: [] } }),
-    )
-    return { ...toCommon(info), tee, levels: sortLevels(levels), module: undefined, modules: [] }
+  const wire = parseWireTcbInfo(parseJson(json, MAX_TCB_INFO, 'TCB info'), tee)
+  const { tdxModule, tdxModuleIdentities = [] } = wire
+  return {
+    tee,
+    issueDate: wire.issueDate,
+    nextUpdate: wire.nextUpdate,
+    fmspc: toHex(wire.fmspc).slice(2),
+    pceId: toHex(wire.pceId).slice(2),
+    evaluation: wire.tcbEvaluationDataNumber,
+    levels: sortLevels(wire.tcbLevels.map(toLevel)),
+    module: tdxModule && toIdentity(tdxModule),
+    modules: tdxModuleIdentities.map(identity => ({
+      ...toIdentity(identity),
+      id: identity.id,
+      levels: identity.tcbLevels,
+    })),
   }
-  const info = tdxShape(value, 'tcbInfo')
-  const modules = (info.tdxModuleIdentities ?? []).map(({ id, tcbLevels, ...identity }) => ({
-    ...toIdentity(identity),
-    id,
-    levels: tcbLevels,
-  }))
-  const levels = sortLevels(info.tcbLevels.map(toLevel))
-  return { ...toCommon(info), tee, levels, module: toIdentity(info.tdxModule), modules }
 }
 
-function toCommon(
-  info: Wire<typeof oldShape> | Wire<typeof sgxShape> | Wire<typeof tdxShape>,
-): Pick<TcbInfo, 'issueDate' | 'nextUpdate' | 'fmspc' | 'pceId' | 'evaluation'> {
-  const { issueDate, nextUpdate, tcbEvaluationDataNumber: evaluation } = info
-  const [fmspc, pceId] = [toHex(info.fmspc).slice(2), toHex(info.pceId).slice(2)]
-  return { issueDate, nextUpdate, fmspc, pceId, evaluation }
-}
-
-function toLevel({ tcb, tcbStatus, advisoryIDs }: Wire<typeof tdxShape>['tcbLevels'][number]): PlatformLevel {
+function toLevel({ tcb, tcbStatus, advisoryIDs = [] }: WireLevel): PlatformLevel {
   return {
     sgxSvns: tcb.sgxtcbcomponents,
     pceSvn: tcb.pcesvn,
-    tdxSvns: tcb.tdxtcbcomponents,
+    tdxSvns: tcb.tdxtcbcomponents ?? [],
     status: tcbStatus,
-    advisories: advisoryIDs ?? [],
+    advisories: advisoryIDs,
   }
 }
 
-function toIdentity(wire: {
-  mrsigner: Uint8Array
-  attributes: Uint8Array
-  attributesMask: Uint8Array
-}): ModuleIdentity {
-  return { mrSigner: wire.mrsigner, attributes: wire.attributes, attributesMask: wire.attributesMask }
+function toIdentity({ mrsigner, attributes, attributesMask }: WireIdentity): ModuleIdentity {
+  return { mrSigner: mrsigner, attributes, attributesMask }
 }
 
 /** The order in which Intel's library tries them, whatever the order of the JSON: the CPU's, then the others, down. */

@@ -2,6 +2,8 @@ import { NacreError } from '../errors.ts'
 import { integerOf, oneOf, type Parser, textOf, versionOf } from '../shape.ts'
 import {
   advisoryField,
+  type Level,
+  type LevelStatus,
   levelsOf,
   plainHexOf,
   ratingFields,
@@ -11,6 +13,26 @@ import {
 } from './intelJson.ts'
 
 // The wire form of TCB info: version 3 of SGX and TDX, and version 2, which was of SGX alone.
+
+/** What all of them say; a level of TDX has `tdxtcbcomponents`, and its TCB info the module's identities. */
+export type WireTcbInfo = {
+  issueDate: bigint
+  nextUpdate: bigint
+  fmspc: Uint8Array
+  pceId: Uint8Array
+  tcbEvaluationDataNumber: number
+  tcbLevels: WireLevel[]
+  tdxModule?: WireIdentity
+  tdxModuleIdentities?: (WireIdentity & { id: string; tcbLevels: Level[] })[]
+}
+
+export type WireLevel = {
+  tcb: { sgxtcbcomponents: number[]; pcesvn: number; tdxtcbcomponents?: number[] }
+  tcbStatus: LevelStatus
+  advisoryIDs?: string[]
+}
+
+export type WireIdentity = { mrsigner: Uint8Array; attributes: Uint8Array; attributesMask: Uint8Array }
 
 const componentsOf: Parser<number[]> = (value, path) => {
   const components = someOf(signedObjectOf({ svn: integerOf(0, 255) }), 16)(value, path)
@@ -58,24 +80,28 @@ const oldTcb = signedObjectOf<Record<string, number>>(
   Object.fromEntries([...names.map(name => [name, integerOf(0, 255)]), ['pcesvn', integerOf(0, 65_535)]]),
 )
 /** Version 2 has a field for each component. */
-const oldLevel: Parser<Wire<typeof sgxLevel>> = (value, path) => {
+const oldLevel: Parser<WireLevel> = (value, path) => {
   const { tcb, ...rating } = signedObjectOf({ tcb: oldTcb, ...ratingFields }, advisoryField)(value, path)
   const sgxtcbcomponents = names.map(name => tcb[name] as number)
   return { ...rating, tcb: { sgxtcbcomponents, pcesvn: tcb.pcesvn as number } }
 }
 
-export const oldShape = signedObjectOf({
+const oldShape: Parser<WireTcbInfo> = signedObjectOf({
   ...commonFields,
   version: versionOf(2),
   tcbLevels: someOf(oldLevel, 256),
 })
-export const sgxShape = signedObjectOf({
+const sgxShape: Parser<WireTcbInfo> = signedObjectOf({
   ...commonFields,
   version: versionOf(3),
   id: oneOf('SGX'),
   tcbLevels: someOf(sgxLevel, 256),
 })
-export const tdxShape = signedObjectOf(
+const tdxIdentities = someOf(signedObjectOf({ ...identityFields, id: textOf(16), tcbLevels: levelsOf }), 64)
+const tdxShape: Parser<WireTcbInfo> = signedObjectOf<
+  Required<Omit<WireTcbInfo, 'tdxModuleIdentities'>> & { version: 3; id: 'TDX'; tcbType: 0 },
+  Required<Pick<WireTcbInfo, 'tdxModuleIdentities'>>
+>(
   {
     ...commonFields,
     version: versionOf(3),
@@ -83,13 +109,12 @@ export const tdxShape = signedObjectOf(
     tcbLevels: someOf(tdxLevel, 256),
     tdxModule: signedObjectOf(identityFields),
   },
-  {
-    tdxModuleIdentities: someOf(
-      signedObjectOf({ ...identityFields, id: textOf(16), tcbLevels: levelsOf }),
-      64,
-    ),
-  },
+  { tdxModuleIdentities: tdxIdentities },
 )
 
-/** What a parser returns. */
-export type Wire<T> = T extends Parser<infer V> ? V : never
+/** Parses the value of a TCB info. @throws NacreError unsupported-version, missing-field, wrong-type, too-large */
+export function parseWireTcbInfo(value: unknown, tee: 'sgx' | 'tdx'): WireTcbInfo {
+  const isOld = (value as { version?: unknown } | null)?.version === 2
+  const shape = tee === 'tdx' ? tdxShape : isOld ? oldShape : sgxShape
+  return shape(value, 'tcbInfo')
+}
