@@ -1,5 +1,14 @@
 export { type Authority, type AuthorityOptions, createAuthority, type EvidenceOptions } from './authority.ts'
 export * from './bundle.ts'
 export { type CertificateFields, issueCertificate } from './certificate.ts'
+export {
+  bundleOf,
+  createDcapAuthority,
+  type DcapAuthority,
+  type DcapIssue,
+  type DcapOptions,
+  type MockPlatform,
+  pemOf,
+} from './dcap.ts'
 export { createNitroAuthority, encodeIndefinite, type NitroAuthority, type NitroOptions } from './nitro.ts'
 export * from './x509.ts'
