@@ -23,6 +23,10 @@ export type Attested = {
   advisories: string[]
   /** Whether whoever runs the machine can look inside. */
   debug: boolean
+  /** Whether the guest may be moved to another machine, where the evidence says. */
+  migratable?: boolean
+  /** Privilege level of who asked for the evidence, 0 (highest) to 3, where there are such. */
+  vmpl?: number
   /** What was not checked, because it needs more than was given; null if nothing. */
   partial: string | null
   /** Ids of the machine: `moduleId`, `fmspc`, `ppid`, `chipId`.. */

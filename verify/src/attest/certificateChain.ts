@@ -28,9 +28,9 @@ export function checkPinned(
   const certificate = toHex(crypto.sha256(root.der)).slice(2)
   if (certificates.includes(certificate)) return
   const known = keys.includes(toHex(crypto.sha256(root.spki)).slice(2))
-  const told = `the root ${nameOf(root.subject)}, SHA-256 ${certificate},`
-  demand(known, 'untrusted-root', `${told} is not trusted`)
-  demand(isSignedBy(crypto, root, root.key), 'untrusted-root', `${told} is not signed by itself`)
+  const told = (): string => `the root ${nameOf(root.subject)}, SHA-256 ${certificate},`
+  demand(known, 'untrusted-root', () => `${told()} is not trusted`)
+  demand(isSignedBy(crypto, root, root.key), 'untrusted-root', () => `${told()} is not signed by itself`)
 }
 
 /**
@@ -52,7 +52,7 @@ export function checkChain(chain: readonly X509[], context: ChainContext): X509 
     checkIssued(chain[depth + 1] as X509, issuer, context)
   }
   const isLeaf = !leaf.isAuthority && !leaf.mayCertify
-  demand(isLeaf, 'broken-chain', `${nameOf(leaf.subject)}, the leaf, is an authority`)
+  demand(isLeaf, 'broken-chain', () => `${nameOf(leaf.subject)}, the leaf, is an authority`)
   return leaf
 }
 
@@ -61,28 +61,36 @@ export function checkValidity({ subject, notBefore, notAfter }: X509, time: bigi
   demand(
     notBefore <= time,
     'not-yet-valid',
-    `${nameOf(subject)} is valid from ${iso(notBefore)}, it is ${iso(time)}`,
+    () => `${nameOf(subject)} is valid from ${iso(notBefore)}, it is ${iso(time)}`,
   )
   demand(
     time <= notAfter,
     'expired',
-    `${nameOf(subject)} was valid until ${iso(notAfter)}, it is ${iso(time)}`,
+    () => `${nameOf(subject)} was valid until ${iso(notAfter)}, it is ${iso(time)}`,
   )
 }
 
 function checkIssued(certificate: X509, issuer: X509, { crypto, crls = [] }: ChainContext): void {
-  const name = nameOf(certificate.subject)
-  demand(equalBytes(certificate.issuer, issuer.subject), 'broken-chain', `${name} names another issuer`)
+  const name = (): string => nameOf(certificate.subject)
+  demand(
+    equalBytes(certificate.issuer, issuer.subject),
+    'broken-chain',
+    () => `${name()} names another issuer`,
+  )
   const signed = isSignedBy(crypto, certificate, issuer.key)
-  demand(signed, 'broken-chain', `${nameOf(issuer.subject)} did not sign ${name}`)
+  demand(signed, 'broken-chain', () => `${nameOf(issuer.subject)} did not sign ${name()}`)
   const revoked = crls.some(crl => isRevoked(crl, certificate))
-  demand(!revoked, 'revoked', `${name}, serial ${certificate.serial}, is revoked`)
+  demand(!revoked, 'revoked', () => `${name()}, serial ${certificate.serial}, is revoked`)
 }
 
 /** `below`: how many authorities there are between this one and the leaf. */
 function checkAuthority({ subject, isAuthority, mayCertify, maxPathLength }: X509, below: number): void {
-  const name = nameOf(subject)
-  demand(isAuthority && mayCertify, 'broken-chain', `${name} may not issue certificates`)
+  const name = (): string => nameOf(subject)
+  demand(isAuthority && mayCertify, 'broken-chain', () => `${name()} may not issue certificates`)
   const fits = maxPathLength === undefined || below <= maxPathLength
-  demand(fits, 'broken-chain', `${name} allows ${maxPathLength} authorities below it, there are ${below}`)
+  demand(
+    fits,
+    'broken-chain',
+    () => `${name()} allows ${maxPathLength} authorities below it, there are ${below}`,
+  )
 }

@@ -13,6 +13,10 @@ export function checkPolicy(
   time: bigint,
 ): void {
   list.check('policy-debug', [attested], ({ debug }) => checkDebug(debug, policy))
+  if (attested.ok && attested.value.migratable !== undefined)
+    list.check('policy-migration', [attested], ({ migratable }) => checkMigration(migratable, policy))
+  if (policy.maxVmpl !== undefined)
+    list.check('policy-vmpl', [attested], ({ vmpl }) => checkVmpl(vmpl, policy))
   list.check('policy-measurement', [attested], ({ measurements }) => checkMeasurements(measurements, policy))
   list.check('policy-tcb-status', [attested], ({ tcbStatus }) => checkTcbStatus(tcbStatus, policy))
   if (policy.minimumTcb) list.check('policy-tcb', [attested], ({ tcb }) => checkMinimumTcb(tcb, policy))
@@ -33,6 +37,18 @@ function checkDebug(debug: boolean, policy: EvidencePolicy): Passed {
     'in debug mode: whoever runs the machine sees and changes everything',
   )
   return passed(debug ? 'IN DEBUG MODE, which the policy accepts: it protects nothing' : 'not in debug mode')
+}
+
+function checkMigration(migratable = false, policy: EvidencePolicy): Passed {
+  const accepted = !migratable || policy.migration === true
+  demand(accepted, 'migration-refused', 'a migration agent may move this guest to another machine')
+  return passed(migratable ? 'MAY BE MIGRATED, which the policy accepts' : 'stays on its machine')
+}
+
+function checkVmpl(vmpl: number | undefined, { maxVmpl = 3 }: EvidencePolicy): Passed {
+  const accepted = vmpl !== undefined && vmpl <= maxVmpl
+  demand(accepted, 'vmpl-not-accepted', `VMPL ${vmpl ?? 'absent'}, at most ${maxVmpl} is accepted`)
+  return passed(`VMPL ${vmpl}, at most ${maxVmpl} is accepted`)
 }
 
 function checkMeasurements(measurements: Record<string, string>, policy: EvidencePolicy): Passed {

@@ -22,6 +22,8 @@ export const NOT_VALID = [
 /** Why valid evidence is not accepted: another policy might accept it. */
 export const NOT_WANTED = [
   'debug-refused',
+  'migration-refused',
+  'vmpl-not-accepted',
   'measurement-not-accepted',
   'tcb-status-not-accepted',
   'tcb-below-minimum',
@@ -49,9 +51,13 @@ export class Refusal extends Error {
   }
 }
 
-/** Fails the running check with a code unless the condition holds. */
-export function demand(condition: boolean, code: RefusalCode, reason: string): asserts condition {
-  if (!condition) throw new Refusal(code, reason)
+/** Fails the running check with a code unless the condition holds; a reason that costs time is made when it is needed. */
+export function demand(
+  condition: boolean,
+  code: RefusalCode,
+  reason: string | (() => string),
+): asserts condition {
+  if (!condition) throw new Refusal(code, typeof reason === 'string' ? reason : reason())
 }
 
 /** Runs a step whose own errors mean something else here, such as malformed collateral. */

@@ -28,6 +28,10 @@ export type EvidencePolicy = {
   measurements?: Record<string, string>[]
   /** Whether evidence of a TEE in debug mode, which protects nothing, is accepted. Default false. */
   debug?: boolean
+  /** Whether a guest that a migration agent may move to another machine is accepted. Default false. */
+  migration?: boolean
+  /** Highest VMPL accepted of who asked for a report of SEV-SNP, 0 for the most privileged alone. Default any. */
+  maxVmpl?: number
   /** Statuses accepted of TEEs that have one. Default UpToDate alone. */
   tcbStatuses?: AcceptableTcbStatus[]
   /** Least security version by component, such as `{microcode: 209}`. */
@@ -67,6 +71,8 @@ const shape = objectOf<{ version: 1 }, Required<Omit<EvidencePolicy, 'version'>>
   {
     measurements: arrayOf(recordOf(bytesOf), MAX_ENTRIES),
     debug: booleanOf,
+    migration: booleanOf,
+    maxVmpl: integerOf(0, 3),
     tcbStatuses: arrayOf(oneOf(...TCB_STATUSES), TCB_STATUSES.length),
     minimumTcb: recordOf(integerOf(0, 65_535)),
     maxAge: integerOf(1, 2 ** 31 - 1),
@@ -109,6 +115,8 @@ export const evidencePolicySchema: { readonly [keyword: string]: unknown } = {
     version: { const: 1 },
     measurements: listSchema(recordSchema({ type: 'string', pattern: BYTES }), MAX_ENTRIES),
     debug: { type: 'boolean' },
+    migration: { type: 'boolean' },
+    maxVmpl: { type: 'integer', minimum: 0, maximum: 3 },
     tcbStatuses: listSchema({ enum: TCB_STATUSES }, TCB_STATUSES.length),
     minimumTcb: recordSchema({ type: 'integer', minimum: 0, maximum: 65_535 }),
     maxAge: { type: 'integer', minimum: 1, maximum: 2 ** 31 - 1 },

@@ -124,7 +124,8 @@ export function readSignature(der: Uint8Array, size: number): Uint8Array {
   return concat(readUnsigned(content(r, TAG.integer), size), readUnsigned(content(s, TAG.integer), size))
 }
 
-function readCommonName(name: Uint8Array): string | undefined {
+/** Of a name as `X509.subject` has it. @throws NacreError invalid-certificate, invalid-text */
+export function readCommonName(name: Uint8Array): string | undefined {
   for (const relative of readAll(name)) {
     for (const attribute of readAll(content(relative, TAG.set))) {
       const [type, value] = elements(content(attribute, TAG.sequence), 2)
