@@ -26,6 +26,7 @@ export {
   verifySimulated,
 } from './attest/simulated.ts'
 export { verifySimulatedEvidence } from './attest/simulatedEvidence.ts'
+export { verifySnp } from './attest/snp.ts'
 export { verifyTdx } from './attest/tdx.ts'
 export type { Verdict } from './attest/verdict.ts'
 export { type VerifyEvidence, verifierOf } from './attest/verifyEvidence.ts'

@@ -6,6 +6,7 @@ import type { EvidencePolicy } from './evidencePolicy.ts'
 import { verifyNitro } from './nitro.ts'
 import { verifySgx } from './sgx.ts'
 import { verifySimulatedEvidence } from './simulatedEvidence.ts'
+import { verifySnp } from './snp.ts'
 import { verifyTdx } from './tdx.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -22,6 +23,7 @@ const VERIFIERS: Partial<Record<Tee, VerifyEvidence>> = {
   nitro: verifyNitro,
   tdx: verifyTdx,
   sgx: verifySgx,
+  snp: verifySnp,
   simulated: verifySimulatedEvidence,
 }
 
