@@ -2,7 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { authority, createNitroAuthority, evidenceOptions, NOW } from '../../../test/authority/index.ts'
+import {
+  authority,
+  createDcapAuthority,
+  createNitroAuthority,
+  createSnpAuthority,
+  evidenceOptions,
+  NOW,
+} from '../../../test/authority/index.ts'
 import { runCommand } from '../../../test/e2e/command.ts'
 import { nacre } from '../../../test/e2e/nacre.ts'
 import { decoded } from './files.ts'
@@ -134,6 +141,26 @@ test('show explains what a file is, certificates and measurements included', asy
   for (const text of ['pcr2', 'CN=mock zonal', 'Nothing here is verified']) expect(ran.text()).toContain(text)
   await expect(runCommand(out => show(files.cut, {}, out))).rejects.toMatchObject({ code: 'bad-file' })
   await expect(runCommand(out => show(policy, {}, out))).rejects.toMatchObject({ code: 'bad-file' })
+})
+
+test('show explains quotes of Intel and reports of AMD', async () => {
+  const shown = async (name: string, evidence: Uint8Array) => {
+    const ran = await runCommand(out => show(write(name, evidence), {}, out))
+    return { ...ran.value, text: ran.text() }
+  }
+  const dcap = createDcapAuthority('show')
+  const td = await shown('td.bin', dcap.issue({ time: NOW, tee: 'tdx', version: 5 }).quote)
+  expect(td).toMatchObject({
+    tee: 'tdx',
+    facts: { format: expect.stringContaining('version 5'), debug: 'no' },
+  })
+  expect(td.measurements.mrtd).toMatch(/^[0-9a-f]{96}$/)
+  expect(td.certificates).toHaveLength(3)
+  const sgx = await shown('sgx.bin', dcap.issue({ time: NOW, tee: 'sgx' }).quote)
+  expect(sgx).toMatchObject({ tee: 'sgx', measurements: { mrenclave: expect.any(String) } })
+  const snp = await shown('snp.bin', createSnpAuthority('show').report({ time: NOW }))
+  expect(snp).toMatchObject({ tee: 'snp', certificates: [], facts: { debug: 'no', VMPL: '0' } })
+  expect(snp.text).toContain('they come beside')
 })
 
 test('bytes that only look like text are taken as they are', () => {

@@ -1,9 +1,14 @@
-import type { Tee } from '@nacre/verify'
-import { fingerprint, iso, nameOf, parseX509, type X509 } from '@nacre/verify/attest/certificate'
+import { fromUtf8, type Tee } from '@nacre/verify'
+import { fingerprint, iso, nameOf, parsePem, parseX509, type X509 } from '@nacre/verify/attest/certificate'
 import { decodeSign1, ES256, ES384 } from '@nacre/verify/attest/cose'
 import { decodeDocument } from '@nacre/verify/attest/document'
+import { enclaveMeasurements, isDebugEnclave, parseEnclaveReport } from '@nacre/verify/attest/enclaveReport'
 import { MAX_NITRO_EVIDENCE } from '@nacre/verify/attest/nitro'
 import { decodeNitroDocument } from '@nacre/verify/attest/nitroDocument'
+import { parsePlatform, SGX_EXTENSION } from '@nacre/verify/attest/pck'
+import { parseQuote, type Quote } from '@nacre/verify/attest/quote'
+import { parseSnpReport } from '@nacre/verify/attest/snpReport'
+import { parseTdReport, readTdAttributes, TD_UNDER_DEBUG } from '@nacre/verify/attest/tdReport'
 import { nodeCrypto } from '../nodeCrypto.ts'
 
 /** What evidence claims, for people: nothing of it is verified. */
@@ -32,6 +37,9 @@ type Explain = (evidence: Uint8Array) => Explanation
 
 export const EXPLAINERS: Partial<Record<Tee, Explain>> = {
   nitro: explainNitro,
+  tdx: explainQuote,
+  sgx: explainQuote,
+  snp: explainSnp,
   simulated: explainSimulated,
 }
 
@@ -80,6 +88,92 @@ function explainSimulated(evidence: Uint8Array): Explanation {
     ],
     measurements: Object.fromEntries(document.pcrs.map((pcr, index) => [`pcr${index}`, hex(pcr)])),
     certificates: [...document.cabundle, document.certificate].map(der => explainCertificate(parseX509(der))),
+  }
+}
+
+function explainQuote(evidence: Uint8Array): Explanation {
+  const quote = parseQuote(evidence)
+  const { version, tee, bodyType, padding, pckChain } = quote
+  const isTd = bodyType !== 'sgx'
+  const padded = padding > 0 ? `, and ${padding} zero bytes behind it` : ''
+  const { facts, measurements } = isTd ? explainTd(quote) : explainEnclave(quote)
+  const chain = parsePem(fromUtf8(pckChain).replaceAll('\0', '')).map(der =>
+    parseX509(der, { known: [SGX_EXTENSION] }),
+  )
+  const { ppid, fmspc, pceId } = parsePlatform(chain[0]?.extensions.get(SGX_EXTENSION) ?? new Uint8Array(0))
+  return {
+    tee,
+    facts: [
+      [
+        'format',
+        `quote of version ${version}, ${{ sgx: 'SGX', td10: 'TDX 1.0', td15: 'TDX 1.5' }[bodyType]}${padded}`,
+      ],
+      ...facts,
+      ['FMSPC', fmspc],
+      ['PCE id', pceId],
+      ['PPID', ppid],
+    ],
+    measurements,
+    certificates: chain.reverse().map(explainCertificate),
+  }
+}
+
+type Body = Pick<Explanation, 'facts' | 'measurements'>
+
+function explainTd({ body, bodyType }: Quote): Body {
+  const report = parseTdReport(body, bodyType === 'td15' ? 'td15' : 'td10')
+  const { set, reserved } = readTdAttributes(report.tdAttributes)
+  return {
+    facts: [
+      ['report data', hex(report.reportData)],
+      ['attributes', [...set, ...reserved.map(bit => `reserved bit ${bit}`)].join(', ') || 'none'],
+      ['debug', set.some(bit => TD_UNDER_DEBUG.includes(bit)) ? 'YES' : 'no'],
+      ['module SVN', hex(report.teeTcbSvn)],
+    ],
+    measurements: report.measurements,
+  }
+}
+
+function explainEnclave({ body }: Quote): Body {
+  const report = parseEnclaveReport(body)
+  return {
+    facts: [
+      ['report data', hex(report.reportData)],
+      ['debug', isDebugEnclave(report) ? 'YES' : 'no'],
+      ['product', `ISVPRODID ${report.isvProdId}, ISVSVN ${report.isvSvn}`],
+      ['CPU SVN', hex(report.cpuSvn)],
+    ],
+    measurements: enclaveMeasurements(report),
+  }
+}
+
+function explainSnp(evidence: Uint8Array): Explanation {
+  const report = parseSnpReport(evidence)
+  const { version, vmpl, policy, signingKey, cpuid, tcb, chipId } = report
+  const { measurement, hostData, idKeyDigest, authorKeyDigest, familyId, imageId } = report
+  const registers = { measurement, hostData, idKeyDigest, authorKeyDigest, familyId, imageId }
+  return {
+    tee: 'snp',
+    facts: [
+      ['format', `SEV-SNP report of version ${version}, signed by a ${signingKey.toUpperCase()}`],
+      ['report data', hex(report.reportData)],
+      ['debug', policy.debug ? 'YES' : 'no'],
+      ['migration', policy.migrationAgent ? 'YES' : 'no'],
+      ['VMPL', String(vmpl)],
+      ['guest SVN', String(report.guestSvn)],
+      [
+        'CPU',
+        cpuid ? `family ${cpuid.family}, model ${cpuid.model}, stepping ${cpuid.stepping}` : 'not told',
+      ],
+      ['chip id', hex(chipId)],
+      ['reported TCB', hex(tcb.reported)],
+      ['current TCB', hex(tcb.current)],
+      ['committed TCB', hex(tcb.committed)],
+      ['launch TCB', hex(tcb.launch)],
+    ],
+    measurements: Object.fromEntries(Object.entries(registers).map(([name, value]) => [name, hex(value)])),
+    // They are not in the report.
+    certificates: [],
   }
 }
 

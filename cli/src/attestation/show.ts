@@ -5,7 +5,7 @@ import { EXPLAINERS, type Explanation, recognise } from './explain.ts'
 import { readEvidence } from './files.ts'
 import { parseTee } from './verify.ts'
 
-const COLUMN = 14
+const COLUMN = 15
 
 /** `nacre attestation show FILE`: what evidence claims, for people. Nothing of it is verified. */
 export async function show(file: string, options: { tee?: string }, output: Output): Promise<number> {
@@ -43,6 +43,7 @@ function print(output: Output, file: string, explanation: Explanation): void {
     row(name, /^0+$/.test(value) ? 'zero' : value)
   output.line()
   output.line(bold('Certificates, from the root down'))
+  if (explanation.certificates.length === 0) output.line('  none: they come beside this kind of evidence')
   for (const certificate of explanation.certificates) {
     output.line(`  ${plain(certificate.subject)}`)
     const { notBefore, notAfter, key, signature, authority, fingerprint, serial } = certificate
