@@ -30,6 +30,17 @@ async function bench({ name, out = RESULTS }: BenchOptions): Promise<object> {
       say(`${provider}: ${median} pairs a second (slowest round ${min}, target ${target})`)
     return result
   }
+  if (name === 'quotes') {
+    const { benchQuotes } = await import('./quotes.ts')
+    const result = benchQuotes()
+    save(name, result, out)
+    for (const [who, { median_ms, p90_ms }] of Object.entries(result.cpu))
+      say(`${who}: ${median_ms} ms (p90 ${p90_ms}, target of ours ${result.target_ms})`)
+    for (const { file, ours, peer, same } of result.verdicts)
+      say(`${same ? 'same' : 'DIFFERENT'} ${file}: ${ours}${same ? '' : `; peer: ${peer}`}`)
+    if (result.verdicts.some(({ same }) => !same)) process.exitCode = 1
+    return result
+  }
   const { benchModels } = await import('./models.ts')
   return benchModels(name, say, out)
 }
