@@ -10,7 +10,14 @@ import {
 } from '@nacre/verify'
 import { decoded } from '../../cli/src/attestation/files.ts'
 import { nodeCrypto } from '../../cli/src/nodeCrypto.ts'
-import { authority, createNitroAuthority, evidenceOptions, NOW } from '../authority/index.ts'
+import {
+  authority,
+  createDcapAuthority,
+  createNitroAuthority,
+  type DcapOptions,
+  evidenceOptions,
+  NOW,
+} from '../authority/index.ts'
 import { type EvidenceFile, readRealEvidence } from '../evidence.ts'
 
 /** Evidence to mutate, with all that its verdict depends on. */
@@ -38,10 +45,18 @@ function mockSources(): Source[] {
     time: NOW,
     policy: { version: 1, roots: [root] },
   })
+  const dcap = createDcapAuthority('fuzz')
+  const quote = (name: string, options: Omit<DcapOptions, 'time'>): Source => {
+    const { quote, files, pin } = dcap.issue({ time: NOW, ...options })
+    return { ...source(name, options.tee, pin, quote), collateral: files }
+  }
   const indefinite = { time: NOW, indefinite: true, userData: new Uint8Array(64) }
   return [
     source('nitro', 'nitro', nitro.pin, nitro.issue({ time: NOW })),
     source('nitro, indefinite', 'nitro', nitro.pin, nitro.issue(indefinite)),
+    quote('tdx, version 4', { tee: 'tdx' }),
+    quote('tdx, version 5', { tee: 'tdx', version: 5 }),
+    quote('sgx', { tee: 'sgx' }),
     source('simulated', 'simulated', sha256(authority.root), authority.issue(evidenceOptions)),
   ]
 }

@@ -139,10 +139,9 @@ function readYaml(text: string): Record<string, string> {
 
 /** The text of bytes that are all ASCII, as all of Intel's is. */
 function asciiOf(bytes: Uint8Array): string | undefined {
-  if (bytes.some(byte => byte >= 0x80)) return undefined
   let text = ''
   for (let offset = 0; offset < bytes.length; offset += 8192) {
     text += String.fromCharCode(...bytes.subarray(offset, offset + 8192))
   }
-  return text
+  return /[\x80-\xff]/.test(text) ? undefined : text
 }

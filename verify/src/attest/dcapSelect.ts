@@ -1,4 +1,4 @@
-import { equalBytes } from '../bytes.ts'
+import { equalBytes, toHex } from '../bytes.ts'
 import { messageOf } from '../errors.ts'
 import { iso, nameOf, parseX509, type X509 } from './certificate.ts'
 import { checkChain } from './certificateChain.ts'
@@ -48,7 +48,9 @@ export function selectSigners(
   rootCrl: Crl,
   context: EvidenceContext,
 ): X509[] {
-  const candidates = readAllOf(certificates, der => parseX509(der))
+  // Most chains of collateral have the same certificates.
+  const different = new Map(certificates.map(der => [toHex(der), der]))
+  const candidates = readAllOf([...different.values()], der => parseX509(der))
     .values.map(({ value }) => value)
     .filter(({ subject, issuer }) => nameOf(subject).includes(SIGNER) && equalBytes(issuer, root.subject))
   demand(candidates.length > 0, 'missing-collateral', `there is no certificate of ${SIGNER}`)

@@ -9,7 +9,7 @@ export type PckChain = { leaf: X509; issuer: X509; root: X509 }
 
 /**
  * What the provisioning certification key's certificate says of the machine (Intel "SGX PCK Certificate and CRL
- * Profile Specification", section 1.3.5); ids are hex without a prefix.
+ * Profile Specification"); ids are hex without a prefix.
  */
 export type Platform = {
   ppid: string

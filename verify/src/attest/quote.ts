@@ -2,8 +2,8 @@ import { NacreError } from '../errors.ts'
 import { demand } from './codes.ts'
 import { createReader, type Reader } from './reader.ts'
 
-// Intel's DCAP quotes: "Intel SGX ECDSA Quote Library API", appendix A.4 (version 3), and "Intel TDX DCAP: Quote
-// Generation Library and Quote Verification Library", appendix A.3 (versions 4 and 5). Everything is little-endian.
+// Intel's DCAP quotes: "Intel SGX ECDSA Quote Library API" (version 3), and "Intel TDX DCAP: Quote Generation Library
+// and Quote Verification Library" (versions 4 and 5), both in appendix A. Everything is little-endian.
 
 /** A quote taken apart. Nothing of it is checked but its format; all bytes are views of the quote. */
 export type Quote = {

@@ -1,7 +1,7 @@
 import { toHex } from '../bytes.ts'
 import { createReader, type Reader } from './reader.ts'
 
-/** The report of a trust domain (TDX DCAP, appendix A.3.2): version 1.0, and what 1.5 adds. */
+/** The report of a trust domain (TDX DCAP, appendix A): version 1.0, and what 1.5 adds. */
 export type TdReport = {
   /** Security versions of the TDX module: its own, its major version, of the microcode, and zeros. */
   teeTcbSvn: Uint8Array
