@@ -40,8 +40,9 @@ export function checkIntelsWord(list: Checklist, found: Found, context: Evidence
   const rootCrl = list.check('revocation', [collateral, chain, pck], (collateral, { root, issuer }, pck) => {
     const ofRoot = selectCrl(collateral, root, context)
     const ofIssuer = selectCrl(collateral, issuer, context)
-    const revoked = isRevoked(ofRoot.crl, issuer) || isRevoked(ofIssuer.crl, pck)
-    demand(!revoked, 'revoked', `the PCK certificate, serial ${pck.serial}, or its issuer's is revoked`)
+    const revoked = [root, issuer].some(certificate => isRevoked(ofRoot.crl, certificate))
+    demand(!revoked, 'revoked', "the certificate of the PCK's issuer, or the root itself, is revoked")
+    demand(!isRevoked(ofIssuer.crl, pck), 'revoked', `the PCK certificate, serial ${pck.serial}, is revoked`)
     Object.assign(used, { 'root-ca-crl': ofRoot.der, 'pck-crl': ofIssuer.der })
     return passed(`not revoked, as of ${iso(ofIssuer.crl.thisUpdate)}`, ofRoot.crl)
   })

@@ -262,6 +262,7 @@ describe('broken in one place', () => {
   const revocation: Case[] = [
     ['the PCK is revoked', { crls: { pck: { revoked: [7, 3] } } }, 'revoked', 'revocation'],
     ['its issuer is revoked', { crls: { root: { revoked: [2] } } }, 'revoked', 'revocation'],
+    ['the root revokes itself', { crls: { root: { revoked: [1] } } }, 'revoked', 'revocation'],
     [
       "the collateral's signer is revoked",
       { crls: { root: { revoked: [4] } } },
