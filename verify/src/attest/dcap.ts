@@ -59,7 +59,11 @@ function checkFormat(list: Checklist, evidence: Uint8Array, tee: Quote['tee']): 
       'unsupported',
       `a quote of ${quote.tee.toUpperCase()}, not of ${tee.toUpperCase()}`,
     )
-    demand(toHex(vendor) === INTEL, 'unsupported', `a quoting enclave of vendor ${toHex(vendor)}, not Intel`)
+    demand(
+      toHex(vendor) === INTEL,
+      'unsupported',
+      () => `a quoting enclave of vendor ${toHex(vendor)}, not Intel`,
+    )
     const zeros = padding > 0 ? `, ${padding} zero bytes behind it` : ''
     return passed(`quote of version ${version}, ${BODIES[bodyType]}${zeros}`, quote)
   })

@@ -543,13 +543,6 @@ describe('broken in one place', () => {
       'unsupported',
       'td-attributes',
     ],
-    [
-      'a TD that may be migrated',
-      { td: { tdAttributes: Uint8Array.of(0, 0, 0, 0x30) } },
-      'unsupported',
-      'td-attributes',
-    ],
-    ['a service TD', { version: 5, td: { mrServiceTd: bytes(48, 1) } }, 'unsupported', 'td-attributes'],
   ]
   const sgx: Case[] = [
     [
@@ -635,6 +628,20 @@ describe('valid, but not wanted by default', () => {
       { debug: true },
       'debug-refused',
       { debug: true },
+    ],
+    [
+      'a TD that may be migrated',
+      { td: { tdAttributes: Uint8Array.of(0, 0, 0, 0x30) } },
+      { migration: true },
+      'migration-refused',
+      { migratable: true },
+    ],
+    [
+      'a TD that a service TD may migrate',
+      { version: 5, td: { mrServiceTd: bytes(48, 1) } },
+      { migration: true },
+      'migration-refused',
+      { migratable: true },
     ],
     [
       'an out-of-date CPU',

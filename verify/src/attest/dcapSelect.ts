@@ -32,7 +32,7 @@ export function selectCrl(
   demand(
     found !== undefined,
     failure === undefined ? 'missing-collateral' : 'bad-collateral',
-    failure ?? `there is no revocation list of ${nameOf(issuer.subject)}`,
+    () => failure ?? `there is no revocation list of ${nameOf(issuer.subject)}`,
   )
   checkCrl(found.crl, issuer, context)
   return found
@@ -53,7 +53,7 @@ export function selectSigners(
   const candidates = readAllOf([...different.values()], der => parseX509(der))
     .values.map(({ value }) => value)
     .filter(({ subject, issuer }) => nameOf(subject).includes(SIGNER) && equalBytes(issuer, root.subject))
-  demand(candidates.length > 0, 'missing-collateral', `there is no certificate of ${SIGNER}`)
+  demand(candidates.length > 0, 'missing-collateral', () => `there is no certificate of ${SIGNER}`)
   const { values, error } = readAllOf(candidates, signer => checkSigner(signer, root, rootCrl, context))
   if (values.length === 0) throw error
   return values.map(({ value }) => value)
@@ -63,8 +63,8 @@ const SIGNER = 'Intel SGX TCB Signing'
 
 function checkSigner(signer: X509, root: X509, rootCrl: Crl, context: EvidenceContext): X509 {
   checkChain([root, signer], context)
-  demand(!isRevoked(rootCrl, signer), 'revoked', `${nameOf(signer.subject)} is revoked`)
-  demand(signer.maySign, 'broken-chain', `${nameOf(signer.subject)} may not sign`)
+  demand(!isRevoked(rootCrl, signer), 'revoked', () => `${nameOf(signer.subject)} is revoked`)
+  demand(signer.maySign, 'broken-chain', () => `${nameOf(signer.subject)} may not sign`)
   return signer
 }
 
@@ -118,12 +118,12 @@ function selectSigned<T extends Validity>(
   )
   demand(isSigned, 'bad-collateral', `the ${what} is not signed by ${SIGNER}`)
   const { issueDate, nextUpdate } = found.value
-  demand(issueDate <= time, 'not-yet-valid', `the ${what} is of ${iso(issueDate)}, it is ${iso(time)}`)
+  demand(issueDate <= time, 'not-yet-valid', () => `the ${what} is of ${iso(issueDate)}, it is ${iso(time)}`)
   const current = time <= nextUpdate
   demand(
     current,
     'stale-collateral',
-    `the ${what} was to be renewed by ${iso(nextUpdate)}, it is ${iso(time)}`,
+    () => `the ${what} was to be renewed by ${iso(nextUpdate)}, it is ${iso(time)}`,
   )
   return found
 }

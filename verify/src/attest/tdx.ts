@@ -47,7 +47,7 @@ function checkTd(list: Checklist, established: Fact<Established>): Fact<Attested
     demand(rating.status !== 'Revoked', 'revoked', 'Intel has revoked this TCB')
     return passed([rating.status, ...rating.advisories].join(', '), rating)
   })
-  return combine([established, report, attributes, rating], (established, report, debug, rating) => ({
+  return combine([established, report, attributes, rating], (established, report, attributes, rating) => ({
     measurements: report.measurements,
     reportData: toHex(report.reportData).slice(2),
     nonce: null,
@@ -55,31 +55,31 @@ function checkTd(list: Checklist, established: Fact<Established>): Fact<Attested
     tcbStatus: rating.status,
     tcb: { ...securityVersions(established), ...componentsOf('tdxtcbcomp', report.teeTcbSvn) },
     advisories: rating.advisories,
-    debug,
+    ...attributes,
     partial: null,
     platform: machineIds(established),
   }))
 }
 
 /**
- * Whether the TD is under debug. Reserved bits are refused, for what they mean is unknown; so are TDs that another TD
- * may migrate or change, for nothing here verifies that one.
+ * Whether the TD is under debug, and whether another TD may migrate it, which a service TD does. Reserved bits are
+ * refused, for what they mean is unknown.
  */
-function checkAttributes(report: TdReport): ReturnType<typeof passed<boolean>> {
+function checkAttributes(
+  report: TdReport,
+): ReturnType<typeof passed<Required<Pick<Attested, 'debug' | 'migratable'>>>> {
   const { set, reserved } = readTdAttributes(report.tdAttributes)
   demand(
     reserved.length === 0,
     'unsupported',
-    `reserved bits of TDATTRIBUTES are set: ${reserved.join(', ')}`,
+    () => `reserved bits of TDATTRIBUTES are set: ${reserved.join(', ')}`,
   )
-  demand(!set.includes('migratable'), 'unsupported', 'another TD may migrate this one')
-  const alone = report.mrServiceTd?.every(byte => byte === 0) ?? true
-  demand(alone, 'unsupported', 'a service TD may change this one')
   const debug = set.some(bit => TD_UNDER_DEBUG.includes(bit))
-  const told = set.length > 0 ? set.join(', ') : 'none set'
+  const served = report.mrServiceTd?.some(byte => byte !== 0) ?? false
+  const told = [...set, ...(served ? ['a service TD'] : [])].join(', ') || 'none set'
   // Without it the host can show the TD other memory than its own; Linux refuses to run then.
   const exposed = set.includes('septVeDisable') ? '' : '; NOT septVeDisable, the TD must guard itself'
-  return passed(`${told}${exposed}`, debug)
+  return passed(`${told}${exposed}`, { debug, migratable: served || set.includes('migratable') })
 }
 
 /** Whether Intel signed the TDX module (MRSIGNERSEAM), and it is a production one (SEAMATTRIBUTES zero). */
