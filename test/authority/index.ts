@@ -11,5 +11,6 @@ export {
   pemOf,
 } from './dcap.ts'
 export { createNitroAuthority, encodeIndefinite, type NitroAuthority, type NitroOptions } from './nitro.ts'
+export * from './nvidia.ts'
 export * from './snp.ts'
 export * from './x509.ts'

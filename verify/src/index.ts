@@ -14,6 +14,7 @@ export { defaultEvidenceCrypto, type EvidenceCrypto } from './attest/crypto.ts'
 export * from './attest/document.ts'
 export * from './attest/evidencePolicy.ts'
 export { verifyNitro } from './attest/nitro.ts'
+export { verifyNvidia } from './attest/nvidia.ts'
 export type { RsaKey } from './attest/rsa.ts'
 export { verifySgx } from './attest/sgx.ts'
 export {

@@ -4,6 +4,7 @@ import type { CollateralFiles } from './collateral.ts'
 import type { EvidenceCrypto } from './crypto.ts'
 import type { EvidencePolicy } from './evidencePolicy.ts'
 import { verifyNitro } from './nitro.ts'
+import { verifyNvidia } from './nvidia.ts'
 import { verifySgx } from './sgx.ts'
 import { verifySimulatedEvidence } from './simulatedEvidence.ts'
 import { verifySnp } from './snp.ts'
@@ -24,6 +25,7 @@ const VERIFIERS: Partial<Record<Tee, VerifyEvidence>> = {
   tdx: verifyTdx,
   sgx: verifySgx,
   snp: verifySnp,
+  nvidia: verifyNvidia,
   simulated: verifySimulatedEvidence,
 }
 
