@@ -39,6 +39,7 @@ export type TdFields = {
   tdAttributes: Uint8Array
   xfam: Uint8Array
   mrTd: Uint8Array
+  mrConfigId: Uint8Array
   rtmr: Uint8Array[]
   reportData: Uint8Array
   teeTcbSvn2: Uint8Array
@@ -55,7 +56,8 @@ export function encodeTdReport(fields: Partial<TdFields>, is15: boolean): Uint8A
     padded(fields.tdAttributes, 8),
     padded(fields.xfam, 8),
     padded(fields.mrTd, 48),
-    new Uint8Array(3 * 48),
+    padded(fields.mrConfigId, 48),
+    new Uint8Array(2 * 48),
     ...[0, 1, 2, 3].map(i => padded(rtmr[i], 48)),
     padded(fields.reportData, 64),
   )

@@ -10,6 +10,7 @@ export {
   type MockPlatform,
   pemOf,
 } from './dcap.ts'
+export * from './dstack.ts'
 export { createNitroAuthority, encodeIndefinite, type NitroAuthority, type NitroOptions } from './nitro.ts'
 export * from './nvidia.ts'
 export * from './snp.ts'

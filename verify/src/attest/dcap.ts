@@ -20,17 +20,23 @@ const INTEL = '0x939a7233f79c4ca9940a0db3957f0607'
 /** What Intel's chains of trust establish of a quote: who made it, on which machine, and Intel's word on both. */
 export type Established = IntelsWord & { quote: Quote; platform: Platform }
 
+export type QuoteInput = {
+  evidence: Uint8Array
+  files: CollateralFiles
+  tee: Quote['tee']
+  /** Pieces of collateral that the caller uses itself; which ones a quote needs turns out while it is checked. */
+  used?: Record<string, Uint8Array>
+}
+
 /**
  * Builds the verdict on a quote: the checks that TDX and SGX share ("Intel TDX DCAP: Quote Generation Library and Quote
  * Verification Library", section 4.1.2.4), then `checkReport`, those of the TEE's own report.
  */
 export function createQuoteVerdict(
-  { evidence, files, tee }: { evidence: Uint8Array; files: CollateralFiles; tee: Quote['tee'] },
+  { evidence, files, tee, used = {} }: QuoteInput,
   context: EvidenceContext,
   checkReport: (list: Checklist, established: Fact<Established>) => Fact<Attested>,
 ): Verdict {
-  // Which pieces of the collateral a quote needs turns out while it is checked.
-  const used: Record<string, Uint8Array> = {}
   const verdict = createVerdict(tee, context, list => {
     const quote = checkFormat(list, evidence, tee)
     const chain = checkRoot(list, quote, context)

@@ -31,7 +31,8 @@ export function verifyTdx(
   return createQuoteVerdict({ evidence, files: collateral, tee: 'tdx' }, context, checkTd)
 }
 
-function checkTd(list: Checklist, established: Fact<Established>): Fact<Attested> {
+/** The checks of a TD's report, on what the quote establishes; those of dstack follow them. */
+export function checkTd(list: Checklist, established: Fact<Established>): Fact<Attested> {
   const report = list.check('td-report', [established], ({ quote }) => {
     const report = parseTdReport(quote.body, quote.bodyType === 'td15' ? 'td15' : 'td10')
     return passed(`MRTD ${report.measurements.mrtd?.slice(0, 16)}..`, report)

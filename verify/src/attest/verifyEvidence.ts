@@ -2,6 +2,7 @@ import { NacreError } from '../errors.ts'
 import type { Tee } from './attested.ts'
 import type { CollateralFiles } from './collateral.ts'
 import type { EvidenceCrypto } from './crypto.ts'
+import { verifyDstack } from './dstack.ts'
 import type { EvidencePolicy } from './evidencePolicy.ts'
 import { verifyNitro } from './nitro.ts'
 import { verifyNvidia } from './nvidia.ts'
@@ -20,12 +21,13 @@ export type VerifyEvidence = (
   crypto?: Partial<EvidenceCrypto>,
 ) => Verdict
 
-const VERIFIERS: Partial<Record<Tee, VerifyEvidence>> = {
+const VERIFIERS: Record<Tee, VerifyEvidence> = {
   nitro: verifyNitro,
   tdx: verifyTdx,
   sgx: verifySgx,
   snp: verifySnp,
   nvidia: verifyNvidia,
+  dstack: verifyDstack,
   simulated: verifySimulatedEvidence,
 }
 
