@@ -14,6 +14,7 @@ import {
   authority,
   createDcapAuthority,
   createNitroAuthority,
+  createSnpAuthority,
   type DcapOptions,
   evidenceOptions,
   NOW,
@@ -50,6 +51,12 @@ function mockSources(): Source[] {
     const { quote, files, pin } = dcap.issue({ time: NOW, ...options })
     return { ...source(name, options.tee, pin, quote), collateral: files }
   }
+  const snp = createSnpAuthority('fuzz')
+  const report = (line: 'Milan' | 'Turin'): Source => {
+    const options = { time: NOW, line }
+    const collateral = snp.certificates(options)
+    return { ...source(`snp, ${line}`, 'snp', snp.pin, snp.report(options)), collateral }
+  }
   const indefinite = { time: NOW, indefinite: true, userData: new Uint8Array(64) }
   return [
     source('nitro', 'nitro', nitro.pin, nitro.issue({ time: NOW })),
@@ -57,6 +64,8 @@ function mockSources(): Source[] {
     quote('tdx, version 4', { tee: 'tdx' }),
     quote('tdx, version 5', { tee: 'tdx', version: 5 }),
     quote('sgx', { tee: 'sgx' }),
+    report('Milan'),
+    report('Turin'),
     source('simulated', 'simulated', sha256(authority.root), authority.issue(evidenceOptions)),
   ]
 }
@@ -77,13 +86,13 @@ function realSources(): Source[] {
     })
 }
 
-/** A time at which it is valid, if there is one: its manifest's, or the middle of a month. */
+/** Between them there is one at which each of the real ones and its collateral are valid, if they ever were. */
+const TIMES = ['2023-06-15', '2024-06-15', '2025-06-20', '2026-03-18', '2026-05-15']
+
+/** A time at which it is valid, if there is one: its manifest's, or one of these. */
 function validTime(source: Omit<Source, 'time'>, { expect }: EvidenceFile): bigint {
-  const suggested: string | undefined = expect.suggested_verification_time
-  const months = Array.from({ length: 72 }, (_, month) => Date.UTC(2026, 11 - month, 15))
-  const times = [...(suggested ? [Date.parse(suggested)] : []), ...months].map(ms =>
-    BigInt(Math.floor(ms / 1000)),
-  )
+  const suggested: string[] = expect.suggested_verification_time ? [expect.suggested_verification_time] : []
+  const times = [...suggested, ...TIMES].map(time => BigInt(Math.floor(Date.parse(time) / 1000)))
   const { tee, evidence, collateral, policy } = source
   return times.find(time => verifierOf(tee)(evidence, collateral, time, policy, nodeCrypto).ok) ?? times[0]!
 }
