@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import {
   authority,
   createDcapAuthority,
+  createDstackAuthority,
   createNitroAuthority,
+  createNvidiaAuthority,
   createSnpAuthority,
   evidenceOptions,
   NOW,
@@ -122,6 +124,32 @@ test('what the caller got wrong is the caller’s, before any file is looked at'
   await refused({ collateral: [files.absent] }, 'bad-file')
 })
 
+test('collateral and certificates are found in files and folders, whatever their names', async () => {
+  const [dcap, snp] = [
+    createDcapAuthority('files').issue({ time: NOW, tee: 'tdx' }),
+    createSnpAuthority('files'),
+  ]
+  const folderOf = (name: string, files: ReadonlyMap<string, Uint8Array>): string => {
+    mkdirSync(join(folder, name, 'below'), { recursive: true })
+    for (const [file, bytes] of files) write(join(name, file), bytes)
+    return join(folder, name)
+  }
+  const pinned = (name: string, pin: string) => write(name, JSON.stringify({ version: 1, roots: [pin] }))
+  const intel = folderOf('intel', dcap.files)
+  const amd = folderOf('amd', snp.certificates({ time: NOW }))
+  const quote = { tee: 'tdx', policy: pinned('intel.json', dcap.pin) }
+  const td = write('collateral-td.bin', dcap.quote)
+  expect((await run([td], quote)).results[0].code).toBe('missing-collateral')
+  expect((await run([td], { ...quote, collateral: [intel] })).results[0]).toMatchObject({
+    ok: true,
+    tcbStatus: 'UpToDate',
+  })
+  const report = write('collateral-snp.bin', snp.report({ time: NOW }))
+  const options = { tee: 'snp', policy: pinned('amd.json', snp.pin) }
+  expect((await run([report], options)).results[0].code).toBe('missing-collateral')
+  expect((await run([report], { ...options, certs: [amd], collateral: [intel] })).code).toBe(0)
+})
+
 test('evidence of one kind is none of another', async () => {
   const simulated = write('simulated.bin', authority.issue(evidenceOptions))
   expect((await run([simulated])).results[0]).toMatchObject({ ok: false, code: 'malformed' })
@@ -143,7 +171,7 @@ test('show explains what a file is, certificates and measurements included', asy
   await expect(runCommand(out => show(policy, {}, out))).rejects.toMatchObject({ code: 'bad-file' })
 })
 
-test('show explains quotes of Intel and reports of AMD', async () => {
+test('show explains quotes, reports and bundles', async () => {
   const shown = async (name: string, evidence: Uint8Array) => {
     const ran = await runCommand(out => show(write(name, evidence), {}, out))
     return { ...ran.value, text: ran.text() }
@@ -161,6 +189,13 @@ test('show explains quotes of Intel and reports of AMD', async () => {
   const snp = await shown('snp.bin', createSnpAuthority('show').report({ time: NOW }))
   expect(snp).toMatchObject({ tee: 'snp', certificates: [], facts: { debug: 'no', VMPL: '0' } })
   expect(snp.text).toContain('they come beside')
+  const nvidia = await shown('gpu.bin', createNvidiaAuthority('show').report({ time: NOW }))
+  expect(nvidia).toMatchObject({ tee: 'nvidia', facts: { nonce: expect.stringMatching(/^[0-9a-f]{64}$/) } })
+  const dstack = await shown('bundle.json', createDstackAuthority('show').issue({ time: NOW }).bundle)
+  expect(dstack.facts).toMatchObject({
+    'RTMR3 of events': 'the quote’s',
+    'event compose-hash': expect.any(String),
+  })
 })
 
 test('bytes that only look like text are taken as they are', () => {

@@ -2,9 +2,11 @@ import { fromUtf8, type Tee } from '@nacre/verify'
 import { fingerprint, iso, nameOf, parsePem, parseX509, type X509 } from '@nacre/verify/attest/certificate'
 import { decodeSign1, ES256, ES384 } from '@nacre/verify/attest/cose'
 import { decodeDocument } from '@nacre/verify/attest/document'
+import { parseDstackBundle, type RuntimeEvent, replay } from '@nacre/verify/attest/dstackBundle'
 import { enclaveMeasurements, isDebugEnclave, parseEnclaveReport } from '@nacre/verify/attest/enclaveReport'
 import { MAX_NITRO_EVIDENCE } from '@nacre/verify/attest/nitro'
 import { decodeNitroDocument } from '@nacre/verify/attest/nitroDocument'
+import { parseNvidiaReport } from '@nacre/verify/attest/nvidiaReport'
 import { parsePlatform, SGX_EXTENSION } from '@nacre/verify/attest/pck'
 import { parseQuote, type Quote } from '@nacre/verify/attest/quote'
 import { parseSnpReport } from '@nacre/verify/attest/snpReport'
@@ -35,11 +37,13 @@ export type ExplainedCertificate = {
 
 type Explain = (evidence: Uint8Array) => Explanation
 
-export const EXPLAINERS: Partial<Record<Tee, Explain>> = {
+export const EXPLAINERS: Record<Tee, Explain> = {
   nitro: explainNitro,
   tdx: explainQuote,
   sgx: explainQuote,
   snp: explainSnp,
+  nvidia: explainNvidia,
+  dstack: explainDstack,
   simulated: explainSimulated,
 }
 
@@ -174,6 +178,45 @@ function explainSnp(evidence: Uint8Array): Explanation {
     measurements: Object.fromEntries(Object.entries(registers).map(([name, value]) => [name, hex(value)])),
     // They are not in the report.
     certificates: [],
+  }
+}
+
+function explainNvidia(evidence: Uint8Array): Explanation {
+  const { nonce, measurements, opaque } = parseNvidiaReport(evidence)
+  return {
+    tee: 'nvidia',
+    facts: [
+      ['format', `SPDM 1.1 GET_MEASUREMENTS and its answer, ${evidence.length} bytes`],
+      ['nonce', hex(nonce)],
+      ['opaque fields', [...opaque.keys()].join(', ') || 'none'],
+    ],
+    measurements: Object.fromEntries(
+      [...measurements].map(([index, value]) => [`index ${index}`, hex(value)]),
+    ),
+    // They are not in the report.
+    certificates: [],
+  }
+}
+
+function explainDstack(evidence: Uint8Array): Explanation {
+  const { quote, events } = parseDstackBundle(evidence)
+  const explanation = explainQuote(quote)
+  const told = ({ name, payload }: RuntimeEvent): [string, string] => [
+    `event ${name}`,
+    hex(payload) || 'empty',
+  ]
+  const replayed = hex(replay(events, nodeCrypto.sha384))
+  return {
+    ...explanation,
+    tee: 'dstack',
+    facts: [
+      ...explanation.facts,
+      [
+        'RTMR3 of events',
+        replayed === explanation.measurements.rtmr3 ? 'the quote’s' : `another: ${replayed}`,
+      ],
+      ...events.map(told),
+    ],
   }
 }
 

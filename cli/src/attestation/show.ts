@@ -5,7 +5,7 @@ import { EXPLAINERS, type Explanation, recognise } from './explain.ts'
 import { readEvidence } from './files.ts'
 import { parseTee } from './verify.ts'
 
-const COLUMN = 15
+const MAX_LABEL = 24
 
 /** `nacre attestation show FILE`: what evidence claims, for people. Nothing of it is verified. */
 export async function show(file: string, options: { tee?: string }, output: Output): Promise<number> {
@@ -20,10 +20,8 @@ function explain(file: string, named: Tee | undefined): Explanation {
   try {
     const bytes = readEvidence(file)
     const tee = named ?? recognise(bytes)
-    const explainer = tee && EXPLAINERS[tee]
-    if (!explainer)
-      throw new Error(tee ? `no explanation of ${tee} in this build` : 'it begins as none that is known')
-    return explainer(bytes)
+    if (!tee) throw new Error('it begins as none that is known')
+    return EXPLAINERS[tee](bytes)
   } catch (error) {
     throw new CliError('bad-file', {
       what: `${file} is no evidence that can be shown`,
@@ -34,13 +32,17 @@ function explain(file: string, named: Tee | undefined): Explanation {
 }
 
 function print(output: Output, file: string, explanation: Explanation): void {
-  const row = (label: string, value: string): void => output.line(`  ${label.padEnd(COLUMN)} ${plain(value)}`)
+  const { facts, measurements } = explanation
+  const width = Math.max(
+    ...[...facts.map(([label]) => label), ...Object.keys(measurements)].map(label => label.length),
+  )
+  const row = (label: string, value: string): void =>
+    output.line(`  ${plain(label).padEnd(Math.min(width, MAX_LABEL))} ${plain(value)}`)
   output.line(`${bold(plain(file))}  ${explanation.tee}`)
-  for (const [label, value] of explanation.facts) row(label, value)
+  for (const [label, value] of facts) row(label, value)
   output.line()
   output.line(bold('Measurements'))
-  for (const [name, value] of Object.entries(explanation.measurements))
-    row(name, /^0+$/.test(value) ? 'zero' : value)
+  for (const [name, value] of Object.entries(measurements)) row(name, /^0+$/.test(value) ? 'zero' : value)
   output.line()
   output.line(bold('Certificates, from the root down'))
   if (explanation.certificates.length === 0) output.line('  none: they come beside this kind of evidence')
