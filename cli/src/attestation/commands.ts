@@ -29,6 +29,17 @@ export function addAttestationCommands(program: Command): void {
     .action(async (file, options, self) =>
       run(self, async out => (await import('./show.ts')).show(file, options, out)),
     )
+  const collateral = attestation.command('collateral').description('what vendors publish beside evidence')
+  command(collateral, 'fetch', 'get what verifying evidence needs from its vendor’s service, into a folder')
+    .argument('<file...>', 'quotes of Intel, bundles of dstack, or reports of AMD')
+    .addOption(tee('what it is evidence of').makeOptionMandatory())
+    .requiredOption('--out <dir>', 'folder for --collateral')
+    .option('--intel <url>', 'Intel’s provisioning certification service, or a cache of it')
+    .option('--intel-root <url>', 'where Intel’s root list is (default: Intel’s, or that of --intel)')
+    .option('--amd <url>', 'AMD’s key distribution service, or a cache of it')
+    .action(async (files, options, self) =>
+      run(self, async out => (await import('./fetch.ts')).fetchCollateral(files, options, out)),
+    )
 }
 
 function tee(description: string): Option {
