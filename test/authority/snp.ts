@@ -32,10 +32,13 @@ export type SnpOptions = {
   /** What the endorsement key's certificate says; taken from the report where it is not given. */
   certified?: {
     key?: 'vcek' | 'vlek'
-    product?: string
+    product?: string | null
     chipId?: Uint8Array | null
     csp?: string | null
     tcb?: Uint8Array
+    /** A level that is left out, and extensions that are added. */
+    without?: number
+    more?: Uint8Array[]
   }
   /** What to break in a certificate, and whom to let sign it or the report. */
   certificates?: Partial<Record<Link, Partial<X509Fields>>>
@@ -131,15 +134,17 @@ function extensionsOf(options: SnpOptions): Uint8Array[] {
     chipId = key === 'vcek' ? chipOf(options) : null,
     csp = key === 'vlek' ? 'CN=cloud.example' : null,
   } = certified
-  const levels = LEVELS[line].map((level, i) =>
-    extension(oid(`${AMD}.3.${level}`), integer(Uint8Array.of(tcb[i] as number))),
+  const { without, more = [] } = certified
+  const levels = LEVELS[line].flatMap((level, i) =>
+    level === without ? [] : extension(oid(`${AMD}.3.${level}`), integer(Uint8Array.of(tcb[i] as number))),
   )
   return [
     extension(oid(`${AMD}.1`), integer(Uint8Array.of(0))),
-    extension(oid(`${AMD}.2`), der(0x16, utf8(product))),
+    ...(product === null ? [] : [extension(oid(`${AMD}.2`), der(0x16, utf8(product)))]),
     ...levels,
     ...(chipId ? [extension(oid(`${AMD}.4`), chipId)] : []),
     ...(csp ? [extension(oid(`${AMD}.5`), der(0x16, utf8(csp)))] : []),
+    ...more,
   ]
 }
 
@@ -147,6 +152,10 @@ function extensionsOf(options: SnpOptions): Uint8Array[] {
 function chipOf({ line }: SnpOptions): Uint8Array {
   return line === 'Turin' ? new Uint8Array(8).fill(0xc1) : new Uint8Array(64).fill(0xc1)
 }
+
+/** A security patch level by its number, of a certificate. */
+export const levelOf = (level: number, version: number): Uint8Array =>
+  extension(oid(`${AMD}.3.${level}`), integer(Uint8Array.of(version)))
 
 /** A chip id as some certificates wrap it. */
 export const wrapped = (chipId: Uint8Array): Uint8Array => octetString(chipId)

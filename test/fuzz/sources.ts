@@ -13,11 +13,14 @@ import { nodeCrypto } from '../../cli/src/nodeCrypto.ts'
 import {
   authority,
   createDcapAuthority,
+  createDstackAuthority,
   createNitroAuthority,
+  createNvidiaAuthority,
   createSnpAuthority,
   type DcapOptions,
   evidenceOptions,
   NOW,
+  type SnpOptions,
 } from '../authority/index.ts'
 import { type EvidenceFile, readRealEvidence } from '../evidence.ts'
 
@@ -52,11 +55,13 @@ function mockSources(): Source[] {
     return { ...source(name, options.tee, pin, quote), collateral: files }
   }
   const snp = createSnpAuthority('fuzz')
-  const report = (line: 'Milan' | 'Turin'): Source => {
-    const options = { time: NOW, line }
-    const collateral = snp.certificates(options)
-    return { ...source(`snp, ${line}`, 'snp', snp.pin, snp.report(options)), collateral }
+  const report = (name: string, options: Omit<SnpOptions, 'time'>): Source => {
+    const all = { time: NOW, ...options }
+    return { ...source(name, 'snp', snp.pin, snp.report(all)), collateral: snp.certificates(all) }
   }
+  const nvidia = createNvidiaAuthority('fuzz')
+  const gpu = source('nvidia', 'nvidia', nvidia.pin, nvidia.report({ time: NOW }))
+  const { bundle, files, pin } = createDstackAuthority('fuzz').issue({ time: NOW })
   const indefinite = { time: NOW, indefinite: true, userData: new Uint8Array(64) }
   return [
     source('nitro', 'nitro', nitro.pin, nitro.issue({ time: NOW })),
@@ -64,8 +69,10 @@ function mockSources(): Source[] {
     quote('tdx, version 4', { tee: 'tdx' }),
     quote('tdx, version 5', { tee: 'tdx', version: 5 }),
     quote('sgx', { tee: 'sgx' }),
-    report('Milan'),
-    report('Turin'),
+    report('snp, VCEK of Milan', { version: 3 }),
+    report('snp, VLEK of Turin', { key: 'vlek', line: 'Turin' }),
+    { ...gpu, collateral: nvidia.certificates({ time: NOW }) },
+    { ...source('dstack', 'dstack', pin, bundle), collateral: files },
     source('simulated', 'simulated', sha256(authority.root), authority.issue(evidenceOptions)),
   ]
 }

@@ -21,8 +21,8 @@ export type Attested = {
   tcb: Record<string, number>
   /** The vendor's security advisories that concern this TCB. */
   advisories: string[]
-  /** Whether whoever runs the machine can look inside. */
-  debug: boolean
+  /** Whether whoever runs the machine can look inside; null where that is not known. */
+  debug: boolean | null
   /** Whether the guest may be moved to another machine, where the evidence says. */
   migratable?: boolean
   /** Privilege level of who asked for the evidence, 0 (highest) to 3, where there are such. */

@@ -1,3 +1,4 @@
+import { fromHex, fromUtf8 } from '../bytes.ts'
 import { NacreError } from '../errors.ts'
 import { decodeBase64, parseX509, type X509 } from './certificate.ts'
 import { demand, refusing } from './codes.ts'
@@ -42,13 +43,19 @@ function addList(found: CertificateFiles, der: Uint8Array, isList: boolean): voi
 
 function readBlocks(name: string, bytes: Uint8Array): Block[] {
   const isList = /crl/i.test(name)
-  if (bytes[0] !== '-'.charCodeAt(0)) return [{ der: bytes, isList }]
+  if (bytes[0] !== '-'.charCodeAt(0)) return [{ der: isList ? unhexed(bytes) : bytes, isList }]
   if (bytes.length > MAX_PEM) throw new NacreError('too-large', `${name} has more than ${MAX_PEM} bytes`)
   const text = Array.from(bytes, byte => String.fromCharCode(byte)).join('')
   return [...text.matchAll(PEM)].map(([, header, body = '']) => ({
     der: decodeBase64(body.replace(/\s/g, '')),
     isList: isList || header !== 'CERTIFICATE',
   }))
+}
+
+/** Intel's service sends lists in hex, and a folder may hold those as well. */
+function unhexed(bytes: Uint8Array): Uint8Array {
+  if (bytes[0] !== '3'.charCodeAt(0)) return bytes
+  return fromHex(`0x${fromUtf8(bytes).trim().toLowerCase()}`)
 }
 
 /** What a parser makes of bytes that may be something else. */

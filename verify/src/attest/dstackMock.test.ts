@@ -96,6 +96,8 @@ describe('valid bundles', () => {
 
   test('without the application its hash is told, and a policy can name it', () => {
     const absent: Files = files => files.delete('app-compose.json')
+    const short = events.with(2, { name: 'compose-hash', payload: new Uint8Array(31) })
+    expect(verify({ events: short }, {}, absent).code).toBe('wrong-binding')
     const app = verify({}, {}, absent).checks.find(({ name }) => name === 'app-compose')
     expect(app).toMatchObject({ ok: true, detail: `${HASH}; app-compose.json was not given` })
     expect(verify({}, { measurements: [{ composeHash: HASH, rtmr0: '00'.repeat(48) }] }, absent).code).toBe(

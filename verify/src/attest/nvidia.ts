@@ -21,7 +21,7 @@ import { content, elements } from './x509.ts'
 export const NVIDIA_DEVICE_ROOT = '102bf659d5419614c9d8e6aecebc80454eb26b1df6a769ac720b9a690b167b48'
 
 const PARTIAL =
-  "the measurements were not compared with NVIDIA's reference values: which firmware runs, and whether in confidential mode, is not known"
+  "the measurements were not compared with NVIDIA's reference values: which firmware runs, and whether in debug mode, is not known"
 
 /** Numbers of NVIDIA's opaque fields (nvtrust, spdm_msrt_resp_msg.py). */
 const DRIVER_VERSION = 3
@@ -145,7 +145,7 @@ function attestedBy({ measurements, nonce, opaque }: NvidiaReport, leaf: X509): 
     tcbStatus: null,
     tcb: {},
     advisories: [],
-    debug: false,
+    debug: null,
     partial: PARTIAL,
     platform: readPlatform(opaque, leaf),
   }

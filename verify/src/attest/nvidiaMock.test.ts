@@ -44,7 +44,8 @@ describe('valid reports, which are partial', () => {
   ]
   test.each(cases)('%s', (_, options) => {
     const verdict = verify(options)
-    expect(verdict).toMatchObject({ ok: true, code: 'ok' })
+    expect(verdict).toMatchObject({ ok: true, code: 'ok', debug: null })
+    expect(verdict.checks.find(({ name }) => name === 'policy-debug')?.detail).toContain('NOT KNOWN')
     expect(verdict.partial).toContain('reference values')
     expect(verify(options, { partial: false }).code).toBe('partial-refused')
   })

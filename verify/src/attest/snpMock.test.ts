@@ -2,11 +2,12 @@ import { describe, expect, test } from 'vitest'
 import {
   createSigner,
   createSnpAuthority,
+  levelOf,
   MOCK_TCB,
   type SnpOptions,
   wrapped,
 } from '../../../test/authority/index.ts'
-import { concat, type EvidencePolicy, isNotValid, type Verdict, verifySnp } from '../index.ts'
+import { concat, type EvidencePolicy, isNotValid, toHex, utf8, type Verdict, verifySnp } from '../index.ts'
 
 const TIME = 1_790_000_000n
 const authority = createSnpAuthority('snp mock')
@@ -51,6 +52,7 @@ describe('valid reports', () => {
     ['firmware that is not committed yet', { tcb: { current: tcb(4, 2, 0, 0, 0, 0, 9, 200) } }],
     ['bits of the platform that are not known', { unsigned: set(0x41, 0xff) }],
     ['VMPL 3', { vmpl: 3 }],
+    ['a level of zero that Milan has no place for', { certified: { more: [levelOf(9, 0)] } }],
   ]
   test.each(cases)('%s', (_, options) => {
     expect(verify(options)).toMatchObject({
@@ -120,6 +122,9 @@ describe('valid reports', () => {
     expect(told(verify())).toContain('revocation not checked')
     const withList: Files = (files, options) => files.set('crl.der', authority.crl(options))
     expect(told(verify({}, {}, withList))).toContain('none revoked')
+    const inHex: Files = (files, options) =>
+      files.set('pckcrl', utf8(`${toHex(authority.crl(options)).slice(2)}\n`))
+    expect(told(verify({}, {}, inHex))).toContain('none revoked')
   })
 })
 
@@ -243,6 +248,24 @@ describe('what is broken has its code, and the check that finds it', () => {
       'tcb',
     ],
     ['a reserved level', { certified: { tcb: MOCK_TCB.Milan.with(3, 1) } }, 'wrong-binding', 'tcb'],
+    ['a level that Milan has no place for', { certified: { more: [levelOf(9, 1)] } }, 'wrong-binding', 'tcb'],
+    ['a level left out', { certified: { without: 8 } }, 'wrong-binding', 'tcb'],
+    ['no product', { certified: { product: null } }, 'wrong-binding', 'endorsement-key'],
+    [
+      'a chip id of 63 bytes that is wrapped',
+      { certified: { chipId: wrapped(chip(0xc1).subarray(1)) } },
+      'wrong-binding',
+      'endorsement-key',
+    ],
+    [
+      'an endorsement key of the root itself',
+      {
+        certificates: { vek: { issuer: 'ARK-Milan' } },
+        signers: { vek: createSigner('p384', 'snp mock ark') },
+      },
+      'broken-chain',
+      'product',
+    ],
     ['more reported than runs', { tcb: { current: MOCK_TCB.Milan.with(7, 114) } }, 'wrong-binding', 'tcb'],
     ['more committed than runs', { tcb: { committed: MOCK_TCB.Milan.with(6, 9) } }, 'wrong-binding', 'tcb'],
     ['an unknown product', { certified: { product: 'Rome' } }, 'unsupported', 'product'],
@@ -273,6 +296,11 @@ describe('what is broken has its code, and the check that finds it', () => {
   const collateral: [string, Files, string][] = [
     ['no collateral', () => new Map(), 'missing-collateral'],
     ['no endorsement key', files => without(files, 'vek.der'), 'missing-collateral'],
+    [
+      'a PEM file larger than any',
+      files => files.set('ask.der', utf8(`-----BEGIN CERTIFICATE-----${'A'.repeat(131_072)}`)),
+      'bad-collateral',
+    ],
     ['no signer', files => without(files, 'ask.der'), 'missing-collateral'],
     ['no root', files => without(files, 'ark.der'), 'missing-collateral'],
     [
