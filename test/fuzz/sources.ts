@@ -94,7 +94,7 @@ function realSources(): Source[] {
 }
 
 /** Between them there is one at which each of the real ones and its collateral are valid, if they ever were. */
-const TIMES = ['2023-06-15', '2024-06-15', '2025-06-20', '2026-03-18', '2026-05-15']
+const TIMES = ['2023-06-15', '2024-06-15', '2025-06-20', '2026-03-18', '2026-04-15T12:00Z', '2026-05-15']
 
 /** A time at which it is valid, if there is one: its manifest's, or one of these. */
 function validTime(source: Omit<Source, 'time'>, { expect }: EvidenceFile): bigint {
