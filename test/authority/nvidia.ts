@@ -27,6 +27,8 @@ export type NvidiaOptions = {
   /** Which firmware the leaf is made for, 48 bytes, and in which of NVIDIA's forms; none where null. */
   firmware?: Uint8Array | null
   form?: 'hopper' | 'blackwell'
+  /** Whether the certificate says that who does not know that extension must refuse it. */
+  critical?: boolean
   /** What to break in a certificate, and whom to let sign it or the report. */
   certificates?: Partial<Record<Link, Partial<X509Fields>>>
   signers?: Partial<Record<Link | 'report', Signer>>
@@ -87,7 +89,7 @@ export function createNvidiaAuthority(seed: string): NvidiaAuthority {
 
 /** The device's id among other names, and the firmware as TCG's DICE has it: a CompositeDeviceID, or a DiceTcbInfo. */
 function extensionsOf(
-  { firmware = MOCK_FIRMWARE, form = 'hopper' }: NvidiaOptions,
+  { firmware = MOCK_FIRMWARE, form = 'hopper', critical }: NvidiaOptions,
   leaf: Signer,
 ): Uint8Array[] {
   const id = sequence(
@@ -103,8 +105,8 @@ function extensionsOf(
     der(0xa6, fwid, sequence(SHA384, octetString(new Uint8Array(48)))),
   )
   return form === 'hopper'
-    ? [names, extension(oid('2.23.133.5.4.1'), composite)]
-    : [names, extension(oid('2.23.133.5.4.1.1'), tcbInfo)]
+    ? [names, extension(oid('2.23.133.5.4.1'), composite, critical)]
+    : [names, extension(oid('2.23.133.5.4.1.1'), tcbInfo, critical)]
 }
 
 function signReport(options: NvidiaOptions, signer: Signer): Uint8Array {

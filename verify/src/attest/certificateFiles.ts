@@ -1,4 +1,4 @@
-import { fromHex, fromUtf8 } from '../bytes.ts'
+import { fromHex, fromUtf8, type Hex } from '../bytes.ts'
 import { NacreError } from '../errors.ts'
 import { decodeBase64, parseX509, type X509 } from './certificate.ts'
 import { demand, refusing } from './codes.ts'
@@ -18,10 +18,11 @@ const PEM = /-----BEGIN (CERTIFICATE|X509 CRL)-----([A-Za-z0-9+/=\s]*)-----END \
 
 /**
  * The certificates and revocation lists among files of collateral, in DER or PEM; other files are passed over. What
- * its name or header calls a list has to be one: passed over, it would read as "nothing is revoked".
+ * its name or header calls a list has to be one: passed over, it would read as "nothing is revoked". Critical
+ * extensions that are not among `known`, which the caller looks at itself, make a certificate unreadable.
  * Fails with bad-collateral.
  */
-export function readCertificateFiles(files: CollateralFiles): CertificateFiles {
+export function readCertificateFiles(files: CollateralFiles, known: readonly Hex[] = []): CertificateFiles {
   const blocks = [...files].flatMap(([name, bytes]) =>
     refusing('bad-collateral', () => readBlocks(name, bytes)),
   )
@@ -29,7 +30,7 @@ export function readCertificateFiles(files: CollateralFiles): CertificateFiles {
   demand(few, 'bad-collateral', `${blocks.length} certificates and lists, at most ${MAX_ENTRIES}`)
   const found: CertificateFiles = { certificates: [], crls: [] }
   for (const { der, isList } of blocks) {
-    const certificate = isList ? undefined : readIf(parseX509, der)
+    const certificate = isList ? undefined : readIf(der => parseX509(der, { known }), der)
     if (certificate) found.certificates.push(certificate)
     else addList(found, der, isList)
   }

@@ -74,7 +74,7 @@ function authenticate(
     return passed(`SPDM 1.1, ${found.measurements.size} measurements`, found)
   })
   const leaf = list.check('certificates', [report], report => {
-    const path = findNvidiaPath(report, readCertificateFiles(collateral), context.crypto)
+    const path = findNvidiaPath(report, readCertificateFiles(collateral, DICE_FIRMWARE), context.crypto)
     Object.assign(used, piecesOf(path))
     const leaf = checkPath(path, { certificates: context.policy.roots ?? [NVIDIA_DEVICE_ROOT] }, context)
     demand(leaf.maySign, 'broken-chain', 'the leaf certificate may not sign reports')

@@ -28,6 +28,7 @@ describe('valid reports, which are partial', () => {
   const cases: [string, Partial<NvidiaOptions>][] = [
     ['of Hopper', {}],
     ['of Blackwell, whose certificates have another form', { form: 'blackwell' }],
+    ['whose certificate marks its firmware as critical', { critical: true }],
     ['that names no firmware', { opaque: [] }],
     ['that names no firmware, under a certificate without', { opaque: [], firmware: null }],
     ['with one measurement', { measurements: [[9, bytes(48)]] }],
