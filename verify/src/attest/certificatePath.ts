@@ -3,23 +3,24 @@ import { isSignedBy, nameOf, type X509 } from './certificate.ts'
 import { type ChainContext, checkChain, checkPinned, type Pins } from './certificateChain.ts'
 import type { CertificateFiles, CrlFile } from './certificateFiles.ts'
 import { demand } from './codes.ts'
-import { type Crl, checkCrl } from './crl.ts'
+import { checkCrl } from './crl.ts'
 import type { EvidenceCrypto } from './crypto.ts'
 
 /** Certificates from a root down to a leaf, and the revocation lists of those that issued. */
-export type CertificatePath = { chain: X509[]; crls: CrlFile[] }
+export type CertificatePath = { chain: X509[]; crls: IssuedCrl[] }
+type IssuedCrl = CrlFile & { issuer: X509 }
 
 /** Longest path that is looked for; real ones have three to five certificates. */
 const MAX_LENGTH = 8
 
 /**
  * The certificates from the leaf up as far as names lead; of several of one name, the one that signed what is below
- * it. Nothing of it is trusted before `checkPath`.
+ * it; and the lists of each issuer. Nothing of it is trusted before `checkPath`.
  */
 export function findPath(
   leaf: X509,
   { certificates, crls }: CertificateFiles,
-  crypto: EvidenceCrypto,
+  { time, crypto }: { time: bigint; crypto: EvidenceCrypto },
 ): CertificatePath {
   const chain = [leaf]
   for (let last = leaf; chain.length < MAX_LENGTH && !isSelfIssued(last); ) {
@@ -30,8 +31,14 @@ export function findPath(
     chain.unshift(issuer)
     last = issuer
   }
-  const issued = ({ crl }: CrlFile): boolean => chain.some(({ subject }) => equalBytes(subject, crl.issuer))
-  return { chain, crls: crls.filter(issued) }
+  return { chain, crls: chain.flatMap(issuer => currentLists(issuer, crls, time)) }
+}
+
+/** All of an issuer that are current, for AMD has one of each kind of key; if none is, one to say so. */
+function currentLists(issuer: X509, crls: CrlFile[], time: bigint): IssuedCrl[] {
+  const own = crls.filter(({ crl }) => equalBytes(crl.issuer, issuer.subject))
+  const current = own.filter(({ crl }) => crl.thisUpdate <= time && time <= crl.nextUpdate)
+  return (current.length > 0 ? current : own.slice(0, 1)).map(list => ({ ...list, issuer }))
 }
 
 /**
@@ -43,16 +50,8 @@ export function checkPath({ chain, crls }: CertificatePath, pins: Pins, context:
   const root = chain[0] as X509
   demand(isSelfIssued(root), 'missing-collateral', `the certificate of ${nameOf(root.issuer)} is missing`)
   checkPinned(root, pins, context)
-  const lists = chain.flatMap(issuer => currentLists(issuer, crls, context.time))
-  for (const { crl, issuer } of lists) checkCrl(crl, issuer, context)
-  return checkChain(chain, { ...context, crls: lists.map(({ crl }) => crl) })
-}
-
-/** All of an issuer that are current, for AMD has one of each kind of key; if none is, one to say so. */
-function currentLists(issuer: X509, crls: CrlFile[], time: bigint): { crl: Crl; issuer: X509 }[] {
-  const own = crls.map(({ crl }) => crl).filter(crl => equalBytes(crl.issuer, issuer.subject))
-  const current = own.filter(crl => crl.thisUpdate <= time && time <= crl.nextUpdate)
-  return (current.length > 0 ? current : own.slice(0, 1)).map(crl => ({ crl, issuer }))
+  for (const { crl, issuer } of crls) checkCrl(crl, issuer, context)
+  return checkChain(chain, { ...context, crls: crls.map(({ crl }) => crl) })
 }
 
 /** What of the collateral was used, to be digested. */

@@ -74,7 +74,7 @@ function authenticate(
     return passed(`SPDM 1.1, ${found.measurements.size} measurements`, found)
   })
   const leaf = list.check('certificates', [report], report => {
-    const path = findNvidiaPath(report, readCertificateFiles(collateral, DICE_FIRMWARE), context.crypto)
+    const path = findNvidiaPath(report, readCertificateFiles(collateral, DICE_FIRMWARE), context)
     Object.assign(used, piecesOf(path))
     const leaf = checkPath(path, { certificates: context.policy.roots ?? [NVIDIA_DEVICE_ROOT] }, context)
     demand(leaf.maySign, 'broken-chain', 'the leaf certificate may not sign reports')
@@ -97,13 +97,14 @@ function authenticate(
 function findNvidiaPath(
   report: NvidiaReport,
   files: CertificateFiles,
-  crypto: EvidenceCrypto,
+  context: EvidenceContext,
 ): CertificatePath {
   const leaves = files.certificates.filter(({ isAuthority }) => !isAuthority)
-  const leaf = leaves.length > 1 ? leaves.find(certificate => signs(report, certificate, crypto)) : undefined
+  const leaf =
+    leaves.length > 1 ? leaves.find(certificate => signs(report, certificate, context.crypto)) : undefined
   const found = leaf ?? leaves[0]
   demand(found !== undefined, 'missing-collateral', "the GPU's certificates were not given")
-  return findPath(found, files, crypto)
+  return findPath(found, files, context)
 }
 
 function signs({ signed, signature }: NvidiaReport, { key }: X509, crypto: EvidenceCrypto): boolean {

@@ -23,11 +23,8 @@ const MAX_TABLE_BYTES = 65_536
  * the same, so that the checks can say what is wrong with it.
  * Fails with missing-collateral, bad-collateral.
  */
-export function findSnpPath(
-  report: SnpReport,
-  files: CollateralFiles,
-  { time, crypto }: Context,
-): CertificatePath {
+export function findSnpPath(report: SnpReport, files: CollateralFiles, context: Context): CertificatePath {
+  const { time, crypto } = context
   const found = readCertificateFiles(expandTables(files))
   const named = found.certificates.filter(certificate => kindOf(certificate) !== undefined)
   const ofKind = named.filter(certificate => kindOf(certificate) === report.signingKey)
@@ -42,7 +39,7 @@ export function findSnpPath(
     'missing-collateral',
     `there is no certificate of a ${report.signingKey.toUpperCase()}`,
   )
-  return findPath(leaf, found, crypto)
+  return findPath(leaf, found, context)
 }
 
 /** Whether a report is signed by a certificate's key. */

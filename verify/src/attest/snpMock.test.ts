@@ -115,6 +115,14 @@ describe('valid reports', () => {
     expect(verify({ key: 'vlek' }, {}, among).code).toBe('ok')
     const readme: Files = files => files.set('README.md', chip(0x30)).set('empty', chip(0).subarray(64))
     expect(verify({}, {}, readme).code).toBe('ok')
+    // A name in TeletexString, as some authorities have them: it is of no certificate that is looked for.
+    const teletex = (der: Uint8Array) =>
+      der.map((byte, i) => (byte === 0x0c && der[i + 1] === 9 ? 0x14 : byte))
+    const unreadable: Files = files => files.set('other.der', teletex(files.get('ask.der') as Uint8Array))
+    expect(verify({}, {}, unreadable)).toMatchObject({
+      code: 'ok',
+      collateralDigest: verify().collateralDigest,
+    })
   })
 
   test('revocation is checked where there is a list, and said', () => {
@@ -356,6 +364,9 @@ describe('what is broken has its code, and the check that finds it', () => {
           .set('crl1', authority.crl(options, { nextUpdate: TIME - 1n }))
           .set('crl2', authority.crl(options, { revoked }))
     expect(verify({}, {}, lists([])).code).toBe('ok')
+    const current: Files = (files, options) => files.set('crl2', authority.crl(options))
+    expect(verify({}, {}, lists([])).collateralDigest).toBe(verify({}, {}, current).collateralDigest)
+    expect(verify({}, {}, current).collateralDigest).not.toBe(verify().collateralDigest)
     expect(verify({}, {}, lists([2])).code).toBe('revoked')
   })
 

@@ -30,10 +30,15 @@ const CHIP_ID = oid(`${AMD}.4`)
 const CSP_ID = oid(`${AMD}.5`)
 const LEVELS: readonly Hex[] = Array.from({ length: 10 }, (_, id) => oid(`${AMD}.3.${id}`))
 
-/** Which kind of endorsement key a certificate is of by its name, if any. */
+/** Which kind of endorsement key a certificate is of by its name, if any; a name that cannot be read is of none. */
 export function kindOf({ subject }: X509): Vek['kind'] | undefined {
-  const name = readCommonName(subject) ?? ''
-  return Object.hasOwn(KINDS, name) ? KINDS[name] : undefined
+  try {
+    const name = readCommonName(subject) ?? ''
+    return Object.hasOwn(KINDS, name) ? KINDS[name] : undefined
+  } catch (error) {
+    if (error instanceof NacreError) return undefined
+    throw error
+  }
 }
 
 /** @throws NacreError invalid-certificate: it is of no endorsement key, or an extension is missing or malformed */
