@@ -13,11 +13,11 @@ export type BenchOptions = {
 }
 
 const MODELS = CASES.map(one => one.name)
-const NAMES = [...MODELS, 'relay', 'receipts', 'quotes']
+const NAMES = [...MODELS, 'relay', 'receipts', 'quotes', 'attestation']
 
 const USAGE = `usage: npm run bench -- [${MODELS.join(' | ')}] [--json] [--out DIR]
        npm run bench -- relay [--requests N] [--operators N] [--kill] [--seed S] [--keep] [--json] [--out DIR]
-       npm run bench -- receipts | quotes [--json] [--out DIR]
+       npm run bench -- receipts | quotes | attestation [--json] [--out DIR]
 
 Without a name, or with that of a model: each model as a bare engine call, as an attested answer and as a relay round
 trip; about a minute on an idle machine.
@@ -27,6 +27,8 @@ request ended, once, nobody was slashed and no wei is missing. --keep leaves the
 receipts: receipts signed and verified a second on one core, by noble and by libsecp256k1.
 quotes: CPU time of verifying a real TDX quote with its collateral, beside @phala/dcap-qvl, and whether both agree on
 real quotes; those are not in this repository: NACRE_VECTORS names their folder.
+attestation: the same of a real Nitro document beside @evervault/wasm-attestation-bindings, of a SEV-SNP report, and of
+a TDX quote, by node:crypto and by noble.
 
 Writes DIR/<name>.json (bench/results; relay-kill.json with --kill). With --json the last line of standard output is one JSON object, and everything
 else goes to standard error. Ctrl-C stops everything.`

@@ -136,7 +136,7 @@ function told(status: string, advisories: string[]): string {
 }
 
 /** Of this process's thread, user and system. */
-function cpuOf(rounds: number, work: () => unknown): Cpu {
+export function cpuOf(rounds: number, work: () => unknown): Cpu {
   for (let i = 0; i < 20; i++) work()
   const times = Array.from({ length: rounds }, () => {
     const before = process.cpuUsage()

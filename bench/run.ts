@@ -43,6 +43,15 @@ async function bench({ name, out = RESULTS }: BenchOptions): Promise<object> {
     if (result.verdicts.some(({ same, known }) => !same && !known)) process.exitCode = 1
     return result
   }
+  if (name === 'attestation') {
+    const { benchAttestation } = await import('./attestation.ts')
+    const result = await benchAttestation()
+    save(name, result, out)
+    for (const [tee, { cpu, target_ms }] of Object.entries(result))
+      for (const [who, { median_ms, p90_ms }] of Object.entries(cpu))
+        say(`${tee}, ${who}: ${median_ms} ms (p90 ${p90_ms}, target with node:crypto ${target_ms})`)
+    return result
+  }
   const { benchModels } = await import('./models.ts')
   return benchModels(name, say, out)
 }
