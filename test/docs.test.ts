@@ -62,6 +62,21 @@ test('figures in README of many requests and of receipts are those of bench/resu
   expect(readme).toContain(`${rates[0]} a second with noble, ${rates[1]} with libsecp256k1`)
 })
 
+test('figures in README of evidence are those of bench/results, within their targets', () => {
+  type Evidence = { target_ms: number; cpu: { ours_node_crypto: { median_ms: number } } }
+  const results = JSON.parse(read('bench/results/attestation.json')) as Record<
+    'nitro' | 'snp' | 'tdx',
+    Evidence
+  >
+  const [nitro, snp, tdx] = [results.nitro, results.snp, results.tdx].map(({ target_ms, cpu }) => {
+    expect(cpu.ours_node_crypto.median_ms).toBeLessThanOrEqual(target_ms)
+    return `${cpu.ours_node_crypto.median_ms.toFixed(1)} ms`
+  })
+  expect(read('README.md')).toContain(
+    `a Nitro document ${nitro}, a SEV-SNP report ${snp}, a TDX quote with its collateral ${tdx}`,
+  )
+})
+
 test('figures in README are those of bench/results and of the gas snapshots', () => {
   const readme = read('README.md')
   for (const name of ['ols', 'network', 'lenet']) {
