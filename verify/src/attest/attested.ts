@@ -11,6 +11,8 @@ export type Attested = {
   measurements: Record<string, string>
   /** What the code inside put into the evidence: Nitro's user_data, report data elsewhere; null for none. */
   reportData: string | null
+  /** The key that the code inside put into the evidence, where the format has a field for it: Nitro's public_key. */
+  publicKey?: string | null
   /** The nonce where the format has a field for it; null where a nonce would be the report data. */
   nonce: string | null
   /** When the evidence was made, where the hardware signs that, seconds since 1970. */

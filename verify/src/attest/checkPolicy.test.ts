@@ -67,6 +67,10 @@ describe('of evidence that nobody doubts', () => {
     ['an empty field', { nonce: '01' }, { nonce: '' }, 'nonce-mismatch'],
     ['the report data', { reportData: '0102000000' }, {}, 'ok'],
     ['a part of the report data', { reportData: '0102' }, {}, 'report-data-mismatch'],
+    ['the public key', { publicKey: 'ABCD' }, { publicKey: 'abcd' }, 'ok'],
+    ['another public key', { publicKey: 'abcd' }, { publicKey: 'abce' }, 'public-key-mismatch'],
+    ['no public key', { publicKey: 'abcd' }, { publicKey: null }, 'public-key-mismatch'],
+    ['a public key where there is no field', { publicKey: 'abcd' }, {}, 'public-key-mismatch'],
     [
       'one of two sets of measurements',
       { measurements: [{ mrtd: 'cc' }, { mrtd: 'aa', rtmr0: 'bb' }] },

@@ -25,6 +25,8 @@ export function checkPolicy(
   if (policy.nonce) list.check('policy-nonce', [attested], found => checkNonce(found, policy))
   if (policy.reportData)
     list.check('policy-report-data', [attested], ({ reportData }) => checkReportData(reportData, policy))
+  if (policy.publicKey)
+    list.check('policy-public-key', [attested], ({ publicKey }) => checkPublicKey(publicKey, policy))
   if (policy.platforms)
     list.check('policy-platform', [attested], ({ platform }) => checkPlatform(platform, policy))
   list.check('policy-complete', [attested], ({ partial }) => checkComplete(partial, policy))
@@ -113,6 +115,13 @@ function checkReportData(reportData: string | null, { reportData: wanted = '' }:
     `the report data is ${told.slice(0, 128)}, expected ${wanted.slice(0, 128)}`,
   )
   return passed('the report data that was expected')
+}
+
+function checkPublicKey(publicKey: string | null = null, { publicKey: wanted = '' }: EvidencePolicy): Passed {
+  const told = publicKey === null ? 'absent' : publicKey.slice(0, 128)
+  const same = publicKey === wanted
+  demand(same, 'public-key-mismatch', `the public key is ${told}, expected ${wanted.slice(0, 128)}`)
+  return passed('the public key that was expected')
 }
 
 function checkPlatform(platform: Record<string, string>, { platforms = [] }: EvidencePolicy): Passed {

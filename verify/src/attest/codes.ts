@@ -31,6 +31,7 @@ export const NOT_WANTED = [
   'age-unknown',
   'nonce-mismatch',
   'report-data-mismatch',
+  'public-key-mismatch',
   'platform-not-accepted',
   'partial-refused',
 ] as const

@@ -53,7 +53,7 @@ describe('a policy that does not say what is wanted is refused', () => {
     ['debug that is text', { version: 1, debug: 'true' }, 'wrong-type'],
     ['half a byte', { version: 1, nonce: 'abc' }, 'wrong-type'],
     ['an empty nonce', { version: 1, nonce: '0x' }, 'wrong-type'],
-    ['a nonce of 513 bytes', { version: 1, nonce: '00'.repeat(513) }, 'wrong-type'],
+    ['a nonce of 1,025 bytes', { version: 1, nonce: '00'.repeat(1025) }, 'wrong-type'],
     ['a register that is no hex', { version: 1, measurements: [{ pcr0: 'xy' }] }, 'wrong-type'],
     ['a register of no name', { version: 1, measurements: [{ 'pcr 0': pcr0 }] }, 'unknown-field'],
     [

@@ -42,6 +42,8 @@ export type EvidencePolicy = {
   nonce?: string
   /** Report data (Nitro: user_data), all of it. */
   reportData?: string
+  /** The key that Nitro's public_key is; evidence without such a field fails. */
+  publicKey?: string
   /** Sets of ids, such as `{chipId}` or `{fmspc, pceId}`: the machine has all the values of one of them. */
   platforms?: Record<string, string>[]
   /** Whether a partial verification passes, such as a GPU's without reference values. Default true; it is always told. */
@@ -61,7 +63,8 @@ export const DEFAULT_EVIDENCE_POLICY: EvidencePolicy = {
 }
 
 const MAX_ENTRIES = 256
-const MAX_BYTES = 512
+/** A public key of Nitro's has most. */
+const MAX_BYTES = 1024
 const NAME = '^[a-zA-Z][a-zA-Z0-9]{0,31}$'
 const BYTES = `^(0x)?([0-9a-fA-F]{2}){1,${MAX_BYTES}}$`
 const ID = '^[!-~]{1,256}$'
@@ -78,6 +81,7 @@ const shape = objectOf<{ version: 1 }, Required<Omit<EvidencePolicy, 'version'>>
     maxAge: integerOf(1, 2 ** 31 - 1),
     nonce: bytesOf,
     reportData: bytesOf,
+    publicKey: bytesOf,
     platforms: arrayOf(recordOf(idOf), MAX_ENTRIES),
     partial: booleanOf,
     roots: arrayOf(bytesOf, 16),
@@ -122,6 +126,7 @@ export const evidencePolicySchema: { readonly [keyword: string]: unknown } = {
     maxAge: { type: 'integer', minimum: 1, maximum: 2 ** 31 - 1 },
     nonce: { type: 'string', pattern: BYTES },
     reportData: { type: 'string', pattern: BYTES },
+    publicKey: { type: 'string', pattern: BYTES },
     platforms: listSchema(recordSchema({ type: 'string', pattern: ID }), MAX_ENTRIES),
     partial: { type: 'boolean' },
     roots: listSchema({ type: 'string', pattern: BYTES }, 16),

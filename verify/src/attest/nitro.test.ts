@@ -79,6 +79,9 @@ describe(`AWS Nitro documents (${told(documents)})`, () => {
       expect(code({ reportData: wanted.user_data || '00' })).toBe(
         wanted.user_data ? 'ok' : 'report-data-mismatch',
       )
+      expect(code({ publicKey: wanted.public_key ?? '00' })).toBe(
+        wanted.public_key ? 'ok' : 'public-key-mismatch',
+      )
       expect(code({ maxAge: 60 }, BigInt(Math.floor(timestamp_ms / 1000)) + 60n)).toBe('ok')
       expect(code({ maxAge: 60 }, BigInt(Math.floor(timestamp_ms / 1000)) + 61n)).toBe('too-old')
       expect(code({ minimumTcb: { microcode: 1 } })).toBe('tcb-below-minimum')

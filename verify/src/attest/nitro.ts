@@ -89,11 +89,12 @@ export function checkDocumentTime(
   return passed(`made at ${iso(timestamp)}`, timestamp)
 }
 
-function attestedBy({ pcrs, moduleId, userData, nonce }: Signed, timestamp: bigint): Attested {
+function attestedBy({ pcrs, moduleId, userData, publicKey, nonce }: Signed, timestamp: bigint): Attested {
   const registers = [...pcrs].sort(([a], [b]) => a - b).map(([index, pcr]) => [`pcr${index}`, hex(pcr)])
   return {
     measurements: Object.fromEntries(registers),
     reportData: userData ? hex(userData) : null,
+    publicKey: publicKey ? hex(publicKey) : null,
     nonce: nonce ? hex(nonce) : '',
     timestamp,
     tcbStatus: null,
