@@ -29,14 +29,20 @@ export function addAttestationCommands(program: Command): void {
     .action(async (file, options, self) =>
       run(self, async out => (await import('./show.ts')).show(file, options, out)),
     )
+  addCollateralCommands(attestation)
+}
+
+function addCollateralCommands(attestation: Command): void {
   const collateral = attestation.command('collateral').description('what vendors publish beside evidence')
-  command(collateral, 'fetch', 'get what verifying evidence needs from its vendor’s service, into a folder')
-    .argument('<file...>', 'quotes of Intel, bundles of dstack, or reports of AMD')
-    .addOption(tee('what it is evidence of').makeOptionMandatory())
-    .requiredOption('--out <dir>', 'folder for --collateral')
-    .option('--intel <url>', 'Intel’s provisioning certification service, or a cache of it')
-    .option('--intel-root <url>', 'where Intel’s root list is (default: Intel’s, or that of --intel)')
-    .option('--amd <url>', 'AMD’s key distribution service, or a cache of it')
+  command(collateral, 'fetch', "get what evidence needs from Intel's and AMD's services, for verify")
+    .argument('<file...>', 'TDX and SGX quotes, bundles of dstack, SEV-SNP reports: raw, hex or base64')
+    .requiredOption('--out <dir>', 'folder to write to')
+    .addOption(tee('what the files are evidence of (default: looked at)'))
+    .option('--product <name>', 'processor of a report of version 2: Milan, Genoa or Turin')
+    .option('--intel <url>', "Intel's provisioning certification service, or a cache of it")
+    .option('--intel-root <url>', "where the list of Intel's root is (default: that of --intel, or Intel's)")
+    .option('--amd <url>', "AMD's key distribution service, or a cache of it")
+    .option('--timeout <seconds>', 'for one answer (default: 30)')
     .action(async (files, options, self) =>
       run(self, async out => (await import('./fetch.ts')).fetchCollateral(files, options, out)),
     )

@@ -1,111 +1,155 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { utf8 } from '@nacre/verify'
+import { iso } from '@nacre/verify/attest/certificate'
 import { CliError, EXIT } from '../errors.ts'
-import { type Output, plain } from '../output.ts'
-import { expiryOf } from './expiry.ts'
+import { bold, type Output, plain, yellow } from '../output.ts'
+import { now } from '../time.ts'
+import { badAnswer, download } from './download.ts'
+import { EXPIRY_FILE, earliest, expiryOf, expiryOfFolder } from './expiry.ts'
+import { recognise } from './explain.ts'
 import { readEvidence } from './files.ts'
+import { needsOf } from './needs.ts'
+import { MAX_ANSWER, type Needs, type Services, VENDORS, type Wanted } from './services.ts'
 import { parseTee } from './verify.ts'
-import { collateralOf, SERVICES, type Wanted } from './wanted.ts'
 
-export type FetchOptions = { tee: string; out: string; intel?: string; intelRoot?: string; amd?: string }
+export type FetchOptions = {
+  out: string
+  tee?: string
+  product?: string
+  intel?: string
+  intelRoot?: string
+  amd?: string
+  /** Seconds. */
+  timeout?: string
+}
 
-/** A file as it lies in the folder; `expires` in ISO 8601. */
-export type Fetched = { name: string; url: string; expires: string; bytes: number }
+/** A file that was written; `expires` in ISO 8601. */
+type Fetched = { file: string; what: string; url: string; expires: string }
+type Got = Fetched & { bytes: Uint8Array }
+type Say = (text: string) => void
 
-const MAX_ANSWER = 1_048_576
-const TIMEOUT_MS = 30_000
+const DEFAULT_TIMEOUT = '30'
 
 /**
- * `nacre attestation collateral fetch FILE...`: what verifying these needs, from the vendors' services, into a folder.
- * What comes is not trusted: whoever verifies with it checks every signature.
+ * `nacre attestation collateral fetch FILE... --out DIR`: gets what evidence needs of its vendor. Nothing that comes is
+ * trusted, for `verify` checks it; and nothing is written before all of it has come and can be read.
  */
 export async function fetchCollateral(
   files: string[],
   options: FetchOptions,
   output: Output,
+  say: Say = text => void process.stderr.write(`${plain(text)}\n`),
 ): Promise<number> {
-  const wanted = new Map(files.flatMap(file => wantedOf(file, options)).map(one => [one.url, one]))
-  mkdirSync(options.out, { recursive: true })
-  const fetched: Fetched[] = []
-  for (const one of wanted.values()) fetched.push(...(await fetchOne(one, options.out)))
-  for (const { name, expires } of fetched)
-    output.line(`${plain(name).padEnd(44)} good until ${plain(expires)}`)
-  const [expires] = fetched.map(one => one.expires).sort((a, b) => Date.parse(a) - Date.parse(b))
-  output.line(`Use it with --collateral ${options.out}; fetch it again before ${expires}.`)
-  output.result({ folder: options.out, expires, files: fetched })
+  const timeoutMs = 1000 * secondsOf(options.timeout ?? DEFAULT_TIMEOUT)
+  const services = servicesOf(options)
+  const needs = files.map(file => needsOfFile(file, options, services))
+  const wanted = new Map(needs.flatMap(({ wanted }) => wanted.map(one => [one.url, one] as const)))
+  const missing = [...new Set(needs.flatMap(({ missing }) => missing))]
+  const got: Got[] = []
+  for (const one of wanted.values()) add(got, await ask(one, timeoutMs, say))
+  writeAll(options.out, got)
+  const written = got.map(({ bytes, ...fetched }) => fetched)
+  print(output, options.out, written, missing)
+  output.result({ folder: options.out, expires: earliestOf(written), files: written, missing })
   return EXIT.ok
 }
 
-function wantedOf(file: string, options: FetchOptions): Wanted[] {
-  const services = {
-    intel: options.intel ?? SERVICES.intel,
-    intelRoot: options.intelRoot ?? options.intel ?? SERVICES.intelRoot,
-    amd: options.amd ?? SERVICES.amd,
-  }
-  const tee = parseTee(options.tee)
+function needsOfFile(file: string, { tee, product }: FetchOptions, services: Services): Needs {
+  const named = tee === undefined ? undefined : parseTee(tee)
   try {
-    return collateralOf(tee, readEvidence(file), services)
+    const evidence = readEvidence(file)
+    const kind = named ?? recognise(evidence)
+    if (!kind) throw new Error('it begins as none that is known')
+    return needsOf(kind, evidence, services, product)
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
     throw new CliError('bad-file', {
-      what: `what ${file} needs cannot be told`,
-      why,
-      fix: 'give a quote of Intel, a bundle of dstack, or a report of AMD of version 3 or later',
+      what: `${file} does not tell what collateral it needs`,
+      why: error instanceof Error ? error.message : String(error),
+      fix: 'give a TDX or SGX quote, a bundle of dstack or an SEV-SNP report, raw, in hex or in base64; --tee says which',
     })
   }
 }
 
-async function fetchOne({ name, url, chain }: Wanted, folder: string): Promise<Fetched[]> {
-  const { bytes, headers } = await get(url)
-  const files: [string, Uint8Array][] = [[name, bytes]]
-  // The chain comes percent-encoded.
-  if (chain) files.push([chain.name, Buffer.from(decodeURIComponent(headers.get(chain.header) ?? ''))])
-  return files.map(([name, bytes]) => {
-    const expires = attempt(url, () => expiryOf(name, bytes))
-    const path = join(folder, name)
-    // Whole before or after: who verifies meanwhile reads no half of a file.
-    writeFileSync(`${path}.new`, bytes)
-    renameSync(`${path}.new`, path)
-    return { name, url, expires, bytes: bytes.length }
-  })
-}
-
-async function get(url: string): Promise<{ bytes: Uint8Array; headers: Headers }> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(error => {
-    throw unavailable(url, error instanceof Error ? error.message : String(error))
-  })
-  if (!response.ok) throw unavailable(url, `it answers ${response.status}`)
-  const bytes = await readBounded(response, url)
-  return { bytes, headers: response.headers }
-}
-
-async function readBounded(response: Response, url: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length
-    if (size > MAX_ANSWER) throw unavailable(url, `its answer has more than ${MAX_ANSWER} bytes`)
-    chunks.push(chunk)
-  }
-  return new Uint8Array(Buffer.concat(chunks))
-}
-
-function attempt<T>(url: string, read: () => T): T {
+async function ask({ url, what, read }: Wanted, timeoutMs: number, say: Say): Promise<Got[]> {
+  say(`${what}: ${url}`)
+  const answer = await download(url, { what, timeoutMs, maxBytes: MAX_ANSWER, say })
   try {
-    return read()
+    const files = Object.entries(read(answer))
+    return files.map(([file, bytes]) => ({ file, what, url, expires: iso(expiryOf(file, bytes)), bytes }))
   } catch (error) {
-    throw unavailable(
-      url,
-      `its answer is not what was asked for: ${error instanceof Error ? error.message : error}`,
-    )
+    throw badAnswer(url, `it is no ${what}: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 
-function unavailable(url: string, why: string): CliError {
-  const what = `collateral cannot be fetched from ${url}`
-  return new CliError('not-running', {
-    what,
-    why,
-    fix: 'check the network and the address, then fetch again',
+/** Two answers may bring the same chain of certificates; other ones under its name go behind it. */
+function add(got: Got[], files: Got[]): void {
+  for (const file of files) {
+    const same = got.find(other => other.file === file.file)
+    if (!same) got.push(file)
+    else if (!Buffer.from(same.bytes).includes(Buffer.from(file.bytes))) {
+      same.bytes = new Uint8Array(Buffer.concat([same.bytes, file.bytes]))
+      same.expires = earliest([same.expires, file.expires])
+    }
+  }
+}
+
+/** Each file is whole or as it was before: it is written beside, in a folder that nobody reads, and then moved. */
+function writeAll(folder: string, got: readonly Got[]): void {
+  mkdirSync(folder, { recursive: true })
+  const drafts = mkdtempSync(join(folder, '.fetch-'))
+  const move = (file: string): void => renameSync(join(drafts, file), join(folder, file))
+  try {
+    for (const { file, bytes } of got) writeFileSync(join(drafts, file), bytes, { flush: true })
+    for (const { file } of got) move(file)
+    const expiry = JSON.stringify(expiryOfFolder(folder), undefined, 2)
+    writeFileSync(join(drafts, EXPIRY_FILE), utf8(`${expiry}\n`), { flush: true })
+    move(EXPIRY_FILE)
+  } finally {
+    rmSync(drafts, { recursive: true, force: true })
+  }
+}
+
+function print(output: Output, folder: string, files: readonly Fetched[], missing: readonly string[]): void {
+  for (const { file, expires } of files) output.line(`  ${file}  until ${expires}`)
+  const expires = earliestOf(files)
+  output.line(bold(`${files.length} files in ${plain(folder)}, the first expires at ${expires}`))
+  if (expires < iso(now())) output.line(yellow('EXPIRED already: evidence as of now is not valid with it.'))
+  for (const text of missing) output.line(yellow(`MISSING: ${text}`))
+  output.line('Nothing of it is trusted yet: nacre attestation verify --collateral checks it.')
+}
+
+function earliestOf(files: readonly Fetched[]): string {
+  return earliest(files.map(({ expires }) => expires))
+}
+
+function servicesOf(options: FetchOptions): Services {
+  return {
+    intel: baseOf('--intel', options.intel ?? VENDORS.intel),
+    intelRoot: baseOf('--intel-root', options.intelRoot ?? options.intel ?? VENDORS.intelRoot),
+    amd: baseOf('--amd', options.amd ?? VENDORS.amd),
+  }
+}
+
+/** An address to which paths are appended. */
+function baseOf(option: string, text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const known = url?.protocol === 'https:' || url?.protocol === 'http:'
+  if (url && known && url.username === '' && url.password === '' && url.search === '' && url.hash === '')
+    return url.href.replace(/\/+$/, '')
+  throw new CliError('bad-input', {
+    what: `${option} ${text} is no address of a service`,
+    why: 'it takes http or https, a host and at most a path',
+    fix: `for example ${option} https://127.0.0.1:8081`,
+  })
+}
+
+function secondsOf(text: string): number {
+  const seconds = Number(text)
+  if (/^\d+(\.\d+)?$/.test(text) && seconds > 0 && seconds <= 3600) return seconds
+  throw new CliError('bad-input', {
+    what: `--timeout ${text} is no time`,
+    why: 'it takes seconds, more than 0 and at most 3600',
+    fix: 'for example --timeout 60',
   })
 }
