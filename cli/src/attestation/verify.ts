@@ -85,7 +85,7 @@ function unreadable(tee: Tee, detail: string, { time, policy }: Pick<Context, 't
     tcbStatus: null,
     tcb: {},
     advisories: [],
-    debug: false,
+    debug: null,
     partial: null,
     platform: {},
     pinned: policy.measurements !== undefined,

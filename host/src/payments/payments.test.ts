@@ -34,6 +34,7 @@ import {
   INPUT,
   type World,
 } from '../../testing/operatorWorld.ts'
+import { reorganise, untilQuiet } from '../../testing/reorganise.ts'
 import { honest, type RpcProxy, startRpcProxy } from '../../testing/rpcProxy.ts'
 import { type Side, type SqlProxy, startSqlProxy } from '../../testing/sqlProxy.ts'
 
@@ -246,6 +247,7 @@ test('what is left goes back to the payer after the expiry', async () => {
   await withdrawBalance({ ...sending, token: zeroAddress })
   expect(await credit(terms.payer)).toBe(0n)
   await world.chain.revert({ id: snapshot })
+  await untilRead()
 })
 
 test('an enclave that dies loses no pay: what it counted is settled, the next one begins another batch', async () => {
@@ -271,10 +273,12 @@ test('a settlement that a reorganisation drops is settled again, once', async ()
   await world.chain.mine({ blocks: 8 })
   const receipt = await ask(payerOf(terms))
   await untilSettled(receipt)
-  await new Promise(resolve => setTimeout(resolve, 300))
-  await world.chain.request({ method: 'anvil_reorg', params: [4, []] } as never)
+  await untilQuiet(world.chain)
+  void holdSettlement('drop')
+  await reorganise(world.chain, 4, [])
   expect(await credit()).toBe(before)
-  await world.chain.mine({ blocks: 1 })
+  rpc.behave(honest)
+  await untilRead()
   await untilSettled(receipt)
   expect(await credit()).toBe(before + PRICE)
   expect(await left(id)).toBe(ETHER - PRICE)
@@ -422,7 +426,7 @@ test('no wei is lost or doubled', async () => {
   expect(rest.reduce((sum, one) => sum + one, 0n) + settled).toBe(reserved)
 })
 
-type Health = { ok: boolean; receiptKey: Hex; enclavePid: number }
+type Health = { ok: boolean; block: number; receiptKey: Hex; enclavePid: number }
 
 type Posted = { status: number; body: Record<string, { code?: string }> }
 
@@ -442,6 +446,15 @@ async function questionOf(payer: Payer) {
 
 async function health(): Promise<Health> {
   return (await (await fetch(`${agent.url}/health`)).json()) as Health
+}
+
+/** The chain is another one than the agent has read: waits until it has read a block that is new. */
+async function untilRead(): Promise<void> {
+  await world.chain.mine({ blocks: 1 })
+  await eventually(async () => {
+    const { ok, block } = await health()
+    return ok && block === Number(await world.chain.getBlockNumber()) ? true : undefined
+  })
 }
 
 async function unsettled(id: Hex): Promise<bigint> {

@@ -83,7 +83,7 @@ const NOTHING: Attested = {
   tcbStatus: null,
   tcb: {},
   advisories: [],
-  debug: false,
+  debug: null,
   partial: null,
   platform: {},
 }
