@@ -450,7 +450,8 @@ async function health(): Promise<Health> {
 
 /** The chain is another one than the agent has read: waits until it has read a block that is new. */
 async function untilRead(): Promise<void> {
-  await world.chain.mine({ blocks: 1 })
+  // More than were dropped: its number is none that the agent has read.
+  await world.chain.mine({ blocks: 8 })
   await eventually(async () => {
     const { ok, block } = await health()
     return ok && block === Number(await world.chain.getBlockNumber()) ? true : undefined

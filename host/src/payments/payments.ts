@@ -15,6 +15,7 @@ import {
   toJson,
 } from '@nacre/verify'
 import type { Nodes } from '../chain/nodes.ts'
+import { callContract } from '../chain/reverts.ts'
 import type { Head } from '../chain/watcher.ts'
 import { greatest } from '../common/bigints.ts'
 import { FatalError } from '../common/errors.ts'
@@ -123,7 +124,8 @@ export function createPayments(options: PaymentsOptions): Payments {
 
   async function priceOf(call: PaidCall): Promise<bigint> {
     const { token: feeToken } = call.payment.terms
-    const { timestamp, hash } = options.head()
+    // The node's own newest block: the one that was read last may have been dropped.
+    const { timestamp, hash } = await callContract(() => nodes.client.getBlock())
     const epoch = { number: await slots.epochAt(timestamp), asOf: hash }
     const { active, price } = await slots.offer(
       profile.operator,
