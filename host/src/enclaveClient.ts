@@ -42,6 +42,17 @@ export type LoadedArtifact = {
   output: TensorType
 }
 
+/** A payer's voucher for a job, and the batch that it is counted into. */
+export type Payment = {
+  balances: Hex
+  terms: ReservationTerms
+  index: bigint
+  maxPrice: bigint
+  signature: Hex
+  /** Index that the batch begins with. */
+  first: bigint
+}
+
 export type InferJob = {
   origin: Origin
   artifact: Hex
@@ -52,14 +63,7 @@ export type InferJob = {
   /** 1 to 64 bytes; with it, the answer carries fresh evidence. */
   nonce?: Hex
   /** A voucher, and the batch that the answer is counted into. */
-  payment?: {
-    balances: Hex
-    terms: ReservationTerms
-    index: bigint
-    maxPrice: bigint
-    signature: Hex
-    first: bigint
-  }
+  payment?: Payment
 }
 
 export type EnclaveAnswer = {

@@ -1,25 +1,7 @@
-import type {
-  Batch,
-  EnclaveConfig,
-  Hex,
-  Identity,
-  Manifest,
-  Origin,
-  ReceiptBundle,
-  ReservationTerms,
-} from '@nacre/verify'
+import type { Batch, EnclaveConfig, Hex, Identity, Manifest, Origin, ReceiptBundle } from '@nacre/verify'
+import type { Payment } from '../enclaveClient.ts'
 import type { ChainRequest } from './requests.ts'
 import type { RequestRow } from './tables.ts'
-
-/** A payer's voucher for a job, and the batch that it is counted into. */
-export type Payment = {
-  balances: Hex
-  terms: ReservationTerms
-  index: bigint
-  maxPrice: bigint
-  signature: Hex
-  first: bigint
-}
 
 /** A batch as an enclave signed it. */
 export type SignedBatch = { batch: Batch; signature: Hex }

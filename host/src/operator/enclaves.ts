@@ -3,7 +3,8 @@ import { describeError, FatalError, RetryableError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
 import { retry } from '../common/wait.ts'
 import { databaseError } from '../database/connect.ts'
-import { type Answered, assemble, type Bundler, type Job, type Payment, type SignedBatch } from './bundle.ts'
+import type { Payment } from '../enclaveClient.ts'
+import { type Answered, assemble, type Bundler, type Job, type SignedBatch } from './bundle.ts'
 import type { Registration } from './register.ts'
 
 export type ArtifactInfo = { artifact: Hex; size: number; input: unknown; output: unknown }
