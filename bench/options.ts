@@ -30,8 +30,9 @@ real quotes; those are not in this repository: NACRE_VECTORS names their folder.
 attestation: the same of a real Nitro document beside @evervault/wasm-attestation-bindings, of a SEV-SNP report, and of
 a TDX quote, by node:crypto and by noble.
 
-Writes DIR/<name>.json (bench/results; relay-kill.json with --kill). With --json the last line of standard output is one JSON object, and everything
-else goes to standard error. Ctrl-C stops everything.`
+Writes DIR/<name>.json (bench/results; relay-kill.json with --kill, relay-NxN.json for other numbers of requests and
+operators). With --json the last line of standard output is one JSON object, and everything else goes to standard
+error. Ctrl-C stops everything.`
 
 const OPTIONS = {
   json: { type: 'boolean', default: false },

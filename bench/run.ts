@@ -17,7 +17,7 @@ async function bench({ name, out = RESULTS }: BenchOptions): Promise<object> {
   if (name === 'relay') {
     const { benchRelay, isSound } = await import('./relay.ts')
     const result = await benchRelay(options, text => console.error(text))
-    save(options.kill ? 'relay-kill' : name, result, out)
+    save(relayName(options), result, out)
     for (const [key, value] of Object.entries(result)) say(`${key.padEnd(15)}${value}`)
     if (!isSound(result)) process.exitCode = 1
     return result
@@ -54,4 +54,10 @@ async function bench({ name, out = RESULTS }: BenchOptions): Promise<object> {
   }
   const { benchModels } = await import('./models.ts')
   return benchModels(name, say, out)
+}
+
+/** Runs of another size than the one whose figures are kept have files of their own, which git ignores. */
+function relayName({ kill, requests, operators }: BenchOptions): string {
+  const size = requests === 1000 && operators === 3 ? '' : `-${requests}x${operators}`
+  return `relay${kill ? '-kill' : ''}${size}`
 }
