@@ -1,7 +1,7 @@
 /**
  * Runs every test of the repository and ends with the line `N passed, N failed` alone.
  *
- *     node test/run.ts [--long] [--only NAME]
+ *     npx node test/run.ts [--long] [--only NAME]
  *
  * Two lanes: the Solidity compiler and its tests, then the types and the browser, beside everything that is TypeScript.
  * A skipped test counts as a failure: what cannot be tested here must say so in a test of its own.
@@ -18,7 +18,7 @@ type Part = (typeof PARTS)[number]
 type Step = { name: string; command: string[]; cwd?: string; count: (outcome: Outcome) => Counts }
 
 const PARTS = ['contracts', 'types', 'browser', 'static', 'typescript'] as const
-const USAGE = `usage: node test/run.ts [--long] [--only ${PARTS.join('|')}]`
+const USAGE = `usage: npx node test/run.ts [--long] [--only ${PARTS.join('|')}]`
 const root = join(import.meta.dirname, '..')
 const scratch = mkdtempSync(join(tmpdir(), 'nacre-test-'))
 const bin = (name: string): string => join(root, 'node_modules/.bin', name)

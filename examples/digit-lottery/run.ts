@@ -1,4 +1,4 @@
-/** A digit is drawn by reading a picture: node examples/digit-lottery/run.ts [--state DIR] */
+/** A digit is drawn by reading a picture: npx node examples/digit-lottery/run.ts [--state DIR] */
 import { digitReaderAbi } from '@nacre/contracts'
 import { deployConsumer } from '@nacre/sdk'
 import { toHex } from '@nacre/verify'

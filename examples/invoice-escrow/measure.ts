@@ -1,7 +1,7 @@
 /**
  * How many pictures are read, refused and misread: the figures of README.md.
  *
- *     node examples/invoice-escrow/measure.ts [COUNT] [FIRST_SEED]
+ *     npx node examples/invoice-escrow/measure.ts [COUNT] [FIRST_SEED]
  */
 import { decodeTensor } from '@nacre/verify'
 import { openPipeline } from '../../enclave/src/pipelines/open.ts'

@@ -1,4 +1,4 @@
-/** An escrow is released by a picture of an invoice: node examples/invoice-escrow/run.ts [--state DIR] */
+/** An escrow is released by a picture of an invoice: npx node examples/invoice-escrow/run.ts [--state DIR] */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { invoiceEscrowAbi, invoiceEscrowBytecode } from '@nacre/contracts'
@@ -55,7 +55,7 @@ function checkServed({ network }: Example): void {
   throw new CliError('unknown-model', {
     what: 'this network does not serve the artifact of this example',
     why: `it is built from a package, ${ARTIFACT}, and not in the repository`,
-    fix: 'node examples/invoice-escrow/artifact.ts invoice-total.pipeline, nacre model add invoice-total.pipeline, and start nacre dev again',
+    fix: 'npx node examples/invoice-escrow/artifact.ts invoice-total.pipeline, nacre model add invoice-total.pipeline, and start nacre dev again',
   })
 }
 

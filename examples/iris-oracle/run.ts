@@ -1,4 +1,4 @@
-/** A contract asks which iris a flower is: node examples/iris-oracle/run.ts [--state DIR] */
+/** A contract asks which iris a flower is: npx node examples/iris-oracle/run.ts [--state DIR] */
 import { irisOracleAbi } from '@nacre/contracts'
 import { deployConsumer } from '@nacre/sdk'
 import { ask, collect, runExample, termsFor } from '../example.ts'

@@ -1,4 +1,4 @@
-/** Alice pays an operator for 64 answers, and one transaction settles them: node examples/vouchers/run.ts [--state DIR] */
+/** Alice pays an operator for 64 answers, and one transaction settles them: npx node examples/vouchers/run.ts [--state DIR] */
 import { readFileSync } from 'node:fs'
 import { balancesAbi } from '@nacre/contracts'
 import {

@@ -1,7 +1,7 @@
 /**
  * Mutates real and mock evidence, and the collateral of some of it, and looks for verifiers that throw or accept it.
  *
- *     node test/fuzz/evidence.ts [--cases N] [--seed N]
+ *     npx node test/fuzz/evidence.ts [--cases N] [--seed N]
  *
  * The last line is JSON: `{seed, cases, sources, codes, accepted, failures}`. The exit code is 1 if there are failures.
  * Run it with --max-old-space-size to bound its memory. A seed that found something is kept in `evidence.test.ts`.

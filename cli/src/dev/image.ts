@@ -32,7 +32,7 @@ export async function buildImage(): Promise<Image> {
     throw new CliError('child-failed', {
       what: 'the enclave’s image was not built',
       why: String(error.stderr || error.message).trim(),
-      fix: 'run npm ci, then node enclave/scripts/build.ts',
+      fix: 'run npm ci, then npx node enclave/scripts/build.ts',
     })
   })
   return readImage(IMAGE_DIR)

@@ -1,5 +1,5 @@
 const FIXES = {
-  'image-invalid': 'Build the image again: node enclave/scripts/build.ts.',
+  'image-invalid': 'Build the image again: npx node enclave/scripts/build.ts.',
   'launch-failed': 'Read the lines of the enclave that the message quotes.',
   'launch-timeout': 'Give it a longer deadline, or free the machine.',
 } as const

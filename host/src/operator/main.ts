@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { describeError, FatalError } from '../common/errors.ts'
 import { runOperator } from './run.ts'
 
-/** The operator agent's process: `node host/src/operator/main.ts --config FILE`. */
+/** The operator agent's process: `node_modules/.bin/node host/src/operator/main.ts --config FILE`. */
 async function main(): Promise<void> {
   await runOperator({ configFile: configFile(), onReady: operator => say({ event: 'ready', ...operator }) })
 }
