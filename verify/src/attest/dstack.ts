@@ -73,7 +73,11 @@ function checkBundle(
 ): Fact<Attested> {
   const told = list.check('report-data', [quoted], ({ reportData }) => {
     const same = bundle.reportData === undefined || bundle.reportData === reportData
-    demand(same, 'wrong-binding', `the bundle says report data ${bundle.reportData}, the quote ${reportData}`)
+    demand(
+      same,
+      'wrong-binding',
+      `the bundle says report data ${bundle.reportData?.slice(0, 128)}, the quote ${reportData}`,
+    )
     return passed("the quote's")
   })
   const events = list.check('event-log', [quoted], ({ measurements }) => {
@@ -97,18 +101,27 @@ function checkBundle(
  * boot, as of early versions, only those count that dstack always recorded.
  */
 function readBootEvents(events: RuntimeEvent[]): ReturnType<typeof passed<Record<string, string>>> {
-  const end = events.findIndex(({ name }) => name === END_OF_BOOT)
+  const end = events.findIndex(event => mayBe(event, END_OF_BOOT))
   const boot = end < 0 ? events : events.slice(0, end)
   const found: Record<string, string> = {}
   for (const [measurement, name] of Object.entries(BOOT_EVENTS)) {
-    const [event, again] = boot.filter(event => event.name === name)
+    const [event, again] = boot.filter(event => mayBe(event, name))
     const required = REQUIRED.includes(name)
     demand(!again, 'wrong-binding', `${name} was recorded twice`)
     demand(event !== undefined || !required, 'wrong-binding', `${name} was not recorded at boot`)
+    demand(event?.name === name || !event, 'wrong-binding', `${name} is given a longer name`)
     if (event && (required || end >= 0)) found[measurement] = hex(event.payload)
   }
   const told = end < 0 ? 'no event ends the boot: only compose-hash and app-id count' : 'before system-ready'
   return passed(`${Object.keys(found).join(', ')}, ${told}`, found)
+}
+
+/**
+ * Version 1 hashes name and payload with a colon between them: what was recorded under a name can be told as one of a
+ * longer name, a colon and the first bytes of its payload, and be no less the event of that digest.
+ */
+function mayBe(event: RuntimeEvent, name: string): boolean {
+  return event.name === name || event.name.startsWith(`${name}:`)
 }
 
 /**

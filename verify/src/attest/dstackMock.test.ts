@@ -249,6 +249,37 @@ describe('what is broken has its code, and the check that finds it', () => {
     expect(verdict).toMatchObject({ tee: 'dstack', ok: false, measurements: {}, reportData: null })
   })
 
+  test('an event of boot cannot be hidden behind a longer name that gives the same digest', () => {
+    // Version 1 hashes name and payload with a colon between them: a compose-hash that begins with one can be read as
+    // an event `compose-hash:`, and what the application recorded later as the only compose-hash.
+    const own = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 0x3a : 5))
+    const recorded = [
+      { name: 'app-id', payload: new Uint8Array(20) },
+      { name: 'compose-hash', payload: own },
+      { name: 'compose-hash', payload: fromHex(`0x${HASH}`) },
+    ]
+    const hide = { event: 'compose-hash:', event_payload: '05'.repeat(31) }
+    const hidden: Partial<DstackOptions> = { events: recorded, changeEvents: set(2, hide) }
+    const verdict = verify(hidden)
+    expect(verdict).toMatchObject({ ok: false, code: 'wrong-binding' })
+    expect(verdict.checks.find(({ ok }) => !ok)?.name).toBe('boot-events')
+    const alone = verify({ events: recorded.slice(0, 2), changeEvents: set(2, hide) }, {}, all =>
+      all.delete('app-compose.json'),
+    )
+    expect(alone.code).toBe('wrong-binding')
+  })
+
+  test('names of the application’s own events may have colons', () => {
+    const named = events.with(7, { name: 'app:started', payload: utf8('a:b') })
+    expect(verify({ events: named }).code).toBe('ok')
+  })
+
+  test('no detail repeats all that a bundle claims', () => {
+    const verdict = verify({ change: json => Object.assign(json, { report_data: 'ab'.repeat(400_000) }) })
+    expect(verdict.code).toBe('wrong-binding')
+    expect(JSON.stringify(verdict.checks).length).toBeLessThan(10_000)
+  })
+
   test('without Intel’s collateral no bundle is valid, and none of another root', () => {
     const { bundle, files } = authority.issue({ time: TIME })
     expect(verify({}, {}, all => all.clear()).code).toBe('missing-collateral')
