@@ -14,6 +14,7 @@ type Block = { der: Uint8Array; isList: boolean }
 /** Most certificates and lists together: a folder may hold those of many machines. */
 const MAX_ENTRIES = 256
 const MAX_PEM = 131_072
+const PEM_HEADER = /-----BEGIN (CERTIFICATE|X509 CRL)-----/g
 const PEM = /-----BEGIN (CERTIFICATE|X509 CRL)-----([A-Za-z0-9+/=\s]*)-----END \1-----/g
 
 /**
@@ -44,13 +45,28 @@ function addList(found: CertificateFiles, der: Uint8Array, isList: boolean): voi
 
 function readBlocks(name: string, bytes: Uint8Array): Block[] {
   const isList = /crl/i.test(name)
-  if (bytes[0] !== '-'.charCodeAt(0)) return [{ der: isList ? unhexed(bytes) : bytes, isList }]
-  if (bytes.length > MAX_PEM) throw new NacreError('too-large', `${name} has more than ${MAX_PEM} bytes`)
-  const text = Array.from(bytes, byte => String.fromCharCode(byte)).join('')
-  return [...text.matchAll(PEM)].map(([, header, body = '']) => ({
+  const text = pemOf(name, bytes)
+  if (text === undefined) return [{ der: isList ? unhexed(bytes) : bytes, isList }]
+  const blocks = [...text.matchAll(PEM)]
+  const headers = text.match(PEM_HEADER)?.length ?? 0
+  // A block that is cut short or no base64 may be a list.
+  const whole = blocks.length === headers && (headers > 0 || !isList)
+  demand(whole, 'bad-collateral', `${name} has ${blocks.length} whole blocks of PEM, and ${headers} headers`)
+  return blocks.map(([, header, body = '']) => ({
     der: decodeBase64(body.replace(/\s/g, '')),
     isList: isList || header !== 'CERTIFICATE',
   }))
+}
+
+/** The text of a file in PEM, which tools may begin with one for people; JSON that holds PEM has it within a line. */
+function pemOf(name: string, bytes: Uint8Array): string | undefined {
+  const begins = bytes[0] === '-'.charCodeAt(0)
+  if (bytes.length > MAX_PEM) {
+    if (begins) throw new NacreError('too-large', `${name} has more than ${MAX_PEM} bytes`)
+    return undefined
+  }
+  const text = Array.from(bytes, byte => String.fromCharCode(byte)).join('')
+  return begins || /^-----BEGIN (CERTIFICATE|X509 CRL)-----/m.test(text) ? text : undefined
 }
 
 /** Intel's service sends lists in hex, and a folder may hold those as well. */

@@ -98,7 +98,9 @@ describe('valid reports', () => {
   test('certificates in PEM, in a table of the host, and among those of other machines', () => {
     const { time } = { time: TIME }
     const pem: Files = files =>
-      new Map([['chain.pem', new TextEncoder().encode([...files.values()].map(pemOf).join('\n'))]])
+      new Map([
+        ['chain.pem', new TextEncoder().encode([...files.values()].map(der => pemOf(der)).join('\n'))],
+      ])
     expect(verify({}, {}, pem).code).toBe('ok')
     expect(verify({}, {}, files => new Map([['auxblob', tableOf([...files.values()])]])).code).toBe('ok')
     const other = createSnpAuthority('another maker').certificates({ time })
@@ -133,6 +135,10 @@ describe('valid reports', () => {
     const inHex: Files = (files, options) =>
       files.set('pckcrl', utf8(`${toHex(authority.crl(options)).slice(2)}\n`))
     expect(told(verify({}, {}, inHex))).toContain('none revoked')
+    // As `openssl crl -text` writes it.
+    const withText: Files = (files, options) =>
+      files.set('list.pem', utf8(`\n  Issuer: CN = ARK-Milan\r\n${pemList(authority.crl(options))}`))
+    expect(told(verify({}, {}, withText))).toContain('none revoked')
   })
 })
 
@@ -347,6 +353,27 @@ describe('what is broken has its code, and the check that finds it', () => {
       'bad-collateral',
     ],
     [
+      'a list in PEM that is cut short',
+      (files, options) => files.set('crl.pem', utf8(pemList(authority.crl(options)).slice(0, -40))),
+      'bad-collateral',
+    ],
+    [
+      'a list in PEM with a character that is not base64’s, by no name',
+      (files, options) => files.set('a.pem', utf8(pemList(authority.crl(options)).replace('\nM', '\n*M'))),
+      'bad-collateral',
+    ],
+    [
+      'another kind of PEM where a list should be',
+      files => files.set('crl.pem', utf8('-----BEGIN NOTHING-----\n-----END NOTHING-----\n')),
+      'bad-collateral',
+    ],
+    [
+      'a revoked signer, by a list in PEM behind text',
+      (files, options) =>
+        files.set('a.pem', utf8(`text\n${pemList(authority.crl(options, { revoked: [2] }))}`)),
+      'revoked',
+    ],
+    [
       'too many certificates',
       files => new Map(Array.from({ length: 257 }, (_, i) => [`${i}`, files.get('ask.der') as Uint8Array])),
       'bad-collateral',
@@ -421,10 +448,12 @@ function without(files: Map<string, Uint8Array>, name: string): Map<string, Uint
   return new Map([...files].filter(([file]) => file !== name))
 }
 
-function pemOf(der: Uint8Array): string {
+function pemOf(der: Uint8Array, header = 'CERTIFICATE'): string {
   const base64 = btoa(String.fromCharCode(...der)).replace(/.{64}/g, '$&\n')
-  return `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`
+  return `-----BEGIN ${header}-----\n${base64}\n-----END ${header}-----\n`
 }
+
+const pemList = (der: Uint8Array): string => pemOf(der, 'X509 CRL')
 
 /** As a host gives it with an extended report: GUID, offset and length of each, a zero entry, the certificates. */
 function tableOf(certificates: Uint8Array[]): Uint8Array {
