@@ -102,7 +102,7 @@ function readMap(reader: Reader, count: number): CborMap {
 function readEntry(reader: Reader, map: CborMap): void {
   const key = readValue(reader)
   if (typeof key !== 'string' && typeof key !== 'number') throw invalid('a map key is no text and no integer')
-  if (map.has(key)) throw invalid(`map key ${key} occurs twice`)
+  if (map.has(key)) throw invalid(`map key ${String(key).slice(0, 32)} occurs twice`)
   map.set(key, readValue(reader))
 }
 

@@ -117,6 +117,9 @@ function signedJson(text: string, signature: string): SignedJson {
   return { text, bytes: utf8(text), signature: plainHexOf(64)(signature, 'signature') }
 }
 
+/** A bundle has ten. */
+const MAX_NAMES = 64
+
 /**
  * The subset of YAML that serialisers write for an object of texts: a block (`|-` or `|`) or a text in double quotes,
  * which is JSON's.
@@ -124,13 +127,14 @@ function signedJson(text: string, signature: string): SignedJson {
 function readYaml(text: string): Record<string, string> {
   const entries: [string, string][] = []
   const lines = text.replace(/^---\s*\n/, '').split(/\r?\n/)
-  while (lines.length > 0) {
-    const [, key = '', value = ''] = /^([a-z_]+): ?(.*)$/.exec(lines.shift() as string) ?? []
+  for (let at = 0; at < lines.length; ) {
+    const [, key = '', value = ''] = /^([a-z_]+): ?(.*)$/.exec(lines[at++] as string) ?? []
     if (key === '') throw new Error('the YAML is no list of names and texts')
+    if (entries.length >= MAX_NAMES) throw new Error('the YAML has too many names')
     if (value === '|-' || value === '|') {
-      const end = lines.findIndex(line => !line.startsWith('  '))
-      const block = lines.splice(0, end < 0 ? lines.length : end)
-      entries.push([key, block.map(line => line.slice(2)).join('\n')])
+      const block: string[] = []
+      while (lines[at]?.startsWith('  ')) block.push((lines[at++] as string).slice(2))
+      entries.push([key, block.join('\n')])
     } else if (value.startsWith('"')) entries.push([key, JSON.parse(value)])
     else if (value !== 'null' && value !== '~') entries.push([key, value])
   }

@@ -807,6 +807,12 @@ describe('collateral', () => {
     }
   })
 
+  test('a bundle in YAML of very many names is refused at the first that are too many', () => {
+    const { code, checks } = run(new Map([['x.yaml', utf8(`${yaml}${'a:\n'.repeat(150_000)}`)]]))
+    expect(code).toBe('bad-collateral')
+    expect(checks.find(({ name }) => name === 'collateral')?.detail).toContain('too many names')
+  })
+
   test('none of it never counts as fine, and its digest is that of nothing', () => {
     const verdict = run(new Map())
     expect(verdict).toMatchObject({ ok: false, code: 'missing-collateral' })
