@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -148,6 +148,38 @@ test('collateral and certificates are found in files and folders, whatever their
   const options = { tee: 'snp', policy: pinned('amd.json', snp.pin) }
   expect((await run([report], options)).results[0].code).toBe('missing-collateral')
   expect((await run([report], { ...options, certs: [amd], collateral: [intel] })).code).toBe(0)
+})
+
+test('a device or folder instead of a file is a bad file, and does not stop the others', async () => {
+  const { code, results } = await run(['/dev/zero', folder, files.raw])
+  expect(code).toBe(1)
+  expect(results.map(({ code }) => code)).toEqual(['bad-file', 'bad-file', 'ok'])
+  for (const collateral of ['/dev/zero', write('large.bin', new Uint8Array(1_048_577))])
+    await expect(run([files.raw], { collateral: [collateral] })).rejects.toMatchObject({ code: 'bad-file' })
+})
+
+test('a folder of too many files is refused before they are read', async () => {
+  mkdirSync(join(folder, 'many'))
+  for (let i = 0; i < 256; i++) write(join('many', `${i}`), '')
+  const options = { collateral: [join(folder, 'many')] }
+  expect((await run([files.raw], options)).code).toBe(0)
+  // The last in order could not be read either: it is not what is told.
+  write(join('many', 'zzz'), new Uint8Array(1_048_577))
+  await expect(run([files.raw], options)).rejects.toThrow(/collateral at .*many cannot be read/)
+})
+
+test('files of a folder may be links: a revocation list is not passed over', async () => {
+  const snp = createSnpAuthority('links')
+  mkdirSync(join(folder, 'linked', 'below'), { recursive: true })
+  for (const [file, bytes] of snp.certificates({ time: NOW })) write(join('linked', file), bytes)
+  const report = write('linked.bin', snp.report({ time: NOW }))
+  const policy = write('linked.json', JSON.stringify({ version: 1, roots: [snp.pin] }))
+  const options = { tee: 'snp', policy, collateral: [join(folder, 'linked')] }
+  expect((await run([report], options)).results[0].code).toBe('ok')
+  symlinkSync('below', join(folder, 'linked', 'folder'))
+  const list = write(join('linked', 'below', 'list'), snp.crl({ time: NOW }, { revoked: [2] }))
+  symlinkSync(list, join(folder, 'linked', 'amd.crl'))
+  expect((await run([report], options)).results[0].code).toBe('revoked')
 })
 
 test('evidence of one kind is none of another', async () => {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { CollateralFiles } from '@nacre/verify'
 import { CliError } from '../errors.ts'
@@ -15,15 +15,17 @@ export function readEvidence(path: string): Uint8Array {
 /** Files of collateral and certificates, by name; of a folder all files, but not those of folders in it. */
 export function readCollateral(paths: readonly string[]): CollateralFiles {
   const files = new Map<string, Uint8Array>()
-  for (const path of paths.flatMap(filesOf)) {
+  const found = paths.flatMap(filesOf)
+  if (found.length > MAX_FILES)
+    throw badCollateral(paths.join(', '), `${found.length} files, and at most ${MAX_FILES} are read`)
+  for (const path of found) {
     const name = files.has(basename(path)) ? path : basename(path)
     files.set(
       name,
       attempt(path, () => readBounded(path, MAX_COLLATERAL)),
     )
   }
-  if (files.size <= MAX_FILES) return files
-  throw badCollateral(paths.join(', '), `${files.size} files, and at most ${MAX_FILES} are read`)
+  return files
 }
 
 /** Text of hex digits alone is hex, of base64's alone is base64; white space and 0x do not count. */
@@ -40,17 +42,30 @@ function filesOf(path: string): string[] {
   return attempt(path, () => {
     if (!statSync(path).isDirectory()) return [path]
     const entries = readdirSync(path, { withFileTypes: true })
+    // Links to files count: a revocation list that is one must not be passed over.
     return entries
-      .filter(entry => entry.isFile())
-      .map(entry => join(path, entry.name))
+      .map(entry => ({ entry, name: join(path, entry.name) }))
+      .filter(({ entry, name }) => entry.isFile() || (entry.isSymbolicLink() && statSync(name).isFile()))
+      .map(({ name }) => name)
       .sort()
   })
 }
 
+/** A device or a pipe has no size, and no end: never more than the bound is read of any. */
 function readBounded(path: string, max: number): Uint8Array {
-  const { size } = statSync(path)
-  if (size > max) throw new Error(`it has ${size} bytes, and at most ${max} are read`)
-  return new Uint8Array(readFileSync(path))
+  const file = openSync(path, 'r')
+  try {
+    const { size } = fstatSync(file)
+    if (size > max) throw new Error(`it has ${size} bytes, and at most ${max} are read`)
+    const bytes = new Uint8Array(max + 1)
+    let length = 0
+    for (let read = 1; read > 0 && length <= max; length += read)
+      read = readSync(file, bytes, length, bytes.length - length, null)
+    if (length > max) throw new Error(`it has more than ${max} bytes, and no more are read`)
+    return bytes.slice(0, length)
+  } finally {
+    closeSync(file)
+  }
 }
 
 function attempt<T>(path: string, read: () => T): T {
