@@ -34,7 +34,7 @@ test.each(SEEDS)(
     expect(result).toMatchObject({ requests: REQUESTS, duplicated: 0, slashed_honest: 0, conserved: true })
     expect(Number(result.answered) + Number(result.refunded)).toBe(REQUESTS)
     expect(result.killed).toBeGreaterThan(0)
-    const saved = JSON.parse(readFileSync(join(dir, 'relay-kill.json'), 'utf8'))
+    const saved = JSON.parse(readFileSync(join(dir, `relay-kill-${REQUESTS}x3.json`), 'utf8'))
     expect(saved).toMatchObject({ ...result, machine: { cores: expect.any(Number) } })
   },
   LONG,
