@@ -1,4 +1,4 @@
-import { constants, createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { constants, createHash, generateKeyPairSync, publicEncrypt, randomBytes, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defaultEvidenceCrypto, fromHex, nobleCrypto, recoverSigner, signReceipt, toHex } from '@nacre/verify'
@@ -110,5 +110,25 @@ test('RSA-PSS by node:crypto verifies with both, with a salt of 48 bytes alone',
     const signature = new Uint8Array(sign('sha384', message, { key: privateKey, padding, saltLength }))
     for (const provider of [nodeCrypto, defaultEvidenceCrypto])
       expect(provider.verifyPs384(message, signature, key)).toBe(saltLength === 48)
+  }
+})
+
+test('a key with an exponent of 1, under which anyone can sign, verifies nothing', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const { n = '' } = publicKey.export({ format: 'jwk' })
+  const modulus = new Uint8Array(Buffer.from(n, 'base64url'))
+  const message = Uint8Array.of(1, 2, 3)
+  const signature = sign('sha384', message, {
+    key: privateKey,
+    padding: constants.RSA_PKCS1_PSS_PADDING,
+    saltLength: 48,
+  })
+  // What the key makes of the signature is the encoded message: with an exponent of 1 its own signature.
+  const raw = { key: publicKey, padding: constants.RSA_NO_PADDING }
+  const encoded = new Uint8Array(publicEncrypt(raw, signature))
+  for (const { verifyPs384 } of [nodeCrypto, defaultEvidenceCrypto]) {
+    expect(verifyPs384(message, new Uint8Array(signature), { modulus, exponent: 65_537 })).toBe(true)
+    for (const exponent of [0, 1, 2, 65_536, 65_539])
+      expect(verifyPs384(message, encoded, { modulus, exponent }), `${exponent}`).toBe(false)
   }
 })

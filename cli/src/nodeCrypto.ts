@@ -1,5 +1,6 @@
 import { constants, createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { concat, type EvidenceCrypto, fromHex, toHex } from '@nacre/verify'
+import { isUsableRsaKey } from '@nacre/verify/attest/rsa'
 import { createKeccak } from 'hash-wasm'
 import { recover } from 'tiny-secp256k1'
 
@@ -30,7 +31,8 @@ export const nodeCrypto: EvidenceCrypto = {
   verifyEs384: (message, signature, publicKey) =>
     publicKey.length === 97 && isSigned('sha384', message, signature, concat(P384_PREFIX, publicKey), 96),
   verifyPs384(message, signature, { modulus, exponent }) {
-    if (modulus.length < 256 || modulus.length > 512 || signature.length !== modulus.length) return false
+    // OpenSSL takes an exponent of 1 too, under which every encoded message is its own signature.
+    if (!isUsableRsaKey({ modulus, exponent }) || signature.length !== modulus.length) return false
     const jwk = { kty: 'RSA', n: base64url(modulus), e: base64url(bytesOf(exponent)) }
     const padding = constants.RSA_PKCS1_PSS_PADDING
     try {

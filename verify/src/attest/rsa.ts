@@ -5,10 +5,19 @@ export type RsaKey = { modulus: Uint8Array; exponent: number }
 
 type Hash = (bytes: Uint8Array) => Uint8Array
 
-/** AMD's keys have 4096 bits; anything shorter than 2048 is weak, and the exponent bounds the work. */
 const MIN_BYTES = 256
 const MAX_BYTES = 512
 const MAX_EXPONENT = 65_537
+
+/**
+ * Whether a key may verify at all: AMD's have 4096 bits, anything shorter than 2048 is weak; an exponent of 1 signs nothing,
+ * and its size bounds the work.
+ */
+export function isUsableRsaKey({ modulus, exponent }: RsaKey): boolean {
+  const sized = modulus.length >= MIN_BYTES && modulus.length <= MAX_BYTES
+  const isOdd = (modulus.at(-1) ?? 0) % 2 === 1
+  return sized && isOdd && modulus[0] !== 0 && exponent >= 3 && exponent <= MAX_EXPONENT && exponent % 2 === 1
+}
 
 /**
  * Whether a key made an RSASSA-PSS signature (RFC 8017, section 8.1.2), its salt as long as the hash. All values are
@@ -16,12 +25,10 @@ const MAX_EXPONENT = 65_537
  */
 export function verifyPss(message: Uint8Array, signature: Uint8Array, key: RsaKey, hash: Hash): boolean {
   const { modulus, exponent } = key
-  const size = modulus.length
-  if (size < MIN_BYTES || size > MAX_BYTES || signature.length !== size) return false
-  if (exponent < 3 || exponent > MAX_EXPONENT || exponent % 2 === 0) return false
+  if (!isUsableRsaKey(key) || signature.length !== modulus.length) return false
   const n = BigInt(toHex(modulus))
   const s = BigInt(toHex(signature))
-  if (n % 2n === 0n || s >= n || (modulus[0] ?? 0) === 0) return false
+  if (s >= n) return false
   const bits = n.toString(2).length - 1
   const encoded = toBytes(power(s, exponent, n), Math.ceil(bits / 8))
   return encoded !== undefined && isEncoded(hash(message), encoded, bits, hash)
