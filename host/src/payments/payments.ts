@@ -2,7 +2,6 @@ import {
   ASSURANCE,
   fromHex,
   type Hex,
-  keccak256,
   MAX_INDEX,
   messageOf,
   parseBundle,
@@ -19,6 +18,7 @@ import { callContract } from '../chain/reverts.ts'
 import type { Head } from '../chain/watcher.ts'
 import { greatest } from '../common/bigints.ts'
 import { FatalError } from '../common/errors.ts'
+import { keccak256 } from '../common/keccak.ts'
 import { createLimit, type Limit } from '../common/limit.ts'
 import type { Queues } from '../common/queue.ts'
 import type { Database } from '../database/connect.ts'
