@@ -22,7 +22,7 @@ const attested: Attested = {
 /** The code that a policy gives evidence of which some is otherwise. */
 function codeOf(policy: Omit<EvidencePolicy, 'version'>, found: Partial<Attested> = {}): string {
   const fact: Fact<Attested> = { check: 'all', ok: true, value: { ...attested, ...found } }
-  return createVerdict('tdx', createContext({}, TIME, { version: 1, ...policy }), () => fact).code
+  return createVerdict('tdx', createContext(TIME, { version: 1, ...policy }), () => fact).code
 }
 
 describe('of evidence that nobody doubts', () => {
@@ -115,13 +115,13 @@ test('every check of a policy fails when the evidence is not authentic, and says
 
 test('that no measurement is pinned is said loudly, in the checks and in a field', () => {
   const fact: Fact<Attested> = { check: 'all', ok: true, value: attested }
-  const verdict = createVerdict('tdx', createContext({}, TIME, { version: 1, debug: false }), () => fact)
+  const verdict = createVerdict('tdx', createContext(TIME, { version: 1, debug: false }), () => fact)
   expect(verdict).toMatchObject({ ok: true, pinned: false })
   expect(verdict.checks.find(({ name }) => name === 'policy-measurement')?.detail).toContain('NO MEASUREMENT')
 })
 
 test('whatever authenticating throws is a verdict', () => {
-  const context = createContext({}, TIME, { version: 1, debug: false })
+  const context = createContext(TIME, { version: 1, debug: false })
   const verdict = createVerdict('tdx', context, list =>
     list.check('format', [], () => {
       throw new RangeError('a defect')

@@ -4,7 +4,7 @@ import type { Attested } from './attested.ts'
 import { iso, parsePem, parseX509, type X509 } from './certificate.ts'
 import { checkChain, checkPinned } from './certificateChain.ts'
 import { demand } from './codes.ts'
-import { type CollateralFiles, digestCollateral } from './collateral.ts'
+import type { CollateralFiles } from './collateral.ts'
 import { checkIntelsWord, type IntelsWord } from './dcapCollateralChecks.ts'
 import { type EnclaveReport, parseEnclaveReport } from './enclaveReport.ts'
 import { type PckChain, type Platform, parsePlatform, SGX_EXTENSION } from './pck.ts'
@@ -24,8 +24,6 @@ export type QuoteInput = {
   evidence: Uint8Array
   files: CollateralFiles
   tee: Quote['tee']
-  /** Pieces of collateral that the caller uses itself; which ones a quote needs turns out while it is checked. */
-  used?: Record<string, Uint8Array>
 }
 
 /**
@@ -33,17 +31,17 @@ export type QuoteInput = {
  * Verification Library", section 4.1.2.4), then `checkReport`, those of the TEE's own report.
  */
 export function createQuoteVerdict(
-  { evidence, files, tee, used = {} }: QuoteInput,
+  { evidence, files, tee }: QuoteInput,
   context: EvidenceContext,
   checkReport: (list: Checklist, established: Fact<Established>) => Fact<Attested>,
 ): Verdict {
-  const verdict = createVerdict(tee, context, list => {
+  return createVerdict(tee, context, list => {
     const quote = checkFormat(list, evidence, tee)
     const chain = checkRoot(list, quote, context)
     const pck = checkPck(list, chain, context)
     const platform = checkPlatform(list, pck)
     const qeReport = checkSignatures(list, quote, pck, context)
-    const word = checkIntelsWord(list, { files, tee, used, chain, pck, platform, qeReport }, context)
+    const word = checkIntelsWord(list, { files, tee, chain, pck, platform, qeReport }, context)
     const established = combine([quote, platform, qeReport, word], (quote, platform, _, word) => ({
       ...word,
       quote,
@@ -51,7 +49,6 @@ export function createQuoteVerdict(
     }))
     return checkReport(list, established)
   })
-  return { ...verdict, collateralDigest: digestCollateral(used, context.crypto) }
 }
 
 const BODIES = { sgx: 'SGX', td10: 'TDX 1.0', td15: 'TDX 1.5' } as const

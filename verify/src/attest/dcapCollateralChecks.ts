@@ -18,8 +18,6 @@ export type IntelsWord = { tcbInfo: TcbInfo; quotingEnclave: Rating; qeSvn: numb
 type Found = {
   files: CollateralFiles
   tee: TcbInfo['tee']
-  /** The pieces that are used are put here, for the digest. */
-  used: Record<string, Uint8Array>
   chain: Fact<PckChain>
   pck: Fact<X509>
   platform: Fact<Platform>
@@ -31,7 +29,8 @@ type Found = {
  * and of the quoting enclave, all is current, and the quoting enclave is the one that Intel means.
  */
 export function checkIntelsWord(list: Checklist, found: Found, context: EvidenceContext): Fact<IntelsWord> {
-  const { files, tee, used, chain, pck, platform, qeReport } = found
+  const { files, tee, chain, pck, platform, qeReport } = found
+  const { used } = context
   const collateral = list.check('collateral', [], () => {
     const all = findDcapCollateral(files)
     const counts = `${all.tcbInfos.length} TCB infos, ${all.qeIdentities.length} identities`

@@ -42,7 +42,7 @@ export function verifyDstack(
   policy: EvidencePolicy = DEFAULT_EVIDENCE_POLICY,
   provider: Partial<EvidenceCrypto> = {},
 ): Verdict {
-  const context = createContext({}, time, policy, provider)
+  const context = createContext(time, policy, provider)
   let bundle: DstackBundle
   try {
     bundle = parseDstackBundle(evidence)
@@ -54,9 +54,9 @@ export function verifyDstack(
     )
   }
   const compose = collateral.get(APP_COMPOSE)
-  const used = compose ? { [APP_COMPOSE]: compose } : {}
+  if (compose) context.used[APP_COMPOSE] = compose
   const files = new Map([...collateral].filter(([name]) => name !== APP_COMPOSE))
-  const input = { evidence: bundle.quote, files, tee: 'tdx' as const, used }
+  const input = { evidence: bundle.quote, files, tee: 'tdx' as const }
   const verdict = createQuoteVerdict(input, context, (list, established) =>
     checkBundle(list, bundle, compose, checkTd(list, established), context),
   )

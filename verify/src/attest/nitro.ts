@@ -36,7 +36,7 @@ export function verifyNitro(
   policy: EvidencePolicy = DEFAULT_EVIDENCE_POLICY,
   provider: Partial<EvidenceCrypto> = {},
 ): Verdict {
-  const context = createContext({}, time, policy, provider)
+  const context = createContext(time, policy, provider)
   return createVerdict('nitro', context, list => authenticate(list, evidence, context))
 }
 

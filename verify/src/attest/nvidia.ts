@@ -5,7 +5,7 @@ import { iso, nameOf, type X509 } from './certificate.ts'
 import { type CertificateFiles, readCertificateFiles } from './certificateFiles.ts'
 import { type CertificatePath, checkPath, findPath, piecesOf } from './certificatePath.ts'
 import { demand, refusing } from './codes.ts'
-import { type CollateralFiles, digestCollateral } from './collateral.ts'
+import type { CollateralFiles } from './collateral.ts'
 import type { EvidenceCrypto } from './crypto.ts'
 import { readAll, readOne, TAG } from './der.ts'
 import { DEFAULT_EVIDENCE_POLICY, type EvidencePolicy } from './evidencePolicy.ts'
@@ -54,19 +54,14 @@ export function verifyNvidia(
   policy: EvidencePolicy = DEFAULT_EVIDENCE_POLICY,
   provider: Partial<EvidenceCrypto> = {},
 ): Verdict {
-  const context = createContext({}, time, policy, provider)
-  const used: Record<string, Uint8Array> = {}
-  const verdict = createVerdict('nvidia', context, list =>
-    authenticate(list, evidence, collateral, used, context),
-  )
-  return { ...verdict, collateralDigest: digestCollateral(used, context.crypto) }
+  const context = createContext(time, policy, provider)
+  return createVerdict('nvidia', context, list => authenticate(list, evidence, collateral, context))
 }
 
 function authenticate(
   list: Checklist,
   evidence: Uint8Array,
   collateral: CollateralFiles,
-  used: Record<string, Uint8Array>,
   context: EvidenceContext,
 ): Fact<Attested> {
   const report = list.check('format', [], () => {
@@ -75,7 +70,7 @@ function authenticate(
   })
   const leaf = list.check('certificates', [report], report => {
     const path = findNvidiaPath(report, readCertificateFiles(collateral, DICE_FIRMWARE), context)
-    Object.assign(used, piecesOf(path))
+    Object.assign(context.used, piecesOf(path))
     const leaf = checkPath(path, { certificates: context.policy.roots ?? [NVIDIA_DEVICE_ROOT] }, context)
     demand(leaf.maySign, 'broken-chain', 'the leaf certificate may not sign reports')
     const lists = path.crls.length > 0 ? 'none revoked' : 'revocation not checked, no list was given'

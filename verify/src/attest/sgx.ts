@@ -23,7 +23,7 @@ export function verifySgx(
   policy: EvidencePolicy = DEFAULT_EVIDENCE_POLICY,
   provider: Partial<EvidenceCrypto> = {},
 ): Verdict {
-  const context = createContext({}, time, policy, provider)
+  const context = createContext(time, policy, provider)
   return createQuoteVerdict({ evidence, files: collateral, tee: 'sgx' }, context, checkEnclave)
 }
 

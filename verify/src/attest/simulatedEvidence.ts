@@ -27,7 +27,7 @@ export function verifySimulatedEvidence(
   policy: EvidencePolicy = DEFAULT_EVIDENCE_POLICY,
   provider: Partial<EvidenceCrypto> = {},
 ): Verdict {
-  const context = createContext({}, time, policy, provider)
+  const context = createContext(time, policy, provider)
   return createVerdict('simulated', context, list => authenticate(list, evidence, context))
 }
 

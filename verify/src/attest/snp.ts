@@ -4,7 +4,7 @@ import type { Attested } from './attested.ts'
 import { iso, type X509 } from './certificate.ts'
 import { type CertificatePath, checkPath, piecesOf } from './certificatePath.ts'
 import { demand, refusing } from './codes.ts'
-import { type CollateralFiles, digestCollateral } from './collateral.ts'
+import type { CollateralFiles } from './collateral.ts'
 import type { EvidenceCrypto } from './crypto.ts'
 import { DEFAULT_EVIDENCE_POLICY, type EvidencePolicy } from './evidencePolicy.ts'
 import { findSnpPath, signs } from './snpCollateral.ts'
@@ -44,20 +44,14 @@ export function verifySnp(
   policy: EvidencePolicy = DEFAULT_EVIDENCE_POLICY,
   provider: Partial<EvidenceCrypto> = {},
 ): Verdict {
-  const context = createContext({}, time, policy, provider)
-  // Which certificates of the collateral a report needs, its fields say.
-  const used: Record<string, Uint8Array> = {}
-  const verdict = createVerdict('snp', context, list =>
-    authenticate(list, evidence, collateral, used, context),
-  )
-  return { ...verdict, collateralDigest: digestCollateral(used, context.crypto) }
+  const context = createContext(time, policy, provider)
+  return createVerdict('snp', context, list => authenticate(list, evidence, collateral, context))
 }
 
 function authenticate(
   list: Checklist,
   evidence: Uint8Array,
   collateral: CollateralFiles,
-  used: Record<string, Uint8Array>,
   context: EvidenceContext,
 ): Fact<Attested> {
   const report = list.check('format', [], () => {
@@ -69,7 +63,7 @@ function authenticate(
   })
   const path = list.check('certificates', [report], report => {
     const path = findSnpPath(report, collateral, context)
-    Object.assign(used, piecesOf(path))
+    Object.assign(context.used, piecesOf(path))
     const leaf = checkPath(path, { keys: context.policy.roots ?? AMD_ROOT_KEYS }, context)
     const lists = path.crls.length > 0 ? 'none revoked' : 'revocation not checked, no list was given'
     return passed(

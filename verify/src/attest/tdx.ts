@@ -27,7 +27,7 @@ export function verifyTdx(
   policy: EvidencePolicy = DEFAULT_EVIDENCE_POLICY,
   provider: Partial<EvidenceCrypto> = {},
 ): Verdict {
-  const context = createContext({}, time, policy, provider)
+  const context = createContext(time, policy, provider)
   return createQuoteVerdict({ evidence, files: collateral, tee: 'tdx' }, context, checkTd)
 }
 

@@ -27,7 +27,8 @@ export type Verdict = Omit<Attested, 'nonce' | 'tcb' | 'timestamp'> & {
 
 /** What every verifier of a kind of evidence gets beside the evidence itself. */
 export type EvidenceContext = {
-  collateralDigest: string
+  /** Pieces of collateral that checks used, by name: they put them in, and the verdict has their digest. */
+  used: Record<string, Uint8Array>
   /** Seconds since 1970: everything must be valid then. */
   time: bigint
   policy: EvidencePolicy
@@ -35,24 +36,17 @@ export type EvidenceContext = {
 }
 
 /**
- * What a verifier starts with. `pieces` is exactly the collateral that it will use.
+ * What a verifier starts with.
  * @throws NacreError invalid-context for a time that is no bigint, and as parseEvidencePolicy: both are the caller's
  */
 export function createContext(
-  pieces: Record<string, Uint8Array>,
   time: bigint,
   policy: EvidencePolicy,
   provider: Partial<EvidenceCrypto> = {},
 ): EvidenceContext {
   if (typeof time !== 'bigint' || time < 0n)
     throw new NacreError('invalid-context', 'the time is not a bigint of seconds')
-  const crypto = withEvidenceDefaults(provider)
-  return {
-    collateralDigest: digestCollateral(pieces, crypto),
-    time,
-    policy: parseEvidencePolicy(policy),
-    crypto,
-  }
+  return { used: {}, time, policy: parseEvidencePolicy(policy), crypto: withEvidenceDefaults(provider) }
 }
 
 /**
@@ -61,7 +55,7 @@ export function createContext(
  */
 export function createVerdict(
   tee: Tee,
-  { collateralDigest, time, policy }: EvidenceContext,
+  { used, time, policy, crypto }: EvidenceContext,
   authenticate: (list: Checklist) => Fact<Attested>,
 ): Verdict {
   const { list, refusals } = createCodedList()
@@ -71,6 +65,7 @@ export function createVerdict(
   const { nonce, timestamp, ...found } = attested.ok ? attested.value : NOTHING
   const ok = attested.ok && code === 'ok' && list.checks.every(check => check.ok)
   const pinned = policy.measurements !== undefined
+  const collateralDigest = digestCollateral(used, crypto)
   return { tee, ok, code, checks: list.checks, ...found, pinned, collateralDigest, time }
 }
 
