@@ -9,7 +9,7 @@ import {
 } from '@nacre/verify'
 import { nodeCrypto } from '../cli/src/nodeCrypto.ts'
 import { makeReceiptKey, sign } from '../enclave/src/keys.ts'
-import { createBundle } from '../test/authority/index.ts'
+import { createBundle } from '../test/mock-authority/index.ts'
 
 export type Pairs = {
   /** Rounds of a second. */

@@ -5,7 +5,7 @@ import { fromUtf8, toHex } from '@nacre/verify'
 import { parsePem } from '@nacre/verify/attest/certificate'
 import { parseQuote } from '@nacre/verify/attest/quote'
 import type { SnpReport } from '@nacre/verify/attest/snpReport'
-import { pemOf } from './authority/index.ts'
+import { pemOf } from './mock-authority/index.ts'
 
 /** What a service answers to a path with its query. */
 export type Reply = { body: Uint8Array | string; headers?: Record<string, string> }

@@ -33,7 +33,7 @@ import {
   verifySimulated,
 } from '@nacre/verify'
 import { describe, expect, test } from 'vitest'
-import { NOW, policy } from '../test/authority/index.ts'
+import { NOW, policy } from '../test/mock-authority/index.ts'
 import { receiptCases } from './receipts/generate.ts'
 
 // Vite reads the files, so that a browser has them too.

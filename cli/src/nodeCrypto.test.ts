@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { defaultEvidenceCrypto, fromHex, nobleCrypto, recoverSigner, signReceipt, toHex } from '@nacre/verify'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createBundle } from '../../test/authority/index.ts'
+import { createBundle } from '../../test/mock-authority/index.ts'
 import { VERIFIERS, type Wycheproof, wrongCases } from '../../vectors/wycheproof/read.ts'
 import { nodeCrypto } from './nodeCrypto.ts'
 

@@ -4,7 +4,7 @@ import { createPublicClient, createWalletClient, http, type PublicClient } from 
 import { mnemonicToAccount } from 'viem/accounts'
 import { anvil as anvilChain } from 'viem/chains'
 import { beforeAll, expect, inject, test } from 'vitest'
-import { authority } from '../../test/authority/index.ts'
+import { authority } from '../../test/mock-authority/index.ts'
 import { deploy } from './deploy.ts'
 import { checkDeployment, type Deployment, parseDeployment, serializeDeployment } from './deployment.ts'
 import { quote, type RelayParams, request, requestedIn, type Wallet, waitForAnswer } from './relay.ts'

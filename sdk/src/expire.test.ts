@@ -11,7 +11,7 @@ import {
 import { mnemonicToAccount } from 'viem/accounts'
 import { anvil as anvilChain } from 'viem/chains'
 import { beforeAll, expect, inject, test } from 'vitest'
-import { authority } from '../../test/authority/index.ts'
+import { authority } from '../../test/mock-authority/index.ts'
 import { DEVELOPMENT_PARAMETERS, deploy } from './deploy.ts'
 import type { Deployment } from './deployment.ts'
 import { expire, findRequest, overdueRequests } from './expire.ts'

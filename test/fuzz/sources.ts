@@ -10,6 +10,7 @@ import {
 } from '@nacre/verify'
 import { decoded } from '../../cli/src/attestation/files.ts'
 import { nodeCrypto } from '../../cli/src/nodeCrypto.ts'
+import { type EvidenceFile, readRealEvidence } from '../evidence.ts'
 import {
   authority,
   createDcapAuthority,
@@ -21,8 +22,7 @@ import {
   evidenceOptions,
   NOW,
   type SnpOptions,
-} from '../authority/index.ts'
-import { type EvidenceFile, readRealEvidence } from '../evidence.ts'
+} from '../mock-authority/index.ts'
 
 /** Evidence to mutate, with all that its verdict depends on. */
 export type Source = {

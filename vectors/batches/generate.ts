@@ -19,7 +19,7 @@ import {
   type Voucher,
   voucherDigest,
 } from '@nacre/verify'
-import { clientOrigin, createBundle, receiptKey } from '../../test/authority/index.ts'
+import { clientOrigin, createBundle, receiptKey } from '../../test/mock-authority/index.ts'
 
 const SIZES = { one: 1, two: 2, three: 3, seven: 7 }
 const PAYER_KEY = new Uint8Array(32).fill(7)

@@ -1,5 +1,5 @@
 import { DEFAULT_POLICY, type Policy, type ReceiptBundle, toJson } from '@nacre/verify'
-import { clientOrigin, createBundle, NOW, policy, publisher } from '../../test/authority/index.ts'
+import { clientOrigin, createBundle, NOW, policy, publisher } from '../../test/mock-authority/index.ts'
 
 type Case = { bundle: ReceiptBundle; policy?: Policy; time?: bigint; failing: string[] }
 

@@ -6,7 +6,7 @@ import {
   evidenceNonce,
   evidenceOptions,
   NOW,
-} from '../../test/authority/index.ts'
+} from '../../test/mock-authority/index.ts'
 import { signingKey } from '../../verify/test/p256.ts'
 
 type Case = {

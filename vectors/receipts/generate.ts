@@ -1,5 +1,5 @@
 import { type Hex, type Receipt, type ReceiptBundle, receiptId, toJson, userData } from '@nacre/verify'
-import { clientOrigin, createBundle, relayOrigin } from '../../test/authority/index.ts'
+import { clientOrigin, createBundle, relayOrigin } from '../../test/mock-authority/index.ts'
 import { highSReceipt } from '../../verify/test/p256.ts'
 
 const ONES: Hex = `0x${'11'.repeat(32)}`

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { clientOrigin, createBundle } from '../../test/authority/index.ts'
+import { clientOrigin, createBundle } from '../../test/mock-authority/index.ts'
 import { MAX_BUNDLE, NacreError, parseBundle, serializeBundle, toJson } from './index.ts'
 
 type Json = Record<string, unknown>

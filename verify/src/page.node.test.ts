@@ -3,7 +3,7 @@ import { createContext, Script } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { expect, test } from 'vitest'
-import { createBundle, NOW, policy } from '../../test/authority/index.ts'
+import { createBundle, NOW, policy } from '../../test/mock-authority/index.ts'
 import { serializeBundle, toJson, verifyReceipt } from './index.ts'
 
 /** What a page that verifies receipts loads at most, bytes after gzip. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { policy } from '../../test/authority/index.ts'
+import { policy } from '../../test/mock-authority/index.ts'
 import { DEFAULT_POLICY, type NacreError, parsePolicy, policySchema } from './index.ts'
 
 type Schema = Record<string, never> & {

@@ -1,6 +1,6 @@
 import { hashTypedData, type Hex as ViemHex } from 'viem'
 import { expect, test } from 'vitest'
-import { createBundle, receiptKey } from '../../test/authority/index.ts'
+import { createBundle, receiptKey } from '../../test/mock-authority/index.ts'
 import { highSReceipt } from '../test/p256.ts'
 import { type Hex, RECEIPT_FIELDS, type Receipt, receiptId, recoverSigner, signReceipt } from './index.ts'
 

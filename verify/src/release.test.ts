@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { manifest } from '../../test/authority/index.ts'
+import { manifest } from '../../test/mock-authority/index.ts'
 import {
   encodeManifest,
   fromUtf8,

@@ -7,7 +7,7 @@ import {
   evidenceOptions,
   NOW,
   policy,
-} from '../../test/authority/index.ts'
+} from '../../test/mock-authority/index.ts'
 import {
   DEFAULT_POLICY,
   fromHex,

@@ -2,6 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { runCommand } from '../../../test/e2e/command.ts'
+import { nacre } from '../../../test/e2e/nacre.ts'
 import {
   authority,
   createDcapAuthority,
@@ -11,9 +13,7 @@ import {
   createSnpAuthority,
   evidenceOptions,
   NOW,
-} from '../../../test/authority/index.ts'
-import { runCommand } from '../../../test/e2e/command.ts'
-import { nacre } from '../../../test/e2e/nacre.ts'
+} from '../../../test/mock-authority/index.ts'
 import { decoded } from './files.ts'
 import { show } from './show.ts'
 import { type AttestationOptions, verify } from './verify.ts'

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseSnpReport } from '@nacre/verify/attest/snpReport'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { runCommand } from '../../../test/e2e/command.ts'
+import { nacre } from '../../../test/e2e/nacre.ts'
+import { EVIDENCE_FOLDER, readRealEvidence } from '../../../test/evidence.ts'
 import {
   createDcapAuthority,
   createDstackAuthority,
@@ -11,10 +14,7 @@ import {
   createSnpAuthority,
   NOW,
   type SnpOptions,
-} from '../../../test/authority/index.ts'
-import { runCommand } from '../../../test/e2e/command.ts'
-import { nacre } from '../../../test/e2e/nacre.ts'
-import { EVIDENCE_FOLDER, readRealEvidence } from '../../../test/evidence.ts'
+} from '../../../test/mock-authority/index.ts'
 import {
   amdReplies,
   intelReplies,

@@ -7,7 +7,7 @@ import {
   issueCrl,
   issueX509,
   type X509Fields,
-} from '../../../test/authority/index.ts'
+} from '../../../test/mock-authority/index.ts'
 import { defaultEvidenceCrypto as crypto, NacreError, toHex } from '../index.ts'
 import {
   decodeBase64,

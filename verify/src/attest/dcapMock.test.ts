@@ -6,7 +6,7 @@ import {
   type DcapOptions,
   issueX509,
   pemOf,
-} from '../../../test/authority/index.ts'
+} from '../../../test/mock-authority/index.ts'
 import { highS } from '../../test/p256.ts'
 import {
   type CollateralFiles,

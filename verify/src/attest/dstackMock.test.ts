@@ -4,7 +4,7 @@ import {
   createDstackAuthority,
   type DstackOptions,
   MOCK_COMPOSE,
-} from '../../../test/authority/index.ts'
+} from '../../../test/mock-authority/index.ts'
 import {
   concat,
   type EvidencePolicy,

@@ -5,7 +5,7 @@ import {
   encodeIndefinite,
   extension,
   type NitroOptions,
-} from '../../../test/authority/index.ts'
+} from '../../../test/mock-authority/index.ts'
 import { otherEs384 } from '../../test/p256.ts'
 import {
   concat,

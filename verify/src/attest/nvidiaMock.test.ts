@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { createNvidiaAuthority, createSigner, type NvidiaOptions } from '../../../test/authority/index.ts'
+import {
+  createNvidiaAuthority,
+  createSigner,
+  type NvidiaOptions,
+} from '../../../test/mock-authority/index.ts'
 import { concat, type EvidencePolicy, isNotValid, utf8, type Verdict, verifyNvidia } from '../index.ts'
 
 const TIME = 1_790_000_000n

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { authority, type EvidenceOptions, evidenceOptions, NOW } from '../../../test/authority/index.ts'
+import { authority, type EvidenceOptions, evidenceOptions, NOW } from '../../../test/mock-authority/index.ts'
 import { signingKey } from '../../test/p256.ts'
 import { type EvidencePolicy, sha256, type Verdict, verifySimulatedEvidence } from '../index.ts'
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { authority, NOW } from '../../../test/authority/index.ts'
+import { authority, NOW } from '../../../test/mock-authority/index.ts'
 import { type SimulatedVerdict, verifySimulated } from '../index.ts'
 import { encodeSign1 } from './cose.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { authority, evidenceNonce, evidenceOptions, NOW } from '../../../test/authority/index.ts'
+import { authority, evidenceNonce, evidenceOptions, NOW } from '../../../test/mock-authority/index.ts'
 import { equalBytes, fromHex, type SimulatedVerdict, verifySimulated } from '../index.ts'
 import { decodeSign1 } from './cose.ts'
 import { decodeDocument } from './document.ts'

@@ -6,7 +6,7 @@ import {
   MOCK_TCB,
   type SnpOptions,
   wrapped,
-} from '../../../test/authority/index.ts'
+} from '../../../test/mock-authority/index.ts'
 import { concat, type EvidencePolicy, isNotValid, toHex, utf8, type Verdict, verifySnp } from '../index.ts'
 
 const TIME = 1_790_000_000n

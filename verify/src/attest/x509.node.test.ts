@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { authority } from '../../../test/authority/index.ts'
+import { authority } from '../../../test/mock-authority/index.ts'
 import { parseCertificate } from './x509.ts'
 
 test('node:crypto reads the same fields, and finds the signature good', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { authority, type CertificateFields, issueCertificate } from '../../../test/authority/index.ts'
+import { authority, type CertificateFields, issueCertificate } from '../../../test/mock-authority/index.ts'
 import { signingKey } from '../../test/p256.ts'
 import { equalBytes, NacreError, nobleCrypto } from '../index.ts'
 import { parseCertificate } from './x509.ts'
