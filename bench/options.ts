@@ -13,11 +13,11 @@ export type BenchOptions = {
 }
 
 const MODELS = CASES.map(one => one.name)
-const NAMES = [...MODELS, 'relay', 'receipts', 'quotes', 'attestation']
+const NAMES = [...MODELS, 'relay', 'receipts', 'attestation']
 
 const USAGE = `usage: npm run bench -- [${MODELS.join(' | ')}] [--json] [--out DIR]
        npm run bench -- relay [--requests N] [--operators N] [--kill] [--seed S] [--keep] [--json] [--out DIR]
-       npm run bench -- receipts | quotes | attestation [--json] [--out DIR]
+       npm run bench -- receipts | attestation [--json] [--out DIR]
 
 Without a name, or with that of a model: each model as a bare engine call, as an attested answer and as a relay round
 trip; about a minute on an idle machine.
@@ -25,10 +25,9 @@ relay: N requests (1000) over N operators (3) of a development network, as many 
 The seed (1) decides the questions and, with --kill, which operators are killed and when. Exits with 1 unless every
 request ended, once, nobody was slashed and no wei is missing. --keep leaves the network's folder, with its logs.
 receipts: receipts signed and verified a second on one core, by noble and by libsecp256k1.
-quotes: CPU time of verifying a real TDX quote with its collateral, beside @phala/dcap-qvl, and whether both agree on
-real quotes; those are not in this repository: NACRE_VECTORS names their folder.
-attestation: the same of a real Nitro document beside @evervault/wasm-attestation-bindings, of a SEV-SNP report, and of
-a TDX quote, by node:crypto and by noble.
+attestation: CPU time of verifying a real Nitro document beside @evervault/wasm-attestation-bindings, a SEV-SNP report,
+and a TDX quote with its collateral beside @phala/dcap-qvl, by node:crypto and by noble; and whether that and ours agree
+on real quotes. The evidence is not in this repository: NACRE_VECTORS names its folder.
 
 Writes DIR/<name>.json (bench/results; relay-kill.json with --kill, relay-NxN.json for other numbers of requests and
 operators). With --json the last line of standard output is one JSON object, and everything else goes to standard

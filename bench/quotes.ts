@@ -11,7 +11,7 @@ import {
 import { verify as verifyPeer } from '@phala/dcap-qvl'
 import { nodeCrypto } from '../cli/src/nodeCrypto.ts'
 import { REPOSITORY } from '../cli/src/paths.ts'
-import { percentile } from './stats.ts'
+import { type Cpu, cpuOf } from './stats.ts'
 
 /** Real quotes by TEE and the beginning of the name, with what to verify them, at a time when that is current. */
 const PAIRS: [tee: 'tdx' | 'sgx', name: string, collateral: keyof typeof SETS, at: string][] = [
@@ -51,7 +51,6 @@ const SETS = {
 const KNOWN = ['v4-google-00806f050000']
 
 export type Agreement = { file: string; ours: string; peer: string; same: boolean; known: boolean }
-export type Cpu = { n: number; median_ms: number; p90_ms: number }
 export type Quotes = {
   /** `ours_noble` is pure JavaScript; the peer, @phala/dcap-qvl, is too, with node:crypto for hashes. */
   cpu: Record<'ours_node_crypto' | 'ours_noble' | 'peer', Cpu>
@@ -133,16 +132,4 @@ function compare(one: Case): Agreement {
 
 function told(status: string, advisories: string[]): string {
   return [status, ...advisories.toSorted()].join(' ')
-}
-
-/** Of this process's thread, user and system. */
-export function cpuOf(rounds: number, work: () => unknown): Cpu {
-  for (let i = 0; i < 20; i++) work()
-  const times = Array.from({ length: rounds }, () => {
-    const before = process.cpuUsage()
-    work()
-    const { user, system } = process.cpuUsage(before)
-    return (user + system) / 1000
-  })
-  return { n: rounds, median_ms: percentile(times, 0.5), p90_ms: percentile(times, 0.9) }
 }

@@ -30,19 +30,6 @@ async function bench({ name, out = RESULTS }: BenchOptions): Promise<object> {
       say(`${provider}: ${median} pairs a second (slowest round ${min}, target ${target})`)
     return result
   }
-  if (name === 'quotes') {
-    const { benchQuotes } = await import('./quotes.ts')
-    const result = benchQuotes()
-    save(name, result, out)
-    for (const [who, { median_ms, p90_ms }] of Object.entries(result.cpu))
-      say(`${who}: ${median_ms} ms (p90 ${p90_ms}, target of ours ${result.target_ms})`)
-    for (const { file, ours, peer, same, known } of result.verdicts) {
-      const verdict = same ? 'same' : known ? 'differs, as known,' : 'DIFFERENT'
-      say(`${verdict} ${file}: ${ours}${same ? '' : `; peer: ${peer}`}`)
-    }
-    if (result.verdicts.some(({ same, known }) => !same && !known)) process.exitCode = 1
-    return result
-  }
   if (name === 'attestation') {
     const { benchAttestation } = await import('./attestation.ts')
     const result = await benchAttestation()
@@ -50,6 +37,11 @@ async function bench({ name, out = RESULTS }: BenchOptions): Promise<object> {
     for (const [tee, { cpu, target_ms }] of Object.entries(result))
       for (const [who, { median_ms, p90_ms }] of Object.entries(cpu))
         say(`${tee}, ${who}: ${median_ms} ms (p90 ${p90_ms}, target with node:crypto ${target_ms})`)
+    for (const { file, ours, peer, same, known } of result.tdx.verdicts) {
+      const verdict = same ? 'same' : known ? 'differs, as known,' : 'DIFFERENT'
+      say(`${verdict} ${file}: ${ours}${same ? '' : `; peer: ${peer}`}`)
+    }
+    if (result.tdx.verdicts.some(({ same, known }) => !same && !known)) process.exitCode = 1
     return result
   }
   const { benchModels } = await import('./models.ts')

@@ -27,3 +27,17 @@ export function percentile(times: number[], share: number): number {
 function round(milliseconds: number): number {
   return Math.round(milliseconds * 1000) / 1000
 }
+
+export type Cpu = { n: number; median_ms: number; p90_ms: number }
+
+/** Of this process's thread, user and system. */
+export function cpuOf(rounds: number, work: () => unknown): Cpu {
+  for (let i = 0; i < 20; i++) work()
+  const times = Array.from({ length: rounds }, () => {
+    const before = process.cpuUsage()
+    work()
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1000
+  })
+  return { n: rounds, median_ms: percentile(times, 0.5), p90_ms: percentile(times, 0.9) }
+}
