@@ -48,6 +48,15 @@ test('a key is a keystore with a password file, or on a development chain a plai
     expect(() => read(keys), JSON.stringify(keys)).toThrow('keystoreFile')
 })
 
+test('vouchers are taken with a token and the contract that pays, and are not demanded without', () => {
+  const payments = { least: { [address]: 1 }, required: true }
+  const deployment = { ...LEAST.deployment, balances: address }
+  expect(read({ ...PLAIN, payments, deployment }).payments).toMatchObject({ required: true, batchSize: 64 })
+  expect(read(PLAIN).payments).toMatchObject({ required: false, least: {} })
+  expect(() => read({ ...PLAIN, payments })).toThrow('deployment.balances')
+  expect(() => read({ ...PLAIN, deployment, payments: { required: true } })).toThrow('payments.least')
+})
+
 test('docs/operator.schema.json is the schema that the configuration is checked by', () => {
   expect(JSON.parse(readFileSync(join(ROOT, 'docs/operator.schema.json'), 'utf8'))).toEqual(operatorSchema())
 })

@@ -101,10 +101,22 @@ export const operatorConfig = fields
     path: ['privateKeyFile'],
     error: `a key that is not encrypted serves on development chains (${DEVELOPMENT_CHAIN}) only: nacre operator key import FILE makes a keystore of it; then keystoreFile and passwordFile`,
   })
+  .refine(({ payments, deployment }) => !takesVouchers(payments) || deployment.balances !== undefined, {
+    path: ['deployment', 'balances'],
+    error: 'vouchers are taken (payments.least), and the contract that pays them is not named',
+  })
+  .refine(({ payments }) => takesVouchers(payments) || !payments.required, {
+    path: ['payments', 'least'],
+    error: 'clients need a voucher (payments.required), and no token is named that one may pay in',
+  })
 
 export type OperatorConfig = z.infer<typeof operatorConfig>
 
 type KeyFields = Pick<z.infer<typeof fields>, 'keystoreFile' | 'passwordFile' | 'privateKeyFile'>
+
+function takesVouchers({ least }: { least: object }): boolean {
+  return Object.keys(least).length > 0
+}
 
 function oneKey({ keystoreFile, passwordFile, privateKeyFile }: KeyFields): boolean {
   const plain = privateKeyFile !== undefined

@@ -203,7 +203,7 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
   }
 }
 
-/** Vouchers are taken where a token is named and the deployment has the contract that pays. */
+/** Vouchers are taken where a token is named; the configuration names the contract that pays, then. */
 function paymentsOf(
   parts: Parts,
   { slots, profile, enclave }: { slots: Slots; profile: Profile; enclave: () => Serving | undefined },
