@@ -15,6 +15,7 @@ const FIXES = {
   'wrong-chain': 'Use an RPC address of the chain that the deployment names, or deploy on this one.',
   'deployment-missing': 'Deploy again with an empty state folder, or restore the chain’s state.',
   'deployment-invalid': 'Use the file as deploy() wrote it, from the same version of Nacre.',
+  'invalid-signature': 'Do not use what it signs: it is not authentic, or not a P-384 signature.',
   'deploy-failed': 'See the transaction; the deploying account needs enough of the chain’s coin.',
 } as const
 
