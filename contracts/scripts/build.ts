@@ -61,7 +61,7 @@ function compile(): Map<string, Artifact> {
 
 /** One contract a file, named as the file; interfaces and libraries have folders of their own. */
 function deployableNames(): string[] {
-  return ['.', 'examples', 'dev']
+  return ['.', 'attest', 'examples', 'dev']
     .map(folder => join(SOURCE, folder))
     .filter(existsSync)
     .flatMap(folder => readdirSync(folder))

@@ -5,7 +5,7 @@ import {Der} from "../src/libraries/Der.sol";
 import {EcdsaP256} from "../src/libraries/EcdsaP256.sol";
 import {X509} from "../src/libraries/X509.sol";
 import {IEvidenceVerifier} from "../src/interfaces/IEvidenceVerifier.sol";
-import {SimulatedVerifier} from "../src/SimulatedVerifier.sol";
+import {SimulatedVerifier} from "../src/attest/SimulatedVerifier.sol";
 import {EvidenceBuilder} from "./utils/EvidenceBuilder.sol";
 
 /// @notice Certificates that the simulated verifier caches: each test but the first ones breaks one thing.

@@ -6,7 +6,7 @@ import {EnclaveRegistry} from "../src/EnclaveRegistry.sol";
 import {IEnclaveRegistry, Receipt} from "../src/interfaces/IEnclaveRegistry.sol";
 import {IEvidenceVerifier} from "../src/interfaces/IEvidenceVerifier.sol";
 import {BlockHash} from "../src/libraries/BlockHash.sol";
-import {SimulatedVerifier} from "../src/SimulatedVerifier.sol";
+import {SimulatedVerifier} from "../src/attest/SimulatedVerifier.sol";
 import {RegistryFixture} from "./utils/RegistryFixture.sol";
 
 /// @dev A verifier of any kind and assurance; it is never asked to verify.

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Receipt} from "../src/interfaces/IEnclaveRegistry.sol";
-import {SimulatedVerifier} from "../src/SimulatedVerifier.sol";
+import {SimulatedVerifier} from "../src/attest/SimulatedVerifier.sol";
 import {RegistryFixture} from "./utils/RegistryFixture.sol";
 
 /// @notice Gas of attestation: whole transactions (scripts/gas.ts), but for checkReceipt, which contracts call.

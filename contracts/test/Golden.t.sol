@@ -6,7 +6,7 @@ import {IEnclaveRegistry, Receipt} from "../src/interfaces/IEnclaveRegistry.sol"
 import {IEvidenceVerifier} from "../src/interfaces/IEvidenceVerifier.sol";
 import {IReleases} from "../src/interfaces/IReleases.sol";
 import {Releases} from "../src/Releases.sol";
-import {SimulatedVerifier} from "../src/SimulatedVerifier.sol";
+import {SimulatedVerifier} from "../src/attest/SimulatedVerifier.sol";
 import {Test} from "./utils/Test.sol";
 
 /// @notice The contracts accept what the simulator and @nacre/verify made: vectors/README.md.

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IEvidenceVerifier} from "../src/interfaces/IEvidenceVerifier.sol";
 import {AttestationDocument} from "../src/libraries/AttestationDocument.sol";
 import {Cbor} from "../src/libraries/Cbor.sol";
-import {SimulatedVerifier} from "../src/SimulatedVerifier.sol";
+import {SimulatedVerifier} from "../src/attest/SimulatedVerifier.sol";
 import {EvidenceBuilder} from "./utils/EvidenceBuilder.sol";
 
 /// @notice Documents: each test but the first ones breaks one thing.

@@ -10,7 +10,7 @@ import {IBalances} from "../src/interfaces/IBalances.sol";
 import {IEnclaveRegistry, Receipt} from "../src/interfaces/IEnclaveRegistry.sol";
 import {IEvidenceVerifier} from "../src/interfaces/IEvidenceVerifier.sol";
 import {Releases} from "../src/Releases.sol";
-import {SimulatedVerifier} from "../src/SimulatedVerifier.sol";
+import {SimulatedVerifier} from "../src/attest/SimulatedVerifier.sol";
 import {Test} from "./utils/Test.sol";
 import {Vm} from "./utils/Vm.sol";
 

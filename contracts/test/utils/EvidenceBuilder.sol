@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {SimulatedVerifier} from "../../src/SimulatedVerifier.sol";
+import {SimulatedVerifier} from "../../src/attest/SimulatedVerifier.sol";
 import {Test} from "./Test.sol";
 
 /// @notice Makes simulated evidence and its certificates, valid ones and, by changing one part, broken ones. Written

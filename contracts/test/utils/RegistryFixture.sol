@@ -6,7 +6,7 @@ import {IEnclaveRegistry, Receipt} from "../../src/interfaces/IEnclaveRegistry.s
 import {IEvidenceVerifier} from "../../src/interfaces/IEvidenceVerifier.sol";
 import {IReleases} from "../../src/interfaces/IReleases.sol";
 import {Releases} from "../../src/Releases.sol";
-import {SimulatedVerifier} from "../../src/SimulatedVerifier.sol";
+import {SimulatedVerifier} from "../../src/attest/SimulatedVerifier.sol";
 import {EvidenceBuilder} from "./EvidenceBuilder.sol";
 
 /// @notice A registry with the real verifier, a listed release, and evidence that registers a key. Hashes are written

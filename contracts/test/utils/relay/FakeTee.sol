@@ -13,18 +13,6 @@ contract FakeTee is IEvidenceVerifier {
         (kind, assurance) = (kind_, assurance_);
     }
 
-    function cacheCertificate(bytes calldata, bytes32, bytes calldata) external pure returns (bytes32) {
-        return 0;
-    }
-
-    function rootId() external pure returns (bytes32) {
-        return 0;
-    }
-
-    function isCached(bytes32) external pure returns (bool) {
-        return true;
-    }
-
     function verify(bytes calldata evidence, bytes calldata) external pure returns (Attestation memory) {
         return abi.decode(evidence, (Attestation));
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IEvidenceVerifier} from "./interfaces/IEvidenceVerifier.sol";
-import {AttestationDocument} from "./libraries/AttestationDocument.sol";
-import {Der} from "./libraries/Der.sol";
-import {EcdsaP256} from "./libraries/EcdsaP256.sol";
-import {X509} from "./libraries/X509.sol";
+import {IEvidenceVerifier} from "../interfaces/IEvidenceVerifier.sol";
+import {AttestationDocument} from "../libraries/AttestationDocument.sol";
+import {Der} from "../libraries/Der.sol";
+import {EcdsaP256} from "../libraries/EcdsaP256.sol";
+import {X509} from "../libraries/X509.sol";
 
 /// @title Verifier of the simulated TEE's evidence: docs/protocol.md, Evidence, simulated
 /// @notice For development chains only (chain id 31337), checked at deployment and at every call. It makes the checks
@@ -39,11 +39,13 @@ contract SimulatedVerifier is IEvidenceVerifier {
     bytes32 private constant ECDSA_SHA256 = keccak256(hex"300a06082a8648ce3d040302");
     bytes32 private constant P256_KEY = keccak256(hex"301306072a8648ce3d020106082a8648ce3d030107");
 
-    /// @inheritdoc IEvidenceVerifier
-    bytes32 public immutable override rootId;
+    /// @notice SHA-256 of the root certificate's DER.
+    bytes32 public immutable rootId;
 
     /// @dev The pinned root and the leaves under it, by the SHA-256 of their DER.
     mapping(bytes32 id => Certificate) private _certificates;
+
+    event CertificateCached(bytes32 indexed id, bytes32 indexed parent, uint64 notAfter);
 
     error WrongChain(uint256 chainId);
     error HintsNotUsed();
@@ -76,7 +78,8 @@ contract SimulatedVerifier is IEvidenceVerifier {
         rootId = root;
     }
 
-    /// @inheritdoc IEvidenceVerifier
+    /// @notice Checks a certificate against its cached parent (or the pinned root, parent = rootId) and keeps its key
+    /// and validity. Anyone may call; a certificate that is cached already is not an error.
     function cacheCertificate(bytes calldata der, bytes32 parent, bytes calldata hints)
         external
         onDevelopmentChain
@@ -100,7 +103,7 @@ contract SimulatedVerifier is IEvidenceVerifier {
         emit CertificateCached(id, parent, certificate.notAfter);
     }
 
-    /// @inheritdoc IEvidenceVerifier
+    /// @notice As IEvidenceVerifier has it; the leaf certificate must be cached already, and there are no hints.
     function verify(bytes calldata evidence, bytes calldata hints)
         external
         view
@@ -115,7 +118,7 @@ contract SimulatedVerifier is IEvidenceVerifier {
         return _attestationOf(document);
     }
 
-    /// @inheritdoc IEvidenceVerifier
+    /// @param id SHA-256 of a certificate's DER
     function isCached(bytes32 id) public view returns (bool) {
         return _certificates[id].notAfter != 0;
     }
