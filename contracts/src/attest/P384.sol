@@ -19,7 +19,7 @@ contract P384 {
     uint256 private constant MAX_OPERATIONS = 200;
     /// @dev Slopes beside those of the operations: two tables of 8, and 193 doublings.
     uint256 private constant FIXED_SLOPES = 209;
-    uint256 private constant PRIME_ROUNDS = 4;
+    uint256 private constant PRIME_ROUNDS = 2;
 
     /// @dev h1 and the row's index, side by side: what coefficients are hashed from.
     uint256 private constant H1 = 0x80;
@@ -62,8 +62,9 @@ contract P384 {
     uint256 private constant TAG2 = 0x6e616372652e703338342e6d6f64756c75730000000000000000000000000000;
     uint256 private constant TAG3 = 0x8000000000000000000000000000000000000000000000000000000000000000;
 
-    /// @dev 48-byte numbers are two halves: high 2^192 + low.
+    /// @dev 2^192: 48-byte constants are two halves, high 2^192 + low. 2^128: in memory they are read as a word and a half.
     uint256 private constant HALF = 0x1000000000000000000000000000000000000000000000000;
+    uint256 private constant QUARTER = 0x100000000000000000000000000000000;
     uint256 private constant ONES = 0xffffffffffffffffffffffffffffffffffffffffffffffff;
     uint256 private constant P_LOW = 0xfffffffffffffffeffffffff0000000000000000ffffffff;
     uint256 private constant N_LOW = 0xc7634d81f4372ddf581a0db248b0a77aecec196accc52973;
@@ -89,7 +90,8 @@ contract P384 {
     error HintLength(uint256 length);
     /// @notice r or s is not in 1..n-1, a coordinate is not below p, or x(R) = r + n is not.
     error OutOfRange();
-    /// @notice Unknown flags, more than 200 operations or 193 doublings, a table without that index, or v = 0.
+    /// @notice Unknown flags, more than 200 operations, not 193 doublings in runs of at most 15, a table
+    /// without that index, or v = 0.
     error InvalidSchedule();
     error ModulusNotPrime();
     /// @notice The equations do not hold: the hint, or the signature, is wrong.
@@ -204,13 +206,14 @@ contract P384 {
     /// @dev Steps 4, 7 and 8. Residues are below M < 2^248; sums that are not reduced stay below 2^251.
     function _replay(uint256 m) private pure {
         assembly ("memory-safe") {
-            // a 48-byte number modulo m
+            // 48 bytes modulo m, reduced
             function residue(at, modulus) -> value {
-                value := addmod(mulmod(shr(64, mload(at)), HALF, modulus), shr(64, mload(add(at, 24))), modulus)
+                value := addmod(mulmod(mload(at), QUARTER, modulus), shr(128, mload(add(at, 0x20))), modulus)
             }
             function constantResidue(high, low, modulus) -> value {
                 value := addmod(mulmod(high, HALF, modulus), low, modulus)
             }
+            // E := E + a_row e
             function close(row, e, modulus) {
                 mstore(ROW, row)
                 mstore(TOTAL, addmod(mload(TOTAL), mulmod(e, shr(96, keccak256(H1, 64)), modulus), modulus))
@@ -226,7 +229,8 @@ contract P384 {
                     // y^2 - x^3 + 3 x - b
                     e := add(mulmod(y, y, modulus), sub(modulus, mulmod(squared, x, modulus)))
                     e := add(e, add(mul(3, x), sub(modulus, constantResidue(B_HIGH, B_LOW, modulus))))
-                    let l := add(mulmod(shr(64, mload(slope)), HALF, modulus), shr(64, mload(add(slope, 24))))
+                    let l := add(mulmod(mload(slope), QUARTER, modulus), shr(128, mload(add(slope, 0x20))))
+                    // 2 l y - 3 x^2 + 3
                     e := mulmod(e, mload(RHO), modulus)
                     e := add(e, add(mulmod(l, add(y, y), modulus), add(3, mul(3, sub(modulus, squared)))))
                     x2 := addmod(mulmod(l, l, modulus), add(x2, x2), modulus)
@@ -236,7 +240,8 @@ contract P384 {
                 for {} and(add(table, 0x40), 0x1ff) {} {
                     table := add(table, 0x40)
                     slope := add(slope, 48)
-                    let l := add(mulmod(shr(64, mload(slope)), HALF, modulus), shr(64, mload(add(slope, 24))))
+                    let l := add(mulmod(mload(slope), QUARTER, modulus), shr(128, mload(add(slope, 0x20))))
+                    // l (x2 - x) - (y2 - y), then l (y + y2) - (x (x + x2) + x2^2 - 3)
                     e := mulmod(e, mload(RHO), modulus)
                     e := add(e, add(mulmod(l, add(x2, sub(modulus, x)), modulus), add(y, sub(modulus, y2))))
                     e := mulmod(e, mload(RHO), modulus)
@@ -254,32 +259,6 @@ contract P384 {
                 mstore(0, shl(224, 0xdba16ce8)) // InvalidSchedule()
                 revert(0, 4)
             }
-            // the point that an operation adds; its multiple is counted to the table's scalar
-            function select(operation, modulus) -> x, y {
-                let table := and(shr(7, operation), 3)
-                let index := and(operation, 0x7f)
-                let digit := shl(mload(LEFT), add(add(index, index), 1))
-                switch lt(table, 2)
-                case 1 {
-                    if gt(index, 7) { refuseSchedule() }
-                    index := add(R_MULTIPLES, add(shl(9, table), shl(6, index)))
-                    x := mload(index)
-                    y := mload(add(index, 0x20))
-                }
-                default {
-                    if gt(index, 63) { refuseSchedule() }
-                    index := add(G_MULTIPLES, mul(96, add(shl(6, sub(table, 2)), index)))
-                    x := residue(index, modulus)
-                    y := residue(add(index, 48), modulus)
-                }
-                if and(operation, 0x200) {
-                    digit := sub(0, digit)
-                    y := sub(modulus, y)
-                }
-                table := add(SCALARS, shl(5, table))
-                mstore(table, add(mload(table), digit))
-            }
-
             mstore(ROW, not(0))
             let rho := shr(96, keccak256(H1, 64))
             mstore(RHO, rho)
@@ -294,51 +273,77 @@ contract P384 {
                 slope := add(slope, 384)
             }
 
-            let operation := SCHEDULE
             let x := constantResidue(SX_HIGH, SX_LOW, m)
             let y := constantResidue(SY_HIGH, SY_LOW, m)
             mstore(LEFT, 193)
-            for {} 1 {} {
+            for { let at := SCHEDULE } lt(at, mload(SCHEDULE_END)) { at := add(at, 2) } {
                 let e := 0
+                let operation := shr(240, mload(at))
                 {
-                    let doublings := mload(LEFT)
-                    if lt(operation, mload(SCHEDULE_END)) { doublings := shr(250, mload(operation)) }
+                    let doublings := shr(12, operation)
                     if gt(doublings, mload(LEFT)) { refuseSchedule() }
                     mstore(LEFT, sub(mload(LEFT), doublings))
                     for {} doublings { doublings := sub(doublings, 1) } {
-                        let l := add(mulmod(shr(64, mload(slope)), HALF, m), shr(64, mload(add(slope, 24))))
+                        let l := add(mulmod(mload(slope), QUARTER, m), shr(128, mload(add(slope, 0x20))))
                         slope := add(slope, 48)
-                        e := mulmod(e, rho, m)
-                        e := add(e, add(mulmod(l, add(y, y), m), add(3, mul(3, sub(m, mulmod(x, x, m))))))
+                        // 2 l y - 3 x^2 + 3
+                        e := add(
+                            mulmod(e, rho, m),
+                            add(mulmod(l, add(y, y), m), add(3, mul(3, sub(m, mulmod(x, x, m)))))
+                        )
                         let x3 := sub(m, x)
                         x3 := addmod(mulmod(l, l, m), add(x3, x3), m)
                         y := addmod(mulmod(l, add(x, sub(m, x3)), m), sub(m, y), m)
                         x := x3
                     }
                 }
-                if eq(operation, mload(SCHEDULE_END)) {
-                    // the end: x - Fx, y - Fy
-                    e := add(mulmod(e, rho, m), add(x, sub(m, constantResidue(FX_HIGH, FX_LOW, m))))
-                    e := add(mulmod(e, rho, m), add(y, sub(m, constantResidue(FY_HIGH, FY_LOW, m))))
-                    close(add(2, shr(1, sub(operation, SCHEDULE))), e, m)
-                    break
-                }
-                let x2, y2 := select(shr(240, mload(operation)), m)
+                let x2
+                let y2
                 {
-                    let l := add(mulmod(shr(64, mload(slope)), HALF, m), shr(64, mload(add(slope, 24))))
+                    // the point to add, plus or minus [2 index + 1] of the table's, which is counted to its scalar
+                    let index := and(operation, 0x1ff)
+                    let table := and(shr(9, operation), 3)
+                    let multiple := shl(mload(LEFT), add(add(index, index), 1))
+                    switch gt(table, 1)
+                    case 0 {
+                        if gt(index, 7) { refuseSchedule() }
+                        index := add(add(R_MULTIPLES, shl(9, table)), shl(6, index))
+                        x2 := mload(index)
+                        y2 := mload(add(index, 0x20))
+                    }
+                    default {
+                        if gt(index, 63) { refuseSchedule() }
+                        index := add(G_MULTIPLES, mul(96, add(shl(6, sub(table, 2)), index)))
+                        x2 := addmod(mulmod(mload(index), QUARTER, m), shr(128, mload(add(index, 0x20))), m)
+                        y2 := addmod(mulmod(mload(add(index, 48)), QUARTER, m), shr(128, mload(add(index, 80))), m)
+                    }
+                    if and(operation, 0x800) {
+                        multiple := sub(0, multiple)
+                        y2 := sub(m, y2)
+                    }
+                    table := add(SCALARS, shl(5, table))
+                    mstore(table, add(mload(table), multiple))
+                }
+                {
+                    let l := add(mulmod(mload(slope), QUARTER, m), shr(128, mload(add(slope, 0x20))))
                     slope := add(slope, 48)
+                    // l (x2 - x) - (y2 - y), then l (y + y2) - (x (x + x2) + x2^2 - 3)
                     e := add(mulmod(e, rho, m), add(mulmod(l, add(x2, sub(m, x)), m), add(y, sub(m, y2))))
                     let x3 := add(x, x2)
-                    e := mulmod(e, rho, m)
-                    e := add(e, sub(add(m, m), add(mulmod(x, x3, m), mulmod(x2, x2, m))))
-                    e := add(e, add(mulmod(l, add(y, y2), m), 3))
+                    y2 := add(mulmod(l, add(y, y2), m), 3)
+                    e := add(mulmod(e, rho, m), add(y2, sub(add(m, m), add(mulmod(x, x3, m), mulmod(x2, x2, m)))))
                     x3 := addmod(mulmod(l, l, m), sub(add(m, m), x3), m)
                     y := addmod(mulmod(l, add(x, sub(m, x3)), m), sub(m, y), m)
                     x := x3
                 }
-                close(add(2, shr(1, sub(operation, SCHEDULE))), e, m)
-                operation := add(operation, 2)
+                mstore(ROW, at)
+                mstore(TOTAL, addmod(mload(TOTAL), mulmod(e, shr(96, keccak256(H1, 64)), m), m))
             }
+            if mload(LEFT) { refuseSchedule() }
+            // the end: x - Fx, y - Fy
+            x := add(x, sub(m, constantResidue(FX_HIGH, FX_LOW, m)))
+            y := add(y, sub(m, constantResidue(FY_HIGH, FY_LOW, m)))
+            close(2, add(mulmod(x, rho, m), y), m)
         }
     }
 
@@ -348,7 +353,7 @@ contract P384 {
         bool holds;
         assembly ("memory-safe") {
             function residue(at, modulus) -> value {
-                value := addmod(mulmod(shr(64, mload(at)), HALF, modulus), shr(64, mload(add(at, 24))), modulus)
+                value := addmod(mulmod(mload(at), QUARTER, modulus), shr(128, mload(add(at, 0x20))), modulus)
             }
             // a word in two's complement
             function signed(word, modulus) -> value {

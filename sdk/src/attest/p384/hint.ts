@@ -112,18 +112,16 @@ function trace(r: Point, q: Point, operations: Operation[], { offset, end, bases
   const tables = [r, q].map(point => oddMultiples(point, KEY_MULTIPLES))
   const slopes = tables.flatMap(({ steps }) => steps.map(step => step.slope))
   const points = [...tables.map(table => table.points), ...bases]
-  let [sum, left] = [offset, DOUBLINGS]
+  let sum = offset
   const take = (step: { slope: bigint; sum: Point }): void => {
     slopes.push(step.slope)
     sum = step.sum
   }
   for (const { doublings, table, index, negative } of operations) {
     for (let i = 0; i < doublings; i++) take(double(sum))
-    left -= doublings
     const point = points[table]![index]!
     take(add(sum, negative ? negate(point) : point))
   }
-  for (; left > 0; left--) take(double(sum))
   if (sum.x !== end.x || sum.y !== end.y)
     throw invalid('the scalar multiplication does not end where it must')
   return slopes

@@ -2,7 +2,7 @@ import { concat, fromHex, type Hex, keccak256, utf8 } from '@nacre/verify'
 import { power } from './curve.ts'
 
 /** Strong probable-prime tests of M: docs/p384-soundness.md, section 5. */
-export const PRIME_ROUNDS = 4
+export const PRIME_ROUNDS = 2
 
 const TAG: Uint8Array = concat(utf8('nacre.p384.modulus'), new Uint8Array(14))
 const FIRST_BASE = 1n << 255n

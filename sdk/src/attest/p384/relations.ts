@@ -1,8 +1,11 @@
-import { B, DOUBLINGS, G, KEY_MULTIPLES, type Point } from './curve.ts'
+import { B, G, KEY_MULTIPLES, type Point } from './curve.ts'
 import type { Operation } from './schedule.ts'
 
 /** Coefficients of the fold: of a relation's place in its row, and of the row. */
 export type Coefficients = { rho: bigint; row(index: number): bigint }
+
+/** The row of the first operation: rows are told apart by the operation's place in the contract's memory. */
+const FIRST_ROW = 0x3c02
 
 /** What the relations are about. The tables of G and 2^192 G are the contract's constants. */
 export type Replay = {
@@ -56,18 +59,16 @@ export function fold(replay: Replay, { rho, row }: Coefficients): bigint {
     return points
   })
   const all = [...tables, ...replay.bases]
-  let [point, left] = [replay.offset, DOUBLINGS]
+  let point = replay.offset
   for (const [index, { doublings, table, index: multiple, negative }] of replay.operations.entries()) {
     for (let i = 0; i < doublings; i++) point = double(point)
-    left -= doublings
     const { x, y } = all[table]?.[multiple] ?? G
     point = add(point, { x, y: negative ? -y : y })
-    close(2 + index)
+    close(FIRST_ROW + 2 * index)
   }
-  for (; left > 0; left--) point = double(point)
   relate(point.x - replay.end.x)
   relate(point.y - replay.end.y)
-  close(2 + replay.operations.length)
+  close(2)
   return total
 }
 

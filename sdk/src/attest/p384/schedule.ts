@@ -46,7 +46,7 @@ export function schedule({ v, w, g0, g1 }: Scalars): Operation[] {
     return doublings
   }
   for (const { position, ...term } of terms) operations.push({ doublings: descend(position), ...term })
-  while (left > MAX_GAP) descend(left - MAX_GAP - 1)
+  if (left > 0) operations.push(...pair(descend(0)))
   if (operations.length > MAX_OPERATIONS)
     throw sdkError('invalid-signature', `the signature needs ${operations.length} operations`)
   return operations
@@ -54,7 +54,7 @@ export function schedule({ v, w, g0, g1 }: Scalars): Operation[] {
 
 /** Two bytes each. */
 export function encodeOperation({ doublings, table, index, negative }: Operation): number {
-  return (doublings << 10) | (negative ? 0x200 : 0) | (table << 7) | index
+  return (doublings << 12) | (negative ? 0x800 : 0) | (table << 9) | index
 }
 
 type Term = Omit<Operation, 'doublings'> & { position: number }
