@@ -148,7 +148,7 @@ contract P384 {
     function _requireRanges() private pure {
         bool inRange;
         assembly ("memory-safe") {
-            // a 48-byte number whose 16 high bytes are all ones may reach the bound, of which they are all ones as well
+            // the 24 high bytes of both bounds are all ones
             function below(at, low) -> result {
                 let high := shr(64, mload(at))
                 result := or(lt(high, ONES), lt(shr(64, mload(add(at, 24))), low))
@@ -241,14 +241,10 @@ contract P384 {
                     table := add(table, 0x40)
                     slope := add(slope, 48)
                     let l := add(mulmod(mload(slope), QUARTER, modulus), shr(128, mload(add(slope, 0x20))))
-                    // l (x2 - x) - (y2 - y), then l (y + y2) - (x (x + x2) + x2^2 - 3)
+                    // l (x2 - x) - (y2 - y)
                     e := mulmod(e, mload(RHO), modulus)
                     e := add(e, add(mulmod(l, add(x2, sub(modulus, x)), modulus), add(y, sub(modulus, y2))))
-                    e := mulmod(e, mload(RHO), modulus)
-                    let x3 := add(x, x2)
-                    e := add(e, sub(add(modulus, modulus), add(mulmod(x, x3, modulus), mulmod(x2, x2, modulus))))
-                    e := add(e, add(mulmod(l, add(y, y2), modulus), 3))
-                    x3 := addmod(mulmod(l, l, modulus), sub(add(modulus, modulus), x3), modulus)
+                    let x3 := addmod(mulmod(l, l, modulus), sub(add(modulus, modulus), add(x, x2)), modulus)
                     y := addmod(mulmod(l, add(x, sub(modulus, x3)), modulus), sub(modulus, y), modulus)
                     x := x3
                     mstore(table, x)

@@ -39,6 +39,12 @@ export function fold(replay: Replay, { rho, row }: Coefficients): bigint {
     relate(2n * slope * y - 3n * x * x + 3n)
     return along(slope, { x, y }, x)
   }
+  /** Of points that are neither equal nor opposite. */
+  const addDistinct = (a: Point, b: Point): Point => {
+    const slope = next()
+    relate(slope * (b.x - a.x) - (b.y - a.y))
+    return along(slope, a, b.x)
+  }
   const add = (a: Point, b: Point): Point => {
     const slope = next()
     relate(slope * (b.x - a.x) - (b.y - a.y))
@@ -49,7 +55,7 @@ export function fold(replay: Replay, { rho, row }: Coefficients): bigint {
     relate(point.y ** 2n - point.x ** 3n + 3n * point.x - B)
     const twice = double(point)
     const points = [point]
-    for (let i = 1; i < KEY_MULTIPLES; i++) points.push(add(points[i - 1] as Point, twice))
+    for (let i = 1; i < KEY_MULTIPLES; i++) points.push(addDistinct(points[i - 1] as Point, twice))
     return points
   }
 
