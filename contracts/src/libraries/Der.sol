@@ -28,11 +28,22 @@ library Der {
         returns (bytes calldata content, uint256 next)
     {
         if (offset >= der.length || der.length - offset < 2) revert DerTruncated(offset);
-        if (uint8(der[offset]) != tag) revert DerUnexpectedTag(offset, tag, uint8(der[offset]));
-        (uint256 size, uint256 start) = _length(der, offset + 1);
-        if (size > der.length - start) revert DerTruncated(offset);
-        next = start + size;
-        return (der[start:next], next);
+        uint256 word;
+        // What lies behind the data is shifted out, or found by the checks of lengths.
+        assembly ("memory-safe") {
+            word := calldataload(add(der.offset, offset))
+        }
+        // forge-lint: disable-next-line(unsafe-typecast) the first byte of a word
+        if (word >> 248 != tag) revert DerUnexpectedTag(offset, tag, uint8(word >> 248));
+        unchecked {
+            (uint256 size, uint256 header) = _length(word, offset, der.length - offset);
+            if (size > der.length - offset - header) revert DerTruncated(offset);
+            next = offset + header + size;
+            assembly ("memory-safe") {
+                content.offset := add(der.offset, add(offset, header))
+                content.length := size
+            }
+        }
     }
 
     /// @notice The content of an element with nothing behind it.
@@ -75,7 +86,8 @@ library Der {
         return (digits(first), digits(second));
     }
 
-    /// @notice Seconds since 1970 of a UTCTime or GeneralizedTime in the forms of RFC 5280, 4.1.2.5.
+    /// @notice Seconds since 1970 of a UTCTime or GeneralizedTime in the forms of RFC 5280, 4.1.2.5; 0 for what was
+    /// before. That GeneralizedTime is for years from 2050 only, it leaves to who issues.
     function time(bytes calldata der, uint256 offset) internal pure returns (uint64 timestamp, uint256 next) {
         bool short = has(der, offset, UTC_TIME);
         bytes calldata form;
@@ -84,16 +96,16 @@ library Der {
 
         uint256 year = short ? _two(form, 0, 0, 99) : _two(form, 0, 0, 99) * 100 + _two(form, 2, 0, 99);
         if (short) year += year < 50 ? 2000 : 1900;
-        else if (year < 2050) revert DerInvalidTime();
         return (_timestamp(year, form[short ? 2 : 4:]), next);
     }
 
     /// @param rest MMDDHHMMSSZ
     function _timestamp(uint256 year, bytes calldata rest) private pure returns (uint64) {
-        if (year < 1970) revert DerInvalidTime();
         uint256 month = _two(rest, 0, 1, 12);
         uint256 day = _two(rest, 2, 1, _daysIn(year, month));
         uint256 second = _two(rest, 4, 0, 23) * 3600 + _two(rest, 6, 0, 59) * 60 + _two(rest, 8, 0, 59);
+
+        if (year < 1970) return 0;
 
         // Days of the proleptic Gregorian calendar, with years that begin in March so that leap days come last.
         (uint256 y, uint256 m) = month > 2 ? (year, month - 3) : (year - 1, month + 9);
@@ -107,20 +119,30 @@ library Der {
         return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
     }
 
-    /// @dev Two decimal digits within min..max.
+    /// @dev Two decimal digits within min..max; the caller has checked that the form is long enough.
     function _two(bytes calldata form, uint256 offset, uint256 min, uint256 max) private pure returns (uint256 value) {
-        (uint8 tens, uint8 ones) = (uint8(form[offset]) ^ 0x30, uint8(form[offset + 1]) ^ 0x30);
-        value = uint256(tens) * 10 + ones;
-        if (tens > 9 || ones > 9 || value < min || value > max) revert DerInvalidTime();
+        uint256 word;
+        assembly ("memory-safe") {
+            word := shr(240, calldataload(add(form.offset, offset)))
+        }
+        unchecked {
+            (uint256 tens, uint256 ones) = ((word >> 8) ^ 0x30, (word & 0xff) ^ 0x30);
+            value = tens * 10 + ones;
+            if (tens > 9 || ones > 9 || value < min || value > max) revert DerInvalidTime();
+        }
     }
 
-    function _length(bytes calldata der, uint256 offset) private pure returns (uint256 size, uint256 start) {
-        uint8 first = uint8(der[offset]);
-        if (first < 0x80) return (first, offset + 1);
-        if (first != 0x81 && first != 0x82) revert DerNotCanonical(offset);
-        start = offset + 1 + (first & 0x7f);
-        if (start > der.length) revert DerTruncated(offset);
-        size = first == 0x81 ? uint8(der[offset + 1]) : uint16(bytes2(der[offset + 1:start]));
-        if (size < (first == 0x81 ? 0x80 : 0x100)) revert DerNotCanonical(offset);
+    /// @param word begins with the tag
+    /// @param rest how many bytes there are, two at least
+    /// @return size of the content, and of the header: the tag and the length
+    function _length(uint256 word, uint256 offset, uint256 rest) private pure returns (uint256 size, uint256 header) {
+        size = (word >> 240) & 0xff;
+        if (size < 0x80) return (size, 2);
+        uint256 least;
+        if (size == 0x81) (size, header, least) = ((word >> 232) & 0xff, 3, 0x80);
+        else if (size == 0x82) (size, header, least) = ((word >> 224) & 0xffff, 4, 0x100);
+        else revert DerNotCanonical(offset);
+        if (header > rest) revert DerTruncated(offset);
+        if (size < least) revert DerNotCanonical(offset);
     }
 }
