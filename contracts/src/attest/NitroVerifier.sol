@@ -18,9 +18,8 @@ contract NitroVerifier is IEvidenceVerifier, NitroCertificates {
     uint8 public constant override kind = 2;
     uint8 public constant override assurance = 2;
 
-    /// @notice Longest payload, and longest document, bytes.
-    uint256 public constant MAX_PAYLOAD = 16_384;
-    uint256 public constant MAX_EVIDENCE = MAX_PAYLOAD + 128;
+    /// @notice The payload, and the rest of a COSE_Sign1 document, bytes.
+    uint256 public constant MAX_EVIDENCE = AttestationDocument.MAX_PAYLOAD + 128;
 
     /// @dev {1: -35}, ES384.
     bytes private constant PROTECTED_HEADER = hex"a1013822";
@@ -51,7 +50,6 @@ contract NitroVerifier is IEvidenceVerifier, NitroCertificates {
         if (evidence.length > MAX_EVIDENCE) revert EvidenceTooLarge(evidence.length);
         AttestationDocument.Form memory form = AttestationDocument.Form(PROTECTED_HEADER, false);
         AttestationDocument.Document memory document = AttestationDocument.parse(evidence, form);
-        if (document.payload.sizeOf() > MAX_PAYLOAD) revert EvidenceTooLarge(document.payload.sizeOf());
         bytes calldata signature = document.signature.slice();
         if (signature.length != SIGNATURE_SIZE) revert SignatureSize(signature.length);
 

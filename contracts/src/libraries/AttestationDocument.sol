@@ -8,12 +8,11 @@ import {Span, spanOf} from "./Span.sol";
 /// @notice Form only: who signed it, when, and what it must contain are for the verifier. It copies nothing: spans are of
 /// the calldata that was parsed. Source: aws-nitro-enclaves-nsm-api, docs/attestation_process.md.
 library AttestationDocument {
-    /// @param payload the payload's byte string: its content, and all of it
+    /// @param payloadItem the payload, a byte string, with its head
     /// @param moduleId empty where it is missing, as all that may be missing or null
     /// @param timestamp milliseconds
     /// @param registers PCR0, PCR1 and PCR2, 48 bytes each or empty
     struct Document {
-        Span payload;
         Span payloadItem;
         Span signature;
         Span moduleId;
@@ -34,6 +33,8 @@ library AttestationDocument {
         bool exact;
     }
 
+    /// @notice Bytes.
+    uint256 internal constant MAX_PAYLOAD = 16_384;
     uint256 internal constant MAX_CERTIFICATE = 1024;
 
     uint256 private constant FIELDS = 9;
@@ -67,6 +68,7 @@ library AttestationDocument {
     error NotSign1(uint256 entries);
     error UnprotectedHeader(uint256 entries);
     error TrailingBytes(uint256 offset);
+    error PayloadTooLarge(uint256 size);
     error FieldCount(uint256 fields);
     error UnknownField(bytes key);
     error RepeatedField(bytes key);
@@ -92,7 +94,8 @@ library AttestationDocument {
 
         uint256 start = offset;
         (value, offset) = Cbor.byteString(data, offset);
-        (document.payload, document.payloadItem) = (spanOf(value), spanOf(data[start:offset]));
+        if (value.length > MAX_PAYLOAD) revert PayloadTooLarge(value.length);
+        document.payloadItem = spanOf(data[start:offset]);
         _parsePayload(document, value, form.exact);
         (value, offset) = Cbor.byteString(data, offset);
         document.signature = spanOf(value);
