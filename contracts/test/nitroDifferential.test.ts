@@ -3,6 +3,7 @@ import { decodeSign1, ES384 } from '@nacre/verify/attest/cose'
 import { AWS_NITRO_ROOT } from '@nacre/verify/attest/nitro'
 import { decodeNitroDocument } from '@nacre/verify/attest/nitroDocument'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { nodeCrypto } from '../../cli/src/nodeCrypto.ts'
 import type { NitroOptions } from '../../test/mock-authority/index.ts'
 import { authority, BROKEN_CASES, DEBUG_CASES, TIME, VALID_CASES } from '../../verify/test/nitro/index.ts'
 import { realEvidence, secondsOf, told } from '../../verify/test/realEvidence.ts'
@@ -77,7 +78,7 @@ function wantedOf(evidence: Uint8Array, { debug, measurements }: Verdict): strin
 }
 
 function judge(evidence: Uint8Array, time: bigint, root: string): Verdict {
-  return verifyNitro(evidence, null, time, { version: 1, roots: [root], debug: true })
+  return verifyNitro(evidence, null, time, { version: 1, roots: [root], debug: true }, nodeCrypto)
 }
 
 async function compare(options: Partial<NitroOptions>) {
