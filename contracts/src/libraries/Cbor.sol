@@ -28,27 +28,25 @@ library Cbor {
         pure
         returns (uint256 value, uint256 next)
     {
-        if (offset >= data.length) revert CborTruncated(offset);
-        uint256 word;
-        // What lies behind the data is shifted out, or found by the next check of its length.
+        uint256 wrong;
         assembly ("memory-safe") {
-            word := calldataload(add(data.offset, offset))
+            // What lies behind the data is found by the check of its end.
+            let word := calldataload(add(data.offset, offset))
+            value := and(shr(248, word), 0x1f)
+            next := add(offset, 1)
+            wrong := sub(shr(253, word), major)
+            if gt(value, 23) {
+                let size := shl(sub(value, 24), 1)
+                // The least that needs this size: 24, 2^8, 2^16 or 2^32.
+                let least := or(shl(shl(2, size), 1), shl(3, eq(size, 1)))
+                wrong := or(wrong, gt(value, 27))
+                value := shr(sub(256, shl(3, size)), shl(8, word))
+                next := add(next, size)
+                wrong := or(wrong, or(lt(value, least), gt(value, MAX_INTEGER)))
+            }
+            wrong := or(wrong, gt(next, data.length))
         }
-        uint256 initial = word >> 248;
-        // forge-lint: disable-next-line(unsafe-typecast) three bits
-        if (initial >> 5 != major) revert CborUnexpectedType(offset, major, uint8(initial >> 5));
-        unchecked {
-            uint256 info = initial & 0x1f;
-            if (info < 24) return (info, offset + 1);
-            if (info > 27) revert CborNotCanonical(offset);
-
-            uint256 size = 1 << (info - 24);
-            next = offset + 1 + size;
-            if (next > data.length) revert CborTruncated(offset);
-            value = (word << 8) >> (256 - 8 * size);
-            if (value < (size == 1 ? 24 : 1 << (4 * size))) revert CborNotCanonical(offset);
-            if (value > MAX_INTEGER) revert CborTooLarge(offset);
-        }
+        if (wrong != 0) _explain(data, offset, major);
     }
 
     function unsigned(bytes calldata data, uint256 offset) internal pure returns (uint64 value, uint256 next) {
@@ -89,12 +87,26 @@ library Cbor {
     {
         (uint256 size, uint256 start) = head(data, offset, major);
         unchecked {
-            if (size > data.length - start) revert CborTruncated(offset);
             next = start + size;
+            if (next > data.length) revert CborTruncated(offset);
         }
         assembly ("memory-safe") {
             value.offset := add(data.offset, start)
             value.length := size
         }
+    }
+
+    /// @dev What is wrong with a head.
+    function _explain(bytes calldata data, uint256 offset, uint8 major) private pure {
+        if (offset >= data.length) revert CborTruncated(offset);
+        uint8 initial = uint8(data[offset]);
+        if (initial >> 5 != major) revert CborUnexpectedType(offset, major, initial >> 5);
+        uint256 info = initial & 0x1f;
+        if (info > 27) revert CborNotCanonical(offset);
+        uint256 size = 1 << (info - 24);
+        if (size > data.length - offset - 1) revert CborTruncated(offset);
+        uint256 value = uint256(bytes32(data[offset + 1:])) >> (256 - 8 * size);
+        if (value > MAX_INTEGER) revert CborTooLarge(offset);
+        revert CborNotCanonical(offset);
     }
 }

@@ -1,11 +1,4 @@
-import {
-  bitString,
-  der,
-  integer,
-  octetString,
-  sequence,
-  TRUE,
-} from '../../../test/mock-authority/der.ts'
+import { bitString, der, integer, octetString, sequence, TRUE } from '../../../test/mock-authority/der.ts'
 import { createSigner, extension, type X509Fields } from '../../../test/mock-authority/index.ts'
 import { readAll, readOne } from '../../src/attest/der.ts'
 import { concat, fromHex, type Hex, utf8, type VerdictCode } from '../../src/index.ts'
@@ -14,7 +7,7 @@ import { type BrokenNitroCase, cut, longer, type NitroCase, pcr, rootSigner, TIM
 
 // Where in the signed part.
 const VERSION = 0
-const SERIAL = 1
+export const SERIAL = 1
 const ALGORITHM = 2
 const VALIDITY = 4
 const KEY = 6
@@ -269,7 +262,10 @@ function bad(name: string, change: Change, code: VerdictCode = 'malformed'): Bro
 }
 
 /** Another element in the signed part, which is signed then. */
-function part(index: number, to: Uint8Array | ((from: Uint8Array) => Uint8Array)): Partial<X509Fields> {
+export function part(
+  index: number,
+  to: Uint8Array | ((from: Uint8Array) => Uint8Array),
+): Partial<X509Fields> {
   return changed(signed => {
     const parts = readAll(signed).map(({ bytes }) => bytes)
     return concat(
