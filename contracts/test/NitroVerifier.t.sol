@@ -17,9 +17,10 @@ contract SignedPart {
 }
 
 /// @notice Certificates that are kept, hints, revocation and registration. What makes evidence wrong by itself is in
-/// nitroDifferential.test.ts, twins of signatures are in nitroTwins.test.ts.
+/// nitroDifferential.test.ts.
 contract NitroVerifierTest is NitroFixture {
     uint256 internal constant MIDSTATE = 64;
+    uint256 internal constant ZONAL = 2;
 
     /// @dev Of the leaf: 3 seconds before the document to 3 hours after it.
     uint256 internal constant LIFE = 10_800;
@@ -350,6 +351,55 @@ contract NitroVerifierTest is NitroFixture {
         _refuseBytes(
             all, abi.encodeWithSelector(NitroCertificates.RevokedCertificate.selector, signedPart.hashOf(chain[1]))
         );
+    }
+
+    // Twins: the same certificates and documents with the other signature, (r, n - s)
+
+    function test_aTwinHoldsAndRegistersNothingTwice() public {
+        _register(0);
+        _takeTwin();
+        bytes memory all = _hints(0, CERTIFICATES);
+        verifier.verify(evidence, all);
+        vm.expectRevert(abi.encodeWithSelector(IEnclaveRegistry.KeyAlreadyRegistered.selector, identity.receiptKey));
+        registry.register(KIND, evidence, all, identity, config, anchor);
+    }
+
+    function test_aTwinRegistersInItsOwnRight() public {
+        _takeTwin();
+        _register(0);
+        _expectRegistered(true);
+        _expectCached(CERTIFICATES);
+    }
+
+    function test_aTwinOfAKeptCertificateNeedsItsOwnHint() public {
+        verifier.cacheCertificates(_chain(CERTIFICATES), _hints(0, CERTIFICATES - 1));
+        _takeTwin();
+        bytes memory all = _hints(CERTIFICATES - 1, CERTIFICATES);
+        _refuseBytes(all, abi.encodeWithSelector(NitroCertificates.CertificateNotCached.selector, ZONAL, _id(ZONAL)));
+    }
+
+    function test_refusesTheTwinOfARevokedCertificate() public {
+        bytes32 signedHash = signedPart.hashOf(chain[ZONAL]);
+        bytes memory error_ = abi.encodeWithSelector(NitroCertificates.RevokedCertificate.selector, signedHash);
+        uint256 snapshot = vm.snapshotState();
+        _revoke(signedHash);
+        _takeTwin();
+        assertEq(signedPart.hashOf(chain[ZONAL]), signedHash, "what is signed of the twin");
+        _refuse(error_);
+        vm.revertToState(snapshot);
+        _takeTwin();
+        _register(0);
+        _revoke(signedHash);
+        bytes memory all = _hints(CERTIFICATES - 1, CERTIFICATES);
+        vm.expectRevert(error_);
+        verifier.verify(evidence, all);
+    }
+
+    function _takeTwin() private {
+        evidence = vm.parseJsonBytes(vector, ".twin.evidence");
+        chain[ZONAL] = vm.parseJsonBytes(vector, ".twin.zonal");
+        hints[ZONAL - 1] = vm.parseJsonBytes(vector, ".twin.zonalHint");
+        hints[CERTIFICATES - 1] = vm.parseJsonBytes(vector, ".twin.documentHint");
     }
 
     function _register(uint256 kept) private {

@@ -29,12 +29,15 @@ import {
   type X509Fields,
 } from '../../test/mock-authority/index.ts'
 import { part, SERIAL } from '../../verify/test/nitro/certificates.ts'
+import { otherEs384 } from '../../verify/test/p256.ts'
 
 /** 2026-11-22 01:00:00 UTC. */
 const TIME = 1_795_309_200n
 const ANCHOR = { number: 990, hash: keccak256(utf8('anchor block')) }
 /** Where the first contract of 0x00000000000000000000000000000000000d0000 is created. */
 const REGISTRY = '0xa5762868ba3fc066d98758b2e1853b3e6fffce1a'
+/** Where in the chain. */
+const ZONAL = 2
 const PUBLISHER = '0x00000000000000000000000000000000000b0000'
 const OPERATOR = '0x00000000000000000000000000000000000c0000'
 
@@ -56,8 +59,10 @@ export function nitroVectors(): Record<string, unknown> {
     hpkeKey: keccak256(utf8('hpke')),
     configHash: configHash(config),
   }
-  const evidence = createNitroAuthority('nacre vectors').issue(optionsOf(identity))
+  const evidence = issued(identity)
   const { chain, hints } = provenOf(evidence)
+  const twin = issued(identity, otherEs384)
+  const ofTwin = provenOf(twin)
   const { version, chainId, ...limits } = config
   return {
     'nitro/registration.json': {
@@ -77,6 +82,12 @@ export function nitroVectors(): Record<string, unknown> {
       chain: chain.map(toHex),
       evidence: toHex(evidence),
       hints: hints.map(toHex),
+      twin: {
+        evidence: toHex(twin),
+        zonal: toHex(ofTwin.chain[ZONAL] as Uint8Array),
+        zonalHint: toHex(ofTwin.hints[ZONAL - 1] as Uint8Array),
+        documentHint: toHex(ofTwin.hints.at(-1) as Uint8Array),
+      },
     },
   }
 }
@@ -90,6 +101,17 @@ const MANIFEST = {
 
 const register = (name: string): Uint8Array => sha384(utf8(name))
 const REGISTERS = ['kernel and ramdisks', 'kernel', 'ramdisk'].map(register)
+
+/** @param change of the signatures of the zonal certificate and of the document */
+function issued(identity: Identity, change = (signature: Uint8Array) => signature): Uint8Array {
+  const { certificates, ...options } = optionsOf(identity)
+  const zonal = { ...certificates?.zonal, changeSignature: change }
+  return createNitroAuthority('nacre vectors').issue({
+    ...options,
+    certificates: { ...certificates, zonal },
+    signature: change,
+  })
+}
 
 /** As AWS's: registers 0 to 4 and 8 are not zero, and the names, numbers and extensions are as long. */
 function optionsOf(identity: Identity): NitroOptions {
