@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { batchVectors } from './batches/generate.ts'
 import { bundleVectors } from './bundles/generate.ts'
 import { evidenceVectors } from './evidence/generate.ts'
+import { nitroVectors } from './nitro/generate.ts'
 import { pipelineVectors } from './pipelines/generate.ts'
 import { receiptVectors } from './receipts/generate.ts'
 import { tensorVectors } from './tensors/generate.ts'
@@ -16,6 +17,7 @@ export function generateVectors(): Map<string, string> {
     ...evidenceVectors(),
     ...bundleVectors(),
     ...batchVectors(),
+    ...nitroVectors(),
   }
   return new Map(Object.entries(files).map(([path, value]) => [path, `${JSON.stringify(value, null, 2)}\n`]))
 }

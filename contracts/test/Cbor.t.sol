@@ -29,7 +29,7 @@ contract CborTest is Test {
         _reads(hex"190100", 256, 3);
         _reads(hex"1a00010000", 65536, 5);
         _reads(hex"1b0000000100000000", 1 << 32, 9);
-        _reads(hex"1bffffffffffffffff", type(uint64).max, 9);
+        _reads(hex"1b001fffffffffffff", (1 << 53) - 1, 9);
     }
 
     function test_refusesLongerForms() public {
@@ -37,6 +37,11 @@ contract CborTest is Test {
         for (uint256 i = 0; i < forms.length; ++i) {
             _refuses(forms[i], abi.encodeWithSelector(Cbor.CborNotCanonical.selector, 0));
         }
+    }
+
+    function test_refusesIntegersThatJavaScriptCannotHold() public {
+        _refuses(hex"1b0020000000000000", abi.encodeWithSelector(Cbor.CborTooLarge.selector, 0));
+        _refuses(hex"1bffffffffffffffff", abi.encodeWithSelector(Cbor.CborTooLarge.selector, 0));
     }
 
     function test_refusesReservedAndIndefinite() public {
@@ -61,7 +66,7 @@ contract CborTest is Test {
     }
 
     function test_refusesStringsBeyondTheEnd() public {
-        bytes[3] memory forms = [bytes(hex"43aabb"), hex"5bffffffffffffffff00", hex"590100aa"];
+        bytes[3] memory forms = [bytes(hex"43aabb"), hex"5b000fffffffffffff00", hex"590100aa"];
         for (uint256 i = 0; i < forms.length; ++i) {
             vm.expectRevert(abi.encodeWithSelector(Cbor.CborTruncated.selector, 0));
             reader.byteString(forms[i], 0);
@@ -89,7 +94,7 @@ contract CborTest is Test {
     }
 
     function testFuzz_headsReadBack(uint64 value, uint8 major, bytes calldata more) public view {
-        major = uint8(bound(major, 0, 7));
+        (major, value) = (uint8(bound(major, 0, 7)), uint64(bound(value, 0, Cbor.MAX_INTEGER)));
         bytes memory written = _head(major, value);
         (uint256 actual, uint256 next) = reader.head(bytes.concat(written, more), 0, major);
         assertEq(actual, value, "value");
@@ -119,6 +124,6 @@ contract CborTest is Test {
     function _isCborError(bytes memory error_) private pure returns (bool) {
         bytes4 selector = bytes4(error_);
         return selector == Cbor.CborTruncated.selector || selector == Cbor.CborUnexpectedType.selector
-            || selector == Cbor.CborNotCanonical.selector;
+            || selector == Cbor.CborNotCanonical.selector || selector == Cbor.CborTooLarge.selector;
     }
 }

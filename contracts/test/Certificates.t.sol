@@ -31,7 +31,7 @@ contract CertificatesTest is EvidenceBuilder {
         bytes32 id = sha256(leaf());
         assertFalse(verifier.isCached(id), "the leaf is cached before");
         vm.expectEmit(address(verifier));
-        emit IEvidenceVerifier.CertificateCached(id, rootId, uint64(LEAF_NOT_AFTER));
+        emit SimulatedVerifier.CertificateCached(id, rootId, uint64(LEAF_NOT_AFTER));
         assertEq(verifier.cacheCertificate(leaf(), rootId, ""), id, "id");
         assertTrue(verifier.isCached(id), "the leaf is cached after");
     }
@@ -202,14 +202,19 @@ contract CertificatesTest is EvidenceBuilder {
     }
 
     function test_refusesOddSerials() public {
-        parts.serial = hex"020100";
-        _refuseParts(abi.encodeWithSelector(X509.X509Serial.selector));
         parts.serial = der(0x02, abi.encodePacked(hex"01", new bytes(20)));
         _refuseParts(abi.encodeWithSelector(X509.X509Serial.selector));
         parts.serial = hex"0201ff";
         _refuseParts(abi.encodeWithSelector(Der.DerInvalidInteger.selector));
         parts.serial = hex"02020001";
         _refuseParts(abi.encodeWithSelector(Der.DerInvalidInteger.selector));
+    }
+
+    function test_serialsOfTwentyBytesAndZero() public {
+        parts.serial = der(0x02, abi.encodePacked(hex"00ff", new bytes(19)));
+        verifier.cacheCertificate(certificate(parts), rootId, "");
+        parts.serial = hex"020100";
+        verifier.cacheCertificate(certificate(parts), rootId, "");
     }
 
     function test_refusesOddTimes() public {
@@ -238,12 +243,19 @@ contract CertificatesTest is EvidenceBuilder {
         _refuseParts(abi.encodeWithSelector(X509.X509RepeatedExtension.selector));
         parts.extensions[2] = KEY_USAGE_SIGNATURE;
         _refuseParts(abi.encodeWithSelector(X509.X509RepeatedExtension.selector));
+        bytes memory unknown = hex"300906032a0304" hex"04023000";
+        parts.extensions[2] = unknown;
+        verifier.cacheCertificate(certificate(parts), rootId, "");
+        parts.extensions.push(unknown);
+        _refuseParts(abi.encodeWithSelector(X509.X509RepeatedExtension.selector));
     }
 
     function test_refusesOddExtensions() public {
         parts.extensions[0] = hex"300c0603551d1301010104023000";
         _refuseParts(abi.encodeWithSelector(X509.X509Boolean.selector));
         parts.extensions[0] = hex"300f0603551d130101ff04053003020100";
+        _refuseParts(abi.encodeWithSelector(X509.X509PathLength.selector));
+        parts.extensions[0] = hex"30130603551d130101ff0409300701" hex"01ff02020100";
         _refuseParts(abi.encodeWithSelector(X509.X509PathLength.selector));
         parts.extensions[0] = hex"300e0603551d130101ff040430000500";
         _refuseParts(abi.encodeWithSelector(Der.DerTrailingBytes.selector, 2));
@@ -252,6 +264,12 @@ contract CertificatesTest is EvidenceBuilder {
         _refuseParts(abi.encodeWithSelector(X509.X509BitString.selector));
         parts.extensions[1] = hex"300e0603551d0f0101ff040403020880";
         _refuseParts(abi.encodeWithSelector(X509.X509BitString.selector));
+        parts.extensions[1] = hex"300f0603551d0f0101ff04050303078080";
+        _refuseParts(abi.encodeWithSelector(X509.X509BitString.selector));
+        parts.extensions[1] = hex"300c0603551d0f0101ff04020300";
+        _refuseParts(abi.encodeWithSelector(X509.X509BitString.selector));
+        parts.extensions[1] = hex"300d0603551d0f0101ff0403030100";
+        _refuseParts(abi.encodeWithSelector(SimulatedVerifier.WrongKeyUsage.selector, 0));
     }
 
     function test_refusesOddSignatures() public {

@@ -70,17 +70,20 @@ contract DerTest is Test {
         assertEq(_utc("261122010000Z"), 1_795_309_200, "2026-11-22 01:00");
         assertEq(_generalized("20500101000000Z"), 2_524_608_000, "the first of GeneralizedTime");
         assertEq(_generalized("21000301000000Z"), 4_107_542_400, "after the day that 2100 lacks");
+        assertEq(_generalized("20260101000000Z"), 1_767_225_600, "GeneralizedTime before 2050");
+        assertEq(_utc("691231235959Z"), 0, "before the epoch");
+        assertEq(_utc("500101000000Z"), 0, "1950");
+        assertEq(_generalized("00000229000000Z"), 0, "year 0, a leap year");
         assertEq(_generalized("99991231235959Z"), 253_402_300_799, "no expiry, RFC 5280");
     }
 
     function test_refusesOtherTimes() public {
-        string[6] memory forms =
-            ["691231235959Z", "500101000000Z", "26112201000Z", "261122010000+", "2611220100aaZ", "260000000000Z"];
+        string[4] memory forms = ["26112201000Z", "261122010000+", "2611220100aaZ", "260000000000Z"];
         for (uint256 i = 0; i < forms.length; ++i) {
             vm.expectRevert(Der.DerInvalidTime.selector);
             reader.time(_element(Der.UTC_TIME, bytes(forms[i])));
         }
-        string[3] memory long = ["20491231235959Z", "21000229000000Z", "20500101000000.0Z"];
+        string[3] memory long = ["19690229000000Z", "21000229000000Z", "20500101000000.0Z"];
         for (uint256 i = 0; i < long.length; ++i) {
             vm.expectRevert(Der.DerInvalidTime.selector);
             reader.time(_element(Der.GENERALIZED_TIME, bytes(long[i])));

@@ -5,6 +5,7 @@ import {IEvidenceVerifier} from "../interfaces/IEvidenceVerifier.sol";
 import {AttestationDocument} from "../libraries/AttestationDocument.sol";
 import {Der} from "../libraries/Der.sol";
 import {EcdsaP256} from "../libraries/EcdsaP256.sol";
+import {Span} from "../libraries/Span.sol";
 import {X509} from "../libraries/X509.sol";
 
 /// @title Verifier of the simulated TEE's evidence: docs/protocol.md, Evidence, simulated
@@ -98,7 +99,7 @@ contract SimulatedVerifier is IEvidenceVerifier {
         _requireValid(id, certificate, block.timestamp);
 
         EcdsaP256.PublicKey memory signer = id == rootId ? certificate.key : _valid(rootId).key;
-        if (!EcdsaP256.verify(parsed.signed, parsed.r, parsed.s, signer)) revert InvalidCertificateSignature();
+        if (!_isSigned(parsed, signer)) revert InvalidCertificateSignature();
         _certificates[id] = certificate;
         emit CertificateCached(id, parent, certificate.notAfter);
     }
@@ -112,15 +113,20 @@ contract SimulatedVerifier is IEvidenceVerifier {
     {
         if (hints.length != 0) revert HintsNotUsed();
         if (evidence.length > MAX_EVIDENCE) revert EvidenceTooLarge(evidence.length);
-        AttestationDocument.Document memory document = AttestationDocument.parse(evidence, PROTECTED_HEADER);
+        AttestationDocument.Form memory form = AttestationDocument.Form(PROTECTED_HEADER, true);
+        AttestationDocument.Document memory document = AttestationDocument.parse(evidence, form);
         _requireSimulated(document);
-        _requireSigned(document);
+        _requireSigned(document, AttestationDocument.toBeSigned(document, form));
         return _attestationOf(document);
     }
 
     /// @param id SHA-256 of a certificate's DER
     function isCached(bytes32 id) public view returns (bool) {
         return _certificates[id].notAfter != 0;
+    }
+
+    function _isSigned(X509.Certificate memory parsed, EcdsaP256.PublicKey memory signer) private view returns (bool) {
+        return EcdsaP256.verify(parsed.signed.slice(), parsed.r.slice(), parsed.s.slice(), signer);
     }
 
     function _requireDevelopmentChain() private view {
@@ -146,7 +152,7 @@ contract SimulatedVerifier is IEvidenceVerifier {
         if (parsed.signatureAlgorithm != ECDSA_SHA256 || parsed.keyAlgorithm != P256_KEY) {
             revert UnsupportedAlgorithm();
         }
-        return Certificate(EcdsaP256.toKey(parsed.publicKey), parsed.notBefore, parsed.notAfter);
+        return Certificate(EcdsaP256.toKey(parsed.publicKey.slice()), parsed.notBefore, parsed.notAfter);
     }
 
     /// @dev A cached certificate, valid now.
@@ -162,32 +168,33 @@ contract SimulatedVerifier is IEvidenceVerifier {
     }
 
     /// @dev By the leaf certificate that the document carries, under the root that is pinned here.
-    function _requireSigned(AttestationDocument.Document memory document) private view {
-        bytes32 root = sha256(document.cabundle[0]);
+    function _requireSigned(AttestationDocument.Document memory document, bytes memory toBeSigned) private view {
+        bytes32 root = sha256(document.cabundle[0].slice());
         if (document.cabundle.length != 1 || root != rootId) revert WrongRoot(rootId, root);
-        bytes32 id = sha256(document.certificate);
+        bytes32 id = sha256(document.certificate.slice());
         if (id == rootId) revert IsAuthority();
         _valid(rootId);
         Certificate memory leaf = _valid(id);
         _requireValid(id, leaf, document.timestamp / 1000);
-        if (!EcdsaP256.verify(document.toBeSigned, document.signature, leaf.key)) revert InvalidDocumentSignature();
+        if (!EcdsaP256.verify(toBeSigned, document.signature.slice(), leaf.key)) revert InvalidDocumentSignature();
     }
 
     function _requireSimulated(AttestationDocument.Document memory document) private pure {
-        if (bytes10(document.moduleId) != MODULE_PREFIX) revert NotSimulated(document.moduleId);
+        bytes calldata moduleId = document.moduleId.slice();
+        if (bytes10(moduleId) != MODULE_PREFIX) revert NotSimulated(moduleId);
         for (uint256 i = 0; i < 3; ++i) {
-            if (keccak256(document.registers[i]) == ZERO_REGISTER) revert ZeroRegister(i);
+            if (keccak256(document.registers[i].slice()) == ZERO_REGISTER) revert ZeroRegister(i);
         }
-        if (document.userData.length != 32) revert UserDataSize(document.userData.length);
-        if (document.nonce.length != 32) revert NonceSize(document.nonce.length);
+        if (document.userData.sizeOf() != 32) revert UserDataSize(document.userData.sizeOf());
+        if (document.nonce.sizeOf() != 32) revert NonceSize(document.nonce.sizeOf());
     }
 
     function _attestationOf(AttestationDocument.Document memory document) private pure returns (Attestation memory) {
-        bytes[3] memory pcrs = document.registers;
+        Span[3] memory pcrs = document.registers;
         return Attestation({
-            measurement: sha256(abi.encodePacked(kind, pcrs[0], pcrs[1], pcrs[2])),
-            userData: bytes32(document.userData),
-            nonce: bytes32(document.nonce),
+            measurement: sha256(abi.encodePacked(kind, pcrs[0].slice(), pcrs[1].slice(), pcrs[2].slice())),
+            userData: bytes32(document.userData.slice()),
+            nonce: bytes32(document.nonce.slice()),
             timestamp: document.timestamp / 1000
         });
     }

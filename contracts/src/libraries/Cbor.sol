@@ -13,9 +13,13 @@ library Cbor {
 
     bytes1 private constant NULL = 0xf6;
 
+    /// @dev 2^53 - 1, so that readers in JavaScript find the same number.
+    uint256 internal constant MAX_INTEGER = 0x1fffffffffffff;
+
     error CborTruncated(uint256 offset);
     error CborUnexpectedType(uint256 offset, uint8 expected, uint8 actual);
     error CborNotCanonical(uint256 offset);
+    error CborTooLarge(uint256 offset);
     error CborNotNull(uint256 offset);
 
     /// @notice The argument of an item's head: the number itself, a length in bytes, or a count of entries.
@@ -24,20 +28,25 @@ library Cbor {
         pure
         returns (uint256 value, uint256 next)
     {
-        if (offset >= data.length) revert CborTruncated(offset);
-        uint8 initial = uint8(data[offset]);
-        if (initial >> 5 != major) revert CborUnexpectedType(offset, major, initial >> 5);
-        uint8 info = initial & 0x1f;
-        if (info < 24) return (info, offset + 1);
-        if (info > 27) revert CborNotCanonical(offset);
-
-        uint256 size = 1 << (info - 24);
-        next = offset + 1 + size;
-        if (next > data.length) revert CborTruncated(offset);
-        for (uint256 i = offset + 1; i < next; ++i) {
-            value = (value << 8) | uint8(data[i]);
+        uint256 wrong;
+        assembly ("memory-safe") {
+            // What lies behind the data is found by the check of its end.
+            let word := calldataload(add(data.offset, offset))
+            value := and(shr(248, word), 0x1f)
+            next := add(offset, 1)
+            wrong := sub(shr(253, word), major)
+            if gt(value, 23) {
+                let size := shl(sub(value, 24), 1)
+                // The least that needs this size: 24, 2^8, 2^16 or 2^32.
+                let least := or(shl(shl(2, size), 1), shl(3, eq(size, 1)))
+                wrong := or(wrong, gt(value, 27))
+                value := shr(sub(256, shl(3, size)), shl(8, word))
+                next := add(next, size)
+                wrong := or(wrong, or(lt(value, least), gt(value, MAX_INTEGER)))
+            }
+            wrong := or(wrong, gt(next, data.length))
         }
-        if (value < (size == 1 ? 24 : 1 << (4 * size))) revert CborNotCanonical(offset);
+        if (wrong != 0) _explain(data, offset, major);
     }
 
     function unsigned(bytes calldata data, uint256 offset) internal pure returns (uint64 value, uint256 next) {
@@ -60,6 +69,11 @@ library Cbor {
         return _string(data, offset, TEXT);
     }
 
+    /// @notice Whether null comes next, in place of an optional item.
+    function isNil(bytes calldata data, uint256 offset) internal pure returns (bool) {
+        return offset < data.length && data[offset] == NULL;
+    }
+
     function nil(bytes calldata data, uint256 offset) internal pure returns (uint256 next) {
         if (offset >= data.length) revert CborTruncated(offset);
         if (data[offset] != NULL) revert CborNotNull(offset);
@@ -72,8 +86,27 @@ library Cbor {
         returns (bytes calldata value, uint256 next)
     {
         (uint256 size, uint256 start) = head(data, offset, major);
-        if (size > data.length - start) revert CborTruncated(offset);
-        next = start + size;
-        return (data[start:next], next);
+        unchecked {
+            next = start + size;
+            if (next > data.length) revert CborTruncated(offset);
+        }
+        assembly ("memory-safe") {
+            value.offset := add(data.offset, start)
+            value.length := size
+        }
+    }
+
+    /// @dev What is wrong with a head.
+    function _explain(bytes calldata data, uint256 offset, uint8 major) private pure {
+        if (offset >= data.length) revert CborTruncated(offset);
+        uint8 initial = uint8(data[offset]);
+        if (initial >> 5 != major) revert CborUnexpectedType(offset, major, initial >> 5);
+        uint256 info = initial & 0x1f;
+        if (info > 27) revert CborNotCanonical(offset);
+        uint256 size = 1 << (info - 24);
+        if (size > data.length - offset - 1) revert CborTruncated(offset);
+        uint256 value = uint256(bytes32(data[offset + 1:])) >> (256 - 8 * size);
+        if (value > MAX_INTEGER) revert CborTooLarge(offset);
+        revert CborNotCanonical(offset);
     }
 }

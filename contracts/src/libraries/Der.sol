@@ -14,6 +14,12 @@ library Der {
     uint8 internal constant GENERALIZED_TIME = 0x18;
     uint8 internal constant SEQUENCE = 0x30;
 
+    // Of each byte, of 14: "0"; what brings 10 to bit 7; bit 7. And of every other byte all bits.
+    uint256 private constant ZEROS = 0x3030303030303030303030303030;
+    uint256 private constant TO_BIT_7 = 0x7676767676767676767676767676;
+    uint256 private constant BITS_7 = 0x8080808080808080808080808080;
+    uint256 private constant EVEN = 0x00ff00ff00ff00ff00ff00ff00ff;
+
     error DerTruncated(uint256 offset);
     error DerUnexpectedTag(uint256 offset, uint8 expected, uint8 actual);
     error DerNotCanonical(uint256 offset);
@@ -27,12 +33,27 @@ library Der {
         pure
         returns (bytes calldata content, uint256 next)
     {
-        if (offset >= der.length || der.length - offset < 2) revert DerTruncated(offset);
-        if (uint8(der[offset]) != tag) revert DerUnexpectedTag(offset, tag, uint8(der[offset]));
-        (uint256 size, uint256 start) = _length(der, offset + 1);
-        if (size > der.length - start) revert DerTruncated(offset);
-        next = start + size;
-        return (der[start:next], next);
+        uint256 wrong;
+        assembly ("memory-safe") {
+            // What lies behind the data is found by the check of its end.
+            let word := calldataload(add(der.offset, offset))
+            let size := and(shr(240, word), 0xff)
+            let start := add(offset, 2)
+            wrong := sub(shr(248, word), tag)
+            if gt(size, 0x7f) {
+                // One or two bytes of length, which needs them.
+                let bytes_ := sub(size, 0x80)
+                wrong := or(wrong, gt(sub(bytes_, 1), 1))
+                size := shr(sub(256, shl(3, bytes_)), shl(16, word))
+                wrong := or(wrong, lt(size, shl(sub(bytes_, 1), 0x80)))
+                start := add(start, bytes_)
+            }
+            next := add(start, size)
+            wrong := or(wrong, gt(next, der.length))
+            content.offset := add(der.offset, start)
+            content.length := size
+        }
+        if (wrong != 0) _explain(der, offset, tag);
     }
 
     /// @notice The content of an element with nothing behind it.
@@ -75,31 +96,46 @@ library Der {
         return (digits(first), digits(second));
     }
 
-    /// @notice Seconds since 1970 of a UTCTime or GeneralizedTime in the forms of RFC 5280, 4.1.2.5.
+    /// @notice Seconds since 1970 of a UTCTime or GeneralizedTime in the forms of RFC 5280, 4.1.2.5; 0 for what was
+    /// before. That GeneralizedTime is for years from 2050 only, it leaves to who issues.
     function time(bytes calldata der, uint256 offset) internal pure returns (uint64 timestamp, uint256 next) {
         bool short = has(der, offset, UTC_TIME);
         bytes calldata form;
         (form, next) = element(der, offset, short ? UTC_TIME : GENERALIZED_TIME);
-        if (form.length != (short ? 13 : 15) || form[form.length - 1] != "Z") revert DerInvalidTime();
-
-        uint256 year = short ? _two(form, 0, 0, 99) : _two(form, 0, 0, 99) * 100 + _two(form, 2, 0, 99);
+        if (form.length != (short ? 13 : 15)) revert DerInvalidTime();
+        uint256 pairs = _pairs(form);
+        uint256 year = (pairs >> 80) & 0xff;
         if (short) year += year < 50 ? 2000 : 1900;
-        else if (year < 2050) revert DerInvalidTime();
-        return (_timestamp(year, form[short ? 2 : 4:]), next);
+        else year += 100 * (pairs >> 96);
+        return (_timestamp(year, pairs), next);
     }
 
-    /// @param rest MMDDHHMMSSZ
-    function _timestamp(uint256 year, bytes calldata rest) private pure returns (uint64) {
-        if (year < 1970) revert DerInvalidTime();
-        uint256 month = _two(rest, 0, 1, 12);
-        uint256 day = _two(rest, 2, 1, _daysIn(year, month));
-        uint256 second = _two(rest, 4, 0, 23) * 3600 + _two(rest, 6, 0, 59) * 60 + _two(rest, 8, 0, 59);
+    /// @dev The decimal digits in front of a Z, two by two, as numbers of 16 bits; at most seven pairs.
+    function _pairs(bytes calldata form) private pure returns (uint256) {
+        unchecked {
+            uint256 text = uint256(bytes32(form)) >> (8 * (32 - form.length));
+            // In each byte a digit; the two that UTCTime lacks, of the century, are 0.
+            uint256 values = (text >> 8) ^ (ZEROS >> (8 * (15 - form.length)));
+            if (text & 0xff != 0x5a || (values | (values + TO_BIT_7)) & BITS_7 != 0) revert DerInvalidTime();
+            return ((values >> 8) & EVEN) * 10 + (values & EVEN);
+        }
+    }
 
-        // Days of the proleptic Gregorian calendar, with years that begin in March so that leap days come last.
-        (uint256 y, uint256 m) = month > 2 ? (year, month - 3) : (year - 1, month + 9);
-        uint256 dayNumber = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
-        // forge-lint: disable-next-line(unsafe-typecast) the year has four digits
-        return uint64((dayNumber - 719_468) * 1 days + second);
+    /// @param pairs month, day, hour, minute and second, the last one lowest
+    function _timestamp(uint256 year, uint256 pairs) private pure returns (uint64) {
+        unchecked {
+            (uint256 month, uint256 day) = ((pairs >> 64) & 0xff, (pairs >> 48) & 0xff);
+            (uint256 hour, uint256 minute, uint256 second) = ((pairs >> 32) & 0xff, (pairs >> 16) & 0xff, pairs & 0xff);
+            bool isDate = month > 0 && month < 13 && day > 0 && day <= _daysIn(year, month);
+            if (!isDate || hour > 23 || minute > 59 || second > 59) revert DerInvalidTime();
+            if (year < 1970) return 0;
+
+            // Days of the proleptic Gregorian calendar, with years that begin in March so that leap days come last.
+            (uint256 y, uint256 m) = month > 2 ? (year, month - 3) : (year - 1, month + 9);
+            uint256 dayNumber = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
+            // forge-lint: disable-next-line(unsafe-typecast) the year has four digits
+            return uint64((dayNumber - 719_468) * 1 days + hour * 3600 + minute * 60 + second);
+        }
     }
 
     function _daysIn(uint256 year, uint256 month) private pure returns (uint256) {
@@ -107,20 +143,17 @@ library Der {
         return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
     }
 
-    /// @dev Two decimal digits within min..max.
-    function _two(bytes calldata form, uint256 offset, uint256 min, uint256 max) private pure returns (uint256 value) {
-        (uint8 tens, uint8 ones) = (uint8(form[offset]) ^ 0x30, uint8(form[offset + 1]) ^ 0x30);
-        value = uint256(tens) * 10 + ones;
-        if (tens > 9 || ones > 9 || value < min || value > max) revert DerInvalidTime();
-    }
-
-    function _length(bytes calldata der, uint256 offset) private pure returns (uint256 size, uint256 start) {
-        uint8 first = uint8(der[offset]);
-        if (first < 0x80) return (first, offset + 1);
+    /// @dev What is wrong with an element.
+    function _explain(bytes calldata der, uint256 offset, uint8 tag) private pure {
+        if (offset >= der.length || der.length - offset < 2) revert DerTruncated(offset);
+        if (uint8(der[offset]) != tag) revert DerUnexpectedTag(offset, tag, uint8(der[offset]));
+        uint8 first = uint8(der[offset + 1]);
+        if (first < 0x80) revert DerTruncated(offset);
         if (first != 0x81 && first != 0x82) revert DerNotCanonical(offset);
-        start = offset + 1 + (first & 0x7f);
-        if (start > der.length) revert DerTruncated(offset);
-        size = first == 0x81 ? uint8(der[offset + 1]) : uint16(bytes2(der[offset + 1:start]));
+        uint256 header = 2 + (first & 0x7f);
+        if (header > der.length - offset) revert DerTruncated(offset);
+        uint256 size = first == 0x81 ? uint8(der[offset + 2]) : uint16(bytes2(der[offset + 2:]));
         if (size < (first == 0x81 ? 0x80 : 0x100)) revert DerNotCanonical(offset);
+        revert DerTruncated(offset);
     }
 }

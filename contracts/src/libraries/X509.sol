@@ -2,29 +2,31 @@
 pragma solidity 0.8.37;
 
 import {Der} from "./Der.sol";
+import {Span, spanOf} from "./Span.sol";
 
 /// @title Strict reader of X.509 version 3 certificates (RFC 5280) as attestation chains have them
 /// @notice It reads and checks the form; signatures, validity, names and constraints are for the caller to compare.
-/// Unknown critical extensions, repeated extensions and unique identifiers are errors.
+/// Unknown critical extensions, extensions that are repeated, whatever they are, and unique identifiers are errors.
 library X509 {
-    /// @param signed the signed part, tag and length included
+    /// @param signed the signed part, tag and length included; spans are of the calldata that was parsed
     /// @param signatureAlgorithm, keyAlgorithm hashes of the AlgorithmIdentifiers, tag and length included
     /// @param r, s the digits of the ECDSA signature
     /// @param issuer, subject hashes of the names' content
-    /// @param publicKey what the key's bit string holds
+    /// @param subjectName, publicKey where the subject's content is, and what the key's bit string holds
     /// @param keyUsage the first byte of the bit string, most significant bit first; 0 without the extension
     /// @param pathLength of a CA; type(uint256).max without one
     struct Certificate {
-        bytes signed;
+        Span signed;
         bytes32 signatureAlgorithm;
-        bytes r;
-        bytes s;
+        Span r;
+        Span s;
         bytes32 issuer;
         bytes32 subject;
         uint64 notBefore;
         uint64 notAfter;
         bytes32 keyAlgorithm;
-        bytes publicKey;
+        Span subjectName;
+        Span publicKey;
         bool ca;
         uint256 pathLength;
         uint8 keyUsage;
@@ -34,6 +36,12 @@ library X509 {
     uint8 internal constant KEY_CERT_SIGN = 0x04;
 
     uint256 internal constant NO_PATH_LENGTH = type(uint256).max;
+
+    /// @dev RFC 5280, 4.1.2.2. Zero is taken too: a serial number decides nothing here.
+    uint256 private constant MAX_SERIAL = 20;
+
+    /// @dev Of an extension in DER: a sequence of an empty identifier and an empty value.
+    uint256 private constant MIN_EXTENSION = 6;
 
     uint8 private constant TAG_0 = 0xa0;
     uint8 private constant TAG_3 = 0xa3;
@@ -49,18 +57,30 @@ library X509 {
     error X509UnknownCriticalExtension();
     error X509PathLength();
 
+    /// @notice The signed part of a certificate whose form was checked before, tag and length included.
+    function signedPart(bytes calldata der) internal pure returns (bytes calldata) {
+        bytes calldata body = Der.only(der, Der.SEQUENCE);
+        (, uint256 offset) = Der.element(body, 0, Der.SEQUENCE);
+        return body[:offset];
+    }
+
     function parse(bytes calldata der) internal pure returns (Certificate memory certificate) {
         bytes calldata body = Der.only(der, Der.SEQUENCE);
         (bytes calldata tbs, uint256 offset) = Der.element(body, 0, Der.SEQUENCE);
-        certificate.signed = body[:offset];
+        certificate.signed = spanOf(body[:offset]);
 
         uint256 start = offset;
         (, offset) = Der.element(body, offset, Der.SEQUENCE);
         certificate.signatureAlgorithm = keccak256(body[start:offset]);
         (bytes calldata signature, uint256 next) = Der.element(body, offset, Der.BIT_STRING);
         Der.end(body, next);
-        (certificate.r, certificate.s) = Der.signature(_wholeBytes(signature));
+        _parseSignature(certificate, _wholeBytes(signature));
         _parseSigned(certificate, tbs);
+    }
+
+    function _parseSignature(Certificate memory certificate, bytes calldata signature) private pure {
+        (bytes calldata r, bytes calldata s) = Der.signature(signature);
+        (certificate.r, certificate.s) = (spanOf(r), spanOf(s));
     }
 
     function _parseSigned(Certificate memory certificate, bytes calldata tbs) private pure {
@@ -75,7 +95,7 @@ library X509 {
         (content, offset) = Der.element(tbs, offset, Der.SEQUENCE);
         _parseValidity(certificate, content);
         (content, offset) = Der.element(tbs, offset, Der.SEQUENCE);
-        certificate.subject = keccak256(content);
+        (certificate.subject, certificate.subjectName) = (keccak256(content), spanOf(content));
         (content, offset) = Der.element(tbs, offset, Der.SEQUENCE);
         _parseKey(certificate, content);
         (content, offset) = Der.element(tbs, offset, TAG_3);
@@ -88,7 +108,7 @@ library X509 {
         (content, offset) = Der.element(tbs, 0, TAG_0);
         if (Der.toUint(Der.only(content, Der.INTEGER)) != 2) revert X509Version();
         (content, offset) = Der.element(tbs, offset, Der.INTEGER);
-        if (content.length > 20 || Der.toUint(content) == 0) revert X509Serial();
+        if (Der.digits(content).length > MAX_SERIAL) revert X509Serial();
     }
 
     function _parseValidity(Certificate memory certificate, bytes calldata validity) private pure {
@@ -103,27 +123,33 @@ library X509 {
         certificate.keyAlgorithm = keccak256(info[:offset]);
         (bytes calldata key, uint256 next) = Der.element(info, offset, Der.BIT_STRING);
         Der.end(info, next);
-        certificate.publicKey = _wholeBytes(key);
+        certificate.publicKey = spanOf(_wholeBytes(key));
     }
 
     function _parseExtensions(Certificate memory certificate, bytes calldata extensions) private pure {
-        (bool constrained, bool used) = (false, false);
         certificate.pathLength = NO_PATH_LENGTH;
-        for (uint256 offset = 0; offset < extensions.length;) {
+        bytes32[] memory seen = new bytes32[](extensions.length / MIN_EXTENSION);
+        uint256 count;
+        for (uint256 offset = 0; offset < extensions.length; ++count) {
             bytes calldata extension;
             (extension, offset) = Der.element(extensions, offset, Der.SEQUENCE);
             (bytes calldata id, bool critical, bytes calldata value) = _parseExtension(extension);
+            seen[count] = keccak256(id);
+            _requireNew(seen, count);
             if (id.length == 3 && bytes3(id) == BASIC_CONSTRAINTS) {
-                if (constrained) revert X509RepeatedExtension();
-                constrained = true;
                 _parseBasicConstraints(certificate, Der.only(value, Der.SEQUENCE));
             } else if (id.length == 3 && bytes3(id) == KEY_USAGE) {
-                if (used) revert X509RepeatedExtension();
-                used = true;
                 certificate.keyUsage = _parseKeyUsage(Der.only(value, Der.BIT_STRING));
             } else if (critical) {
                 revert X509UnknownCriticalExtension();
             }
+        }
+    }
+
+    /// @dev Whether the last identifier is not among those before it.
+    function _requireNew(bytes32[] memory seen, uint256 last) private pure {
+        for (uint256 i = 0; i < last; ++i) {
+            if (seen[i] == seen[last]) revert X509RepeatedExtension();
         }
     }
 
@@ -147,16 +173,16 @@ library X509 {
             bytes calldata pathLength;
             (pathLength, offset) = Der.element(content, offset, Der.INTEGER);
             certificate.pathLength = Der.toUint(pathLength);
+            if (certificate.pathLength > type(uint8).max) revert X509PathLength();
         }
         Der.end(content, offset);
     }
 
-    /// @dev All usages but decipherOnly are in the first byte.
-    function _parseKeyUsage(bytes calldata bits) private pure returns (uint8) {
-        if (bits.length < 2 || bits.length > 3 || uint8(bits[0]) > 7) revert X509BitString();
-        uint8 last = uint8(bits[bits.length - 1]);
-        if (last & ((1 << uint8(bits[0])) - 1) != 0) revert X509BitString();
-        return uint8(bits[1]);
+    /// @dev All usages but decipherOnly are in the first byte; a second byte is refused. No bits at all are no usage.
+    function _parseKeyUsage(bytes calldata bits) private pure returns (uint8 usage) {
+        if (bits.length == 0 || bits.length > 2 || uint8(bits[0]) > 7) revert X509BitString();
+        if (bits.length == 2) usage = uint8(bits[1]);
+        if (usage & ((1 << uint8(bits[0])) - 1) != 0) revert X509BitString();
     }
 
     /// @dev BOOLEAN DEFAULT FALSE: DER omits the default, and true is 0xff.

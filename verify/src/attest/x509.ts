@@ -183,7 +183,8 @@ function readBasicConstraints(value: Uint8Array): Pick<Extensions, 'isAuthority'
 /** Bit 0 is digitalSignature, 5 keyCertSign, 6 cRLSign (RFC 5280, section 4.2.1.3). */
 function readKeyUsage(value: Uint8Array): Pick<Extensions, 'maySign' | 'mayCertify' | 'mayRevoke'> {
   const [unused = 8, first = 0, second] = readOne(value, TAG.bitString)
-  if (unused > 7 || second !== undefined) throw invalid('its key usage is malformed')
+  const padding = first & ((1 << unused) - 1)
+  if (unused > 7 || padding !== 0 || second !== undefined) throw invalid('its key usage is malformed')
   return { maySign: (first & 0x80) !== 0, mayCertify: (first & 0x04) !== 0, mayRevoke: (first & 0x02) !== 0 }
 }
 
