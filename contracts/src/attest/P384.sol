@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IP384} from "../interfaces/IP384.sol";
 import {P384Multiples} from "./P384Multiples.sol";
 
 /// @title ECDSA with P-384 (FIPS 186-5) in about 0.2 million gas, with a hint that is checked in full
@@ -10,7 +11,7 @@ import {P384Multiples} from "./P384Multiples.sol";
 /// into one number E that must be a multiple of p.
 ///
 /// The memory behind Solidity's own is laid out once, at fixed places, so that each loop runs on the stack.
-contract P384 {
+contract P384 is IP384 {
     uint256 private constant STATEMENT_SIZE = 240;
     /// @dev flags, nOps, Y; and k1, k2, nonce.
     uint256 private constant HEADER_SIZE = 50;

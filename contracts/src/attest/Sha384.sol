@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ISha384} from "../interfaces/ISha384.sol";
+
 /// @title SHA-384 (FIPS 180-4) of a message, two blocks at a time
 /// @notice Names are those of FIPS 180-4: sections 4.1.3 (functions), 4.2.3 (K), 5.1.2 (padding), 5.3.4 (initial hash
 /// value), 6.4 and 6.5 (computation). No state, nothing that anyone could own.
@@ -34,7 +36,7 @@ pragma solidity 0.8.37;
 /// Where the rounds are, addresses are literals (K[t] at 0x380 + 32 (t mod 16), W[t] at 0x180 + 32 (t mod 16)): the
 /// compiler would add constants at run time there. So long a literal as the mask it would fetch from the code at every
 /// use, so the mask and DOUBLE are variables there, m and double.
-contract Sha384 {
+contract Sha384 is ISha384 {
     /// @notice Bytes of the longest message that is hashed: 257 blocks, less than 4 million gas.
     uint256 public constant MAX_MESSAGE = 32_768;
 
