@@ -152,9 +152,10 @@ contract NitroVerifierTest is NitroFixture {
 
     function test_refusesHintsInAnotherOrder() public {
         for (uint256 i = 0; i + 1 < CERTIFICATES; ++i) {
-            (hints[i], hints[i + 1]) = (hints[i + 1], hints[i]);
+            (bytes memory first, bytes memory second) = (hints[i], hints[i + 1]);
+            (hints[i], hints[i + 1]) = (second, first);
             _refuseAny();
-            (hints[i], hints[i + 1]) = (hints[i + 1], hints[i]);
+            (hints[i], hints[i + 1]) = (first, second);
         }
     }
 

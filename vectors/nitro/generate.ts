@@ -8,6 +8,7 @@ import {
   fromHex,
   type Identity,
   keccak256,
+  type Manifest,
   type Measurement,
   manifestHash,
   measurementDigest,
@@ -92,12 +93,12 @@ export function nitroVectors(): Record<string, unknown> {
   }
 }
 
-const MANIFEST = {
+const MANIFEST: Manifest = {
   version: 1,
   name: 'nitro',
   engine: 'onnxruntime-node@1.30.0/cpu',
   files: [{ path: 'app/enclave.mjs', sha256: keccak256(utf8('file')), size: 4 }],
-} as const
+}
 
 const register = (name: string): Uint8Array => sha384(utf8(name))
 const REGISTERS = ['kernel and ramdisks', 'kernel', 'ramdisk'].map(register)

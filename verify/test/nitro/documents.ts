@@ -84,11 +84,7 @@ export const VALID_DOCUMENTS: NitroCase[] = [
 /** Valid, but of an enclave in debug mode: each of PCR0, 1 and 2 zero or absent, whatever the others are. */
 export const DEBUG_DOCUMENTS: NitroCase[] = [
   ...[0, 1, 2].map(
-    index =>
-      [`PCR${index} zero`, { pcrs: { [index]: pcr(0), 3: pcr(9), 4: pcr(9) } }] as [
-        string,
-        Partial<NitroOptions>,
-      ],
+    (index): NitroCase => [`PCR${index} zero`, { pcrs: { [index]: pcr(0), 3: pcr(9), 4: pcr(9) } }],
   ),
   ['PCR0 absent', { map: map => (map.get('pcrs') as Map<number, Uint8Array>).delete(0) }],
   ['PCR3 alone', { map: map => map.set('pcrs', new Map([[3, pcr(9)]])) }],
@@ -97,6 +93,7 @@ export const DEBUG_DOCUMENTS: NitroCase[] = [
 const nested = (map: Map<string | number, unknown>): void => {
   map.set('pcrs', new Map([[0, new Map([[0, new Map()]])]]))
 }
+
 export const BROKEN_DOCUMENTS: BrokenNitroCase[] = [
   ['cut short', { document: cut }, 'malformed'],
   ['a byte behind it', { document: longer }, 'malformed'],
