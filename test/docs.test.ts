@@ -94,6 +94,9 @@ test('figures in README are those of bench/results and of the gas snapshots', ()
   const attestation = JSON.parse(read('contracts/snapshots/Attestation.json')) as Record<string, string>
   expect(readme).toContain(`Checking one receipt: ${figure(attestation['attestation.checkReceipt'])}`)
   expect(readme).toContain(`registering an enclave: ${figure(attestation['attestation.register'])}`)
+  const nitro = JSON.parse(read('contracts/snapshots/nitro.json')) as Record<string, number>
+  for (const gas of Object.values(nitro))
+    expect(read('docs/contracts.md')).toContain(`${(gas / 1e6).toFixed(2)} million`)
   const batch = figure(
     (JSON.parse(read('contracts/snapshots/balances.json')) as Record<string, string>)[
       'balances.settle a receipt of 64'
