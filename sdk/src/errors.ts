@@ -12,6 +12,19 @@ const FIXES = {
   'answer-timeout':
     'Wait longer, or after the deadline expire the request to be refunded (`nacre request expire`).',
   'not-requested': 'Check that the transaction called a consumer of this relay.',
+  'bad-evidence':
+    'Have the enclave make a fresh document over the hash of a recent block, and use its bytes as they are.',
+  'evidence-mismatch':
+    'Pass the identity and configuration that the enclave itself tells, and evidence of the same start of it.',
+  'evidence-too-old': 'Have the enclave make a fresh document over the hash of a recent block.',
+  'anchor-unavailable':
+    'Have the enclave make a fresh document over the hash of a recent block of this chain.',
+  'not-measured':
+    'The publisher lists the image’s measurement with Releases.list; name the release that has it.',
+  'no-verifier':
+    'The registry’s owner adds one with addVerifier; or use evidence of a TEE that it has one of.',
+  'key-ended': 'Start another enclave: it makes another key.',
+  'gas-limit': 'Allow more gas for one transaction.',
   'wrong-chain': 'Use an RPC address of the chain that the deployment names, or deploy on this one.',
   'deployment-missing': 'Deploy again with an empty state folder, or restore the chain’s state.',
   'deployment-invalid': 'Use the file as deploy() wrote it, from the same version of Nacre.',

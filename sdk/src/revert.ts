@@ -34,6 +34,18 @@ const FIXES: Record<string, string> = {
   NotExpired: 'Wait until the time that the error names, or have the operator settle.',
   NothingReserved: 'Reserve first: nothing is left of it, or it was never made.',
   ExpiryOutOfRange: 'Choose expiresAt (seconds, absolute) within the bounds that the error names.',
+  KeyAlreadyRegistered: 'Nothing is to be done: this key is registered with this release and configuration.',
+  AnchorUnavailable:
+    'If it is the newest block, wait for the next; otherwise have the enclave make fresh evidence over a recent block’s hash.',
+  EvidenceTooOld: 'Have the enclave make fresh evidence over the hash of a recent block.',
+  EvidenceFromFuture: 'Correct the enclave’s clock, or wait until the chain’s time is the evidence’s.',
+  NonceMismatch: 'Name the block whose hash the evidence has as its nonce.',
+  UserDataMismatch: 'Pass the identity and configuration that the enclave itself tells.',
+  MeasurementNotListed: 'The publisher lists the image’s measurement with Releases.list.',
+  RevokedCertificate: 'Use evidence under other certificates: the registry’s owner revoked this one.',
+  CertificateExpired: 'Have the enclave make fresh evidence: its certificates are short-lived.',
+  CertificateNotYetValid: 'Wait until the time that the error names, or check the chain’s clock.',
+  CertificateNotCached: 'Plan again: what the chain had kept it has not any more.',
   TransferFailed: 'Withdraw to an account that accepts the transfer.',
 }
 
