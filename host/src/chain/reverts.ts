@@ -1,9 +1,12 @@
 import {
   balancesAbi,
   enclaveRegistryAbi,
+  nitroVerifierAbi,
   operatorsAbi,
+  p384Abi,
   relayAbi,
   releasesAbi,
+  sha384Abi,
   simulatedVerifierAbi,
 } from '@nacre/contracts'
 import { BaseError, decodeErrorResult, type Hex } from 'viem'
@@ -17,6 +20,9 @@ const ERRORS = [
   ...operatorsAbi,
   ...releasesAbi,
   ...simulatedVerifierAbi,
+  ...nitroVerifierAbi,
+  ...p384Abi,
+  ...sha384Abi,
 ].filter(entry => entry.type === 'error')
 
 /** A call that the contract refuses: the name of its error and the arguments. */

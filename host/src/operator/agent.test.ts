@@ -3,6 +3,7 @@ import { type Hex, parseBundle, type ReceiptBundle, releaseId, toHex, verifyRece
 import { parseConfig, parseIdentity } from '@nacre/verify/bundle'
 import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createRegistrations } from '../../../test/registrations.ts'
 import { type AgentProcess, startAgentProcess } from '../../testing/agentProcess.ts'
 import {
   ARTIFACT as artifact,
@@ -17,7 +18,7 @@ import {
 import { createClient } from '../chain/client.ts'
 import { createNodes } from '../chain/nodes.ts'
 import { connect } from '../database/connect.ts'
-import { register } from './register.ts'
+import { keyState, register } from './register.ts'
 import { createTransactions } from './transactions.ts'
 
 let world: World
@@ -140,9 +141,38 @@ test('a registration that somebody else sent first is ours all the same; one tha
     const another = { ...registration.identity, receiptKey: deployment.relay }
     await expect(register({ ...registration, identity: another })).rejects.toMatchObject({
       code: 'EVIDENCE_REJECTED',
-      message: expect.stringContaining('UserDataMismatch'),
+      message: expect.stringContaining('binds other keys'),
     })
   } finally {
+    await database.close()
+  }
+})
+
+test('Nitro evidence is registered by the same plan, through the agent’s own transactions', async () => {
+  const { databaseUrl, rpcUrl } = world.config
+  const nitro = await createRegistrations(rpcUrl, 3)
+  const migrations = join(import.meta.dirname, 'migrations')
+  const database = await connect({ databaseUrl, schema: 'nitro', migrations })
+  const client = createClient(rpcUrl)
+  const account = privateKeyToAccount(DEPLOYER)
+  const nodes = createNodes({ rpcUrl })
+  const transactions = createTransactions({ nodes, account, chainId: 31_337, database })
+  const { identity, config } = await nitro.attest({ name: 'agent' })
+  // No driver of the agent makes it yet, nor does the channel name it: the plan goes by what the bytes are.
+  const attest = async (nonce: Hex): Promise<ReceiptBundle['evidence']> => {
+    const { evidence } = await nitro.attest({ name: 'agent', nonce })
+    return { kind: 'simulated', bytes: toHex(evidence) }
+  }
+  const checking = setInterval(() => void transactions.check().catch(() => {}), 50)
+  try {
+    const contracts = nitro.deployment
+    await register({ client, transactions, contracts, identity, config, attest })
+    const used = await client.getTransactionCount({ address: account.address })
+    const row = await transactions.find(BigInt(used) - 1n)
+    expect(row).toMatchObject({ purpose: `register:${identity.receiptKey}`, status: 'success' })
+    expect(await keyState(client, contracts.enclaveRegistry, { identity, config })).toBe('registered')
+  } finally {
+    clearInterval(checking)
     await database.close()
   }
 })

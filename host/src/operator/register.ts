@@ -1,16 +1,17 @@
-import { enclaveRegistryAbi, releasesAbi, simulatedVerifierAbi } from '@nacre/contracts'
+import { enclaveRegistryAbi, releasesAbi } from '@nacre/contracts'
+import {
+  planRegistration,
+  type RegistrationPlan,
+  type RegistrationStep,
+} from '@nacre/sdk/attest/registerEnclave'
 import {
   type EnclaveConfig,
   fromHex,
   type Hex,
   type Identity,
+  NacreError,
   type ReceiptBundle,
-  sha256,
-  TEE_KIND,
-  toHex,
 } from '@nacre/verify'
-import { decodeSign1 } from '@nacre/verify/attest/cose'
-import { decodeDocument } from '@nacre/verify/attest/document'
 import { encodeFunctionData, type PublicClient, zeroAddress } from 'viem'
 import { callContract } from '../chain/reverts.ts'
 import { FatalError, RetryableError } from '../common/errors.ts'
@@ -21,7 +22,7 @@ type Evidence = ReceiptBundle['evidence']
 export type RegisterOptions = {
   client: PublicClient
   transactions: Transactions
-  contracts: { enclaveRegistry: Hex; simulatedVerifier: Hex }
+  contracts: { enclaveRegistry: Hex }
   identity: Identity
   config: EnclaveConfig
   /** Evidence of the enclave over a nonce. */
@@ -31,7 +32,6 @@ export type RegisterOptions = {
 /** What the chain was shown, and the evidence's own time in seconds. */
 export type Registration = { evidence: Evidence; evidenceNonce: Hex; time: number }
 
-const MAX_EVIDENCE = 8_192
 /** The registry takes evidence of at most an hour; some of it goes by until the transaction is mined. */
 const MAX_AHEAD_S = 3_500
 /** A short reorganisation leaves the block that the evidence names; the registry takes one of the last 256. */
@@ -42,38 +42,62 @@ const ANCHOR_DEPTH = 3n
  * Throws EVIDENCE_REJECTED when the chain refuses, CHAIN_UNAVAILABLE when it is away.
  */
 export async function register(options: RegisterOptions): Promise<Registration> {
-  const { client, contracts, identity, config, transactions } = options
+  const { client, contracts, identity, config } = options
   const anchor = await callContract(async () => {
     const { number, timestamp } = await client.getBlock()
     checkClock(timestamp)
     return client.getBlock({ blockNumber: number > ANCHOR_DEPTH ? number - ANCHOR_DEPTH : 0n })
   })
   const evidence = await options.attest(anchor.hash)
-  const document = decodeDocument(decodeSign1(fromHex(evidence.bytes), MAX_EVIDENCE).payload)
-  await cacheCertificate(options, document.certificate)
-  const { receiptKey, tlsKeyHash, hpkeKey } = identity
-  const { operator, releaseId, maxInput, maxOutput } = config
-  const intent = {
-    purpose: `register:${receiptKey}`,
-    target: contracts.enclaveRegistry,
-    data: encodeFunctionData({
-      abi: enclaveRegistryAbi,
-      functionName: 'register',
-      args: [
-        TEE_KIND.simulated,
-        evidence.bytes,
-        '0x',
-        { receiptKey, tlsKeyHash, hpkeKey },
-        { operator, releaseId, maxInput, maxOutput },
-        anchor.number,
-      ],
+  const plan = await planned(() =>
+    planRegistration({
+      client,
+      deployment: contracts,
+      evidence: fromHex(evidence.bytes),
+      identity,
+      config,
+      anchorNumber: anchor.number,
     }),
+  )
+  await carryOut(plan, options)
+  const time = Number(plan.evidence?.timestamp ?? plan.registered?.evidenceTime ?? 0)
+  return { evidence, evidenceNonce: anchor.hash, time }
+}
+
+/** More than any registration needs, whatever others do in between. */
+const MAX_STEPS = 20
+
+/** Each step as the chain is by then, by transactions that are stored before they are sent. */
+async function carryOut(plan: RegistrationPlan, { transactions, identity }: RegisterOptions): Promise<void> {
+  let [step] = plan.steps
+  for (let count = 0; step && count < MAX_STEPS; count++) {
+    const taken: RegistrationStep = step
+    await accepted(transactions, intentOf(taken, identity)).catch(async refusal => {
+      // Registration is open to anyone: who copied ours out of the mempool and came first did it for us.
+      if ((await planned(plan.current)) === undefined) throw refusal
+    })
+    ;[step] = await planned(() => plan.remaining(taken))
   }
-  await accepted(transactions, intent).catch(async refusal => {
-    // Registration is open to anyone: who copied ours out of the mempool and came first did it for us.
-    if ((await keyState(client, contracts.enclaveRegistry, options)) === 'unknown') throw refusal
-  })
-  return { evidence, evidenceNonce: anchor.hash, time: Math.floor(document.timestamp / 1000) }
+  if (step) throw rejected('registration', `it is not complete after ${MAX_STEPS} transactions`)
+}
+
+/** Its purpose is counted by its first word: docs/operating.md, Metrics. */
+function intentOf({ call, registers }: RegistrationStep, { receiptKey }: Identity): Intent {
+  const { address, abi, functionName, args } = call
+  return {
+    purpose: `${registers ? 'register' : 'certificate'}:${receiptKey}`,
+    target: address,
+    data: encodeFunctionData({ abi, functionName, args }),
+  }
+}
+
+/** What the chain or the evidence refuses may pass with fresh evidence; everything else is the node's. */
+async function planned<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await callContract(work)
+  } catch (error) {
+    throw error instanceof NacreError ? rejected('registration', error.message) : error
+  }
 }
 
 /**
@@ -126,36 +150,17 @@ export async function checkRelease(client: PublicClient, registry: Hex, releaseI
   )
 }
 
-async function cacheCertificate(
-  { client, contracts, transactions }: RegisterOptions,
-  certificate: Uint8Array,
-): Promise<void> {
-  const verifier = { address: contracts.simulatedVerifier, abi: simulatedVerifierAbi } as const
-  const args = [sha256(certificate)] as const
-  if (await callContract(() => client.readContract({ ...verifier, functionName: 'isCached', args }))) return
-  const root = await callContract(() => client.readContract({ ...verifier, functionName: 'rootId' }))
-  await accepted(transactions, {
-    purpose: `certificate:${args[0]}`,
-    target: contracts.simulatedVerifier,
-    data: encodeFunctionData({
-      abi: simulatedVerifierAbi,
-      functionName: 'cacheCertificate',
-      args: [toHex(certificate), root, '0x'],
-    }),
-  })
-}
-
 async function accepted(transactions: Transactions, intent: Intent): Promise<void> {
   const gas = await transactions.estimate(intent).catch(cause => {
     if (cause instanceof RetryableError) throw cause
-    throw rejected(intent, cause instanceof Error ? cause.message : String(cause))
+    throw rejected(intent.purpose, cause instanceof Error ? cause.message : String(cause))
   })
   const row = await transactions.mined(await transactions.send(intent, gas))
-  if (row.status !== 'success') throw rejected(intent, await transactions.explain(row))
+  if (row.status !== 'success') throw rejected(intent.purpose, await transactions.explain(row))
 }
 
 /** Retryable: fresh evidence over a newer block may pass, and what is wrong for good shows in the log. */
-function rejected({ purpose }: Intent, reason: string): RetryableError {
+function rejected(purpose: string, reason: string): RetryableError {
   return new RetryableError('EVIDENCE_REJECTED', `The chain refused ${purpose}: ${reason}`, {
     fix: 'Check the clock, that the release lists this measurement, and that the verifier has this root.',
   })
