@@ -6,6 +6,7 @@ import { enableCompileCache } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { addAttestationCommands } from './attestation/commands.ts'
 import { command, run, several, state } from './commandLine.ts'
+import { addEnclaveCommands } from './enclave/commands.ts'
 import { EXIT } from './errors.ts'
 import { addOperatorCommands } from './operator/commands.ts'
 import { createOutput, reportError } from './output.ts'
@@ -104,6 +105,7 @@ command(receipt, 'verify', 'check a receipt and list every check')
   )
 
 addAttestationCommands(program)
+addEnclaveCommands(program)
 
 const release = program.command('release').description('enclave images')
 command(release, 'show', 'the manifest, id and measurement of a built image')

@@ -52,7 +52,7 @@ function filesOf(path: string): string[] {
 }
 
 /** A device or a pipe has no size, and no end: never more than the bound is read of any. */
-function readBounded(path: string, max: number): Uint8Array {
+export function readBounded(path: string, max: number): Uint8Array {
   const file = openSync(path, 'r')
   try {
     const { size } = fstatSync(file)

@@ -115,7 +115,7 @@ function onNetwork(self: Command): Command {
 }
 
 /** Commands that send transactions show their plan first. */
-function sending(self: Command): Command {
+export function sending(self: Command): Command {
   return onNetwork(self)
     .option('--yes', 'send without asking')
     .option('--dry-run', 'show what would be sent, and send nothing')

@@ -90,15 +90,20 @@ async function checkFunds({ client, account }: Subject, { steps }: Plan): Promis
 
 /** What is sent is what was shown: whoever asks for the word waits, and the chain does not. */
 async function confirm(plan: Plan, again: () => Promise<Plan>): Promise<void> {
-  const answer = await askYes('Send this?')
-  if (answer === undefined)
-    throw notConfirmed('there is no terminal to ask', 'add --yes to send it, or --dry-run to see it only')
-  if (!answer) throw notConfirmed('you did not say yes', 'run the command again when you want it')
+  await askToSend()
   const words = ({ steps }: Plan): string => JSON.stringify(steps.map(step => step.what))
   if (words(await again()) !== words(plan))
     throw notConfirmed('the chain changed meanwhile', 'run the command again')
 }
 
-function notConfirmed(why: string, fix: string): CliError {
+/** @throws CliError not-confirmed unless somebody says yes */
+export async function askToSend(): Promise<void> {
+  const answer = await askYes('Send this?')
+  if (answer === undefined)
+    throw notConfirmed('there is no terminal to ask', 'add --yes to send it, or --dry-run to see it only')
+  if (!answer) throw notConfirmed('you did not say yes', 'run the command again when you want it')
+}
+
+export function notConfirmed(why: string, fix: string): CliError {
   return new CliError('not-confirmed', { what: 'nothing was sent', why, fix })
 }

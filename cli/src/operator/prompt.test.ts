@@ -45,6 +45,12 @@ test('Ctrl-C and a closed input end it, and the terminal is as before', async ()
   await expect(askHidden('Password: ', closed)).rejects.toMatchObject({ code: 'interrupted' })
 })
 
+test('Ctrl-C at a question is no answer: the command is interrupted', async () => {
+  const asked = terminal('\x03')
+  Object.assign(asked.output, { isTTY: true })
+  await expect(askYes('Send?', asked)).rejects.toMatchObject({ code: 'interrupted' })
+})
+
 test('without a terminal a password is not read, and nobody is asked', async () => {
   const pipe = { input: new PassThrough(), output: new PassThrough() }
   await expect(askHidden('Password: ', pipe)).rejects.toMatchObject({

@@ -72,7 +72,7 @@ export async function askNewPassword(terminal: Terminal = terminalOf()): Promise
   throw badPassword('the two are not the same', 'one of them was mistyped')
 }
 
-/** Asks yes or no; undefined without a terminal. */
+/** Asks yes or no; undefined without a terminal. @throws CliError interrupted on Ctrl-C */
 export async function askYes(
   question: string,
   { input, output }: Terminal = terminalOf(),
@@ -81,6 +81,8 @@ export async function askYes(
   const lines = createInterface({ input, output })
   try {
     return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim())
+  } catch (error) {
+    throw error instanceof Error && error.name === 'AbortError' ? interrupted() : error
   } finally {
     lines.close()
   }

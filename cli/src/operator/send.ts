@@ -19,12 +19,17 @@ const DOUBT = 5
 
 /**
  * Waits until what the account has sent before is mined, so that a command that was stopped half way is not done twice.
- * @throws CliError not-mined
+ * @throws CliError not-mined, interrupted
  */
-export async function waitForEarlier(client: PublicClient, address: Hex): Promise<void> {
+export async function waitForEarlier(
+  client: PublicClient,
+  address: Hex,
+  signal?: AbortSignal,
+): Promise<void> {
   const sent = await client.getTransactionCount({ address, blockTag: 'pending' })
-  for (const end = Date.now() + WAIT_MS; Date.now() < end; await pause(client)) {
+  for (const end = Date.now() + WAIT_MS; Date.now() < end; await pause(client, signal)) {
     if ((await usedNonces(client, address)) >= sent) return
+    if (signal?.aborted) throw interrupted(`earlier transactions of ${address} are not mined`)
   }
   throw notMined(`earlier transactions of ${address} are`)
 }
@@ -32,16 +37,22 @@ export async function waitForEarlier(client: PublicClient, address: Hex): Promis
 /**
  * Sends a call that the contract takes, and waits until it is mined. Undefined when another program of the account, such
  * as its agent, used the nonce for a transaction of its own.
- * @throws NacreError relay-reverted with the contract's own error; CliError not-mined, no-funds
+ * @throws NacreError relay-reverted with the contract's own error; CliError not-mined, no-funds, and interrupted by the
+ * signal while it waits
  */
-export async function send(client: PublicClient, wallet: Wallet, call: Call): Promise<Sent | undefined> {
+export async function send(
+  client: PublicClient,
+  wallet: Wallet,
+  call: Call,
+  signal?: AbortSignal,
+): Promise<Sent | undefined> {
   const { address } = wallet.account
   const [gas, nonce] = await Promise.all([
     client.estimateContractGas({ ...call, account: wallet.account } as never).catch(explain),
     client.getTransactionCount({ address, blockTag: 'pending' }),
   ])
   const hash = await wallet.writeContract({ ...call, gas: reserved(gas), nonce } as never).catch(explain)
-  const receipt = await minedOf(client, address, hash, nonce)
+  const receipt = await minedOf(client, { address, hash, nonce }, signal)
   if (receipt === undefined) return undefined
   if (receipt.status === 'success')
     return { transaction: hash, block: Number(receipt.blockNumber), gas: Number(receipt.gasUsed) }
@@ -60,12 +71,11 @@ function reserved(gas: bigint): bigint {
 /** By its hash and its nonce: viem's own wait looks only when there is a new block, and a quiet chain mines none. */
 async function minedOf(
   client: PublicClient,
-  address: Hex,
-  hash: Hex,
-  nonce: number,
+  { address, hash, nonce }: { address: Hex; hash: Hex; nonce: number },
+  signal: AbortSignal | undefined,
 ): Promise<TransactionReceipt | undefined> {
   let doubt = 0
-  for (const end = Date.now() + WAIT_MS; Date.now() < end; await pause(client)) {
+  for (const end = Date.now() + WAIT_MS; Date.now() < end; await pause(client, signal)) {
     const used = await usedNonces(client, address)
     const receipt = await client.getTransactionReceipt({ hash }).catch(error => {
       if (error instanceof TransactionReceiptNotFoundError) return undefined
@@ -73,6 +83,7 @@ async function minedOf(
     })
     if (receipt) return receipt
     if (used > nonce && ++doubt >= DOUBT) return undefined
+    if (signal?.aborted) throw interrupted(`transaction ${hash} was sent and is not mined yet`)
   }
   throw notMined(`transaction ${hash} is`)
 }
@@ -81,8 +92,16 @@ function usedNonces(client: PublicClient, address: Hex): Promise<number> {
   return client.getTransactionCount({ address, blockTag: 'latest' })
 }
 
-function pause({ pollingInterval }: PublicClient): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, pollingInterval))
+/** Until it is time to look again, or the signal comes. */
+function pause({ pollingInterval }: PublicClient, signal?: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, pollingInterval)
+  const stop = () => resolve()
+  signal?.addEventListener('abort', stop)
+  return promise.finally(() => {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', stop)
+  })
 }
 
 function explain(error: unknown): never {
@@ -96,6 +115,15 @@ export function noFunds(what: string, why: string): CliError {
     what,
     why,
     fix: 'send coins of the chain to the account, then run it again',
+  })
+}
+
+/** Stopped by Ctrl-C, at a moment when nothing is lost by it. */
+export function interrupted(why: string): CliError {
+  return new CliError('interrupted', {
+    what: 'stopped by a signal',
+    why,
+    fix: 'run the same command again: it waits for what was sent, and sends only what is missing',
   })
 }
 
