@@ -13,11 +13,11 @@ export type BenchOptions = {
 }
 
 const MODELS = CASES.map(one => one.name)
-const NAMES = [...MODELS, 'relay', 'receipts', 'attestation']
+const NAMES = [...MODELS, 'relay', 'receipts', 'attestation', 'nitro']
 
 const USAGE = `usage: npm run bench -- [${MODELS.join(' | ')}] [--json] [--out DIR]
        npm run bench -- relay [--requests N] [--operators N] [--kill] [--seed S] [--keep] [--json] [--out DIR]
-       npm run bench -- receipts | attestation [--json] [--out DIR]
+       npm run bench -- receipts | attestation | nitro [--json] [--out DIR]
 
 Without a name, or with that of a model: each model as a bare engine call, as an attested answer and as a relay round
 trip; about a minute on an idle machine.
@@ -28,6 +28,8 @@ receipts: receipts signed and verified a second on one core, by noble and by lib
 attestation: CPU time of verifying a real Nitro document beside @evervault/wasm-attestation-bindings, a SEV-SNP report,
 and a TDX quote with its collateral beside @phala/dcap-qvl, by node:crypto and by noble; and whether that and ours agree
 on real quotes. The evidence is not in this repository: NACRE_VECTORS names its folder.
+nitro: gas of a Nitro document on chain, from contracts/snapshots, beside published figures of others, and the time that
+the hint of a signature takes.
 
 Writes DIR/<name>.json (bench/results; relay-kill.json with --kill, relay-NxN.json for other numbers of requests and
 operators). With --json the last line of standard output is one JSON object, and everything else goes to standard

@@ -44,6 +44,13 @@ async function bench({ name, out = RESULTS }: BenchOptions): Promise<object> {
     if (result.tdx.verdicts.some(({ same, known }) => !same && !known)) process.exitCode = 1
     return result
   }
+  if (name === 'nitro') {
+    const { benchNitro, nitroTable } = await import('./nitro.ts')
+    const result = await benchNitro()
+    save(name, result, out)
+    for (const line of nitroTable(result)) say(line)
+    return result
+  }
   const { benchModels } = await import('./models.ts')
   return benchModels(name, say, out)
 }

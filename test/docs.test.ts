@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { Nitro } from '../bench/nitro.ts'
 import type { Pairs } from '../bench/receipts.ts'
 import { isSound, type RelayResult } from '../bench/relay.ts'
 
@@ -75,6 +76,22 @@ test('figures in README of evidence are those of bench/results, within their tar
   expect(read('README.md')).toContain(
     `a Nitro document ${nitro}, a SEV-SNP report ${snp}, a TDX quote with its collateral ${tdx}`,
   )
+})
+
+test('figures in README of Nitro on chain are those of bench/results and of the snapshots, within their targets', () => {
+  const { gas, target_gas: targets, hint } = JSON.parse(read('bench/results/nitro.json')) as Nitro
+  const snapshots = JSON.parse(read('contracts/snapshots/nitro.json')) as Record<string, string>
+  const [warm, leaf, cold] = (['nitro-warm', 'nitro-new-leaf', 'nitro-cold'] as const).map(name => {
+    expect(gas[name]).toBe(Number(snapshots[name]))
+    expect(gas[name]).toBeLessThanOrEqual(targets[name])
+    return gas[name].toLocaleString('en-US')
+  })
+  expect(hint.max_ms).toBeLessThanOrEqual(hint.target_ms)
+  const readme = read('README.md')
+  expect(readme).toContain(
+    `${warm} with its certificates cached, ${leaf} with a new leaf certificate, ${cold} with none cached`,
+  )
+  expect(readme).toContain(`The hint of a signature takes ${hint.median_ms.toFixed(0)} ms`)
 })
 
 test('figures in README are those of bench/results and of the gas snapshots', () => {
