@@ -17,6 +17,7 @@ const P384_KEY = sequence(fromHex('0x06072a8648ce3d0201'), fromHex('0x06052b8104
 const P256_KEY = sequence(fromHex('0x06072a8648ce3d0201'), fromHex('0x06082a8648ce3d030107'))
 const ECDSA_SHA256 = sequence(fromHex('0x06082a8648ce3d040302'))
 const ECDSA_SHA384 = sequence(fromHex('0x06082a8648ce3d040303'))
+const ECDSA_SHA512 = sequence(fromHex('0x06082a8648ce3d040304'))
 const NULL = fromHex('0x0500')
 const POINT = createSigner('p384', 'another holder').publicKey
 const CA = extension('0x551d13', sequence(TRUE), true)
@@ -50,6 +51,8 @@ export const VALID_CERTIFICATES: NitroCase[] = [
       map: map => map.set('timestamp', Number(TIME - 2n) * 1000),
     },
   ],
+  ['the root twice', { chain: ([root, ...rest]) => [root!, root!, ...rest] }],
+  ['a bundle of eight', { chain: ([root, ...rest]) => [...Array<Uint8Array>(5).fill(root!), ...rest] }],
   [
     'a leaf that the root issued',
     {
@@ -94,6 +97,14 @@ export const BROKEN_CERTIFICATES: BrokenNitroCase[] = [
   ),
   bad('something behind the signature', { outer: ([a, b, c]) => [a!, b!, c!, NULL] }),
   bad('another algorithm outside', { outer: ([a, , c]) => [a!, ECDSA_SHA256, c!] }),
+  bad('another algorithm inside and outside, and no other signature', {
+    ...part(ALGORITHM, ECDSA_SHA256),
+    outer: ([a, , c]) => [a!, ECDSA_SHA256, c!],
+  }),
+  bad('ECDSA with SHA-512 inside and outside', {
+    ...part(ALGORITHM, ECDSA_SHA512),
+    outer: ([a, , c]) => [a!, ECDSA_SHA512, c!],
+  }),
   bad('a signature with unused bits', {
     outer: ([a, b, c]) => [a!, b!, bitString(readOne(c!, 3).subarray(1), 1)],
   }),
