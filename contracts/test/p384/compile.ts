@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
 /** Compiles variants of P384.sol with the settings of foundry.toml, all in one call of npm's solc. */
 const ATTEST = join(import.meta.dirname, '../../src/attest')
@@ -15,15 +15,15 @@ type Output = {
 }
 
 const MULTIPLES = 'P384Multiples.sol'
+const INTERFACE = '../interfaces/IP384.sol'
 
 /** Creation bytecode of each variant. */
 export function compile(variants: Record<string, readonly Edit[]>): Map<string, `0x${string}`> {
   const names = Object.keys(variants)
   const sources = names.flatMap((name, i) => sourcesOf(`${i}`, name, variants[name]!))
-  const { contracts } = run(Object.fromEntries([[MULTIPLES, { content: read(MULTIPLES) }], ...sources]))
-  return new Map(
-    names.map((name, i) => [name, `0x${contracts[`${i}/P384.sol`]!['P384']!.evm.bytecode.object}`]),
-  )
+  const shared = [MULTIPLES, INTERFACE].map(file => [basename(file), { content: read(file) }] as const)
+  const { contracts } = run(Object.fromEntries([...shared, ...sources]))
+  return new Map(names.map((name, i) => [name, `0x${contracts[`${i}/P384.sol`]!.P384!.evm.bytecode.object}`]))
 }
 
 /** Variants share the file of multiples unless they change it. */
@@ -32,7 +32,9 @@ function sourcesOf(folder: string, name: string, edits: readonly Edit[]): [strin
   const [main, multiples] = ['P384.sol', MULTIPLES].map(read).map(source => applyEdits(source, edits))
   const own = multiples !== read(MULTIPLES)
   const library = own ? `${folder}/${MULTIPLES}` : MULTIPLES
-  const content = main!.replace(`"./${MULTIPLES}"`, `"${library}"`)
+  const content = main!
+    .replace(`"./${MULTIPLES}"`, `"${library}"`)
+    .replace(`"${INTERFACE}"`, `"${basename(INTERFACE)}"`)
   return [
     [`${folder}/P384.sol`, { content }],
     ...(own ? [[library, { content: multiples! }] as [string, { content: string }]] : []),

@@ -22,10 +22,11 @@ const LARGEST_SCHEDULE = 200
  */
 export function judge(statementBytes: Uint8Array, hintBytes: Uint8Array): Verdict {
   if (statementBytes.length !== 240) return 'StatementLength'
+  if (hintBytes.length < 50) return 'HintLength'
+  if (hintBytes[0]! > 1 || hintBytes[1]! > LARGEST_SCHEDULE) return 'InvalidSchedule'
   const hint = decodeHint(hintBytes)
   if (!hint) return 'HintLength'
   const statement = decodeStatement(statementBytes)
-  if (hint.flags > 1 || hint.operations.length > LARGEST_SCHEDULE) return 'InvalidSchedule'
   if (!inRange(statement, hint)) return 'OutOfRange'
   const h1 = DOCUMENTED.h1(statement, hint)
   const h2 = DOCUMENTED.h2(h1, hint)
@@ -50,14 +51,19 @@ function inRange({ r, s, qx, qy }: Statement, { flags, y }: Hint): boolean {
 }
 
 function isSchedule({ operations }: Hint): boolean {
+  const { v } = scalarsOf(operations)
   const doublings = operations.reduce((sum, operation) => sum + operation.doublings, 0)
-  return doublings === DOUBLINGS && operations.every(({ table, index }) => index < (table < 2 ? 8 : 64))
+  return (
+    v !== 0n &&
+    doublings === DOUBLINGS &&
+    operations.every(({ table, index }) => index < (table < 2 ? 8 : 64))
+  )
 }
 
 function scalarsHold({ e, r, s }: Statement, hint: Hint): boolean {
   const { v, w, g0, g1 } = scalarsOf(hint.operations)
   const g = g0 + (g1 << 192n)
-  return v !== 0n && w * s + v * r === hint.k1 * N && g * s + v * e === hint.k2 * N
+  return w * s + v * r === hint.k1 * N && g * s + v * e === hint.k2 * N
 }
 
 function relationsHold(statement: Statement, hint: Hint, h1: Uint8Array): boolean {
