@@ -21,6 +21,7 @@ import {
   encodeFunctionData,
   http,
   publicActions,
+  size,
   walletActions,
 } from 'viem'
 import { mnemonicToAccount } from 'viem/accounts'
@@ -38,7 +39,9 @@ export type Client = ReturnType<typeof clientOf>
 export type NitroChain = {
   client: Client
   /** A verifier that trusts the root of this SHA-256, whose owner is this account; times in seconds. */
-  deploy(root: Hex, owner?: Hex): Promise<Hex>
+  deploy(root: Hex, owner?: Hex, parts?: { curve: Hex; hasher: Hex }): Promise<Hex>
+  /** A contract of at most 255 bytes of code. */
+  place(code: Hex): Promise<Hex>
   stop(): Promise<void>
 }
 
@@ -56,8 +59,11 @@ export async function startNitroChain(timestamp: bigint): Promise<NitroChain> {
   const hasher = await deployed(sha384Abi as Abi, sha384Bytecode)
   return {
     client,
-    deploy: (root, owner = client.account.address) =>
-      deployed(nitroVerifierAbi as Abi, nitroVerifierBytecode, [root, owner, curve, hasher]),
+    deploy: (root, owner = client.account.address, parts = { curve, hasher }) =>
+      deployed(nitroVerifierAbi as Abi, nitroVerifierBytecode, [root, owner, parts.curve, parts.hasher]),
+    // PUSH1 size DUP1 PUSH1 9 PUSH0 CODECOPY PUSH0 RETURN, and what is returned.
+    place: code =>
+      deployed([], `0x60${size(code).toString(16).padStart(2, '0')}8060095f395ff3${code.slice(2)}`),
     stop: () => chain.stop(),
   }
 }

@@ -1,7 +1,7 @@
 import { toHex } from '../bytes.ts'
 import { type Checklist, combine, type Fact, passed } from '../checks.ts'
 import type { Attested } from './attested.ts'
-import { iso, parseX509, type X509 } from './certificate.ts'
+import { iso, nameOf, parseX509, type X509 } from './certificate.ts'
 import { checkChain, checkPinned } from './certificateChain.ts'
 import { demand } from './codes.ts'
 import { decodeSign1, ES384, sign1Message } from './cose.ts'
@@ -56,6 +56,7 @@ function authenticate(list: Checklist, evidence: Uint8Array, context: EvidenceCo
     return passed(policy.roots ? 'a root that the policy names' : 'the root of AWS Nitro Enclaves, G1', chain)
   })
   const leaf = list.check('certificates', [chain], chain => {
+    for (const certificate of chain) checkAlgorithm(certificate)
     const leaf = checkChain(chain, context)
     demand(leaf.maySign, 'broken-chain', 'the leaf certificate may not sign documents')
     return passed(`${chain.length} certificates, the leaf valid until ${iso(leaf.notAfter)}`, leaf)
@@ -70,6 +71,12 @@ function authenticate(list: Checklist, evidence: Uint8Array, context: EvidenceCo
     checkDocumentTime(timestamp, leaf, time),
   )
   return combine([document, signed, made], (document, _, timestamp) => attestedBy(document, timestamp))
+}
+
+/** AWS's certificates are of one kind, as the document is: one on a weaker curve is none of them. Fails with broken-chain. */
+function checkAlgorithm({ subject, algorithm, key }: X509): void {
+  const isEs384 = algorithm === 'es384' && key.type === 'p384'
+  demand(isEs384, 'broken-chain', () => `${nameOf(subject)} is not of ES384 and P-384`)
 }
 
 /**

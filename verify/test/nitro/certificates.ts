@@ -20,6 +20,7 @@ const ECDSA_SHA384 = sequence(fromHex('0x06082a8648ce3d040303'))
 const ECDSA_SHA512 = sequence(fromHex('0x06082a8648ce3d040304'))
 const NULL = fromHex('0x0500')
 const POINT = createSigner('p384', 'another holder').publicKey
+const OTHER_CURVE = createSigner('p256', 'x')
 const CA = extension('0x551d13', sequence(TRUE), true)
 const CERT_SIGN_BITS = bitString(Uint8Array.of(0x04), 2)
 const CERT_SIGN_VALUE = octetString(CERT_SIGN_BITS)
@@ -169,27 +170,31 @@ export const BROKEN_CERTIFICATES: BrokenNitroCase[] = [
   bad('a key a byte too long', part(KEY, sequence(P384_KEY, bitString(longer(POINT))))),
   bad('an empty key', part(KEY, sequence(P384_KEY, fromHex('0x0300')))),
   bad('a key of no curve', part(KEY, sequence(sequence(fromHex('0x06072a8648ce3d0201')), bitString(POINT)))),
-  bad(
-    'a key on P-256',
-    part(KEY, sequence(P256_KEY, bitString(createSigner('p256', 'x').publicKey))),
-    'broken-chain',
-  ),
+  bad('a key on P-256', part(KEY, sequence(P256_KEY, bitString(OTHER_CURVE.publicKey))), 'broken-chain'),
   bad('another key', part(KEY, sequence(P384_KEY, bitString(POINT))), 'broken-chain'),
   [
     'a leaf with a key on P-256',
     {
       certificates: {
-        leaf: part(KEY, sequence(P256_KEY, bitString(createSigner('p256', 'x').publicKey))),
+        leaf: part(KEY, sequence(P256_KEY, bitString(OTHER_CURVE.publicKey))),
       },
     },
-    'bad-signature',
+    'broken-chain',
   ],
   [
     'a leaf with another key',
     { certificates: { leaf: part(KEY, sequence(P384_KEY, bitString(POINT))) } },
     'bad-signature',
   ],
-  ['a link signed with P-256', { signers: { zonal: createSigner('p256', 'x') } }, 'broken-chain'],
+  [
+    'a link on P-256 that signs the next one',
+    {
+      certificates: { zonal: part(KEY, sequence(P256_KEY, bitString(OTHER_CURVE.publicKey))) },
+      signers: { instance: OTHER_CURVE },
+    },
+    'broken-chain',
+  ],
+  ['a link signed with P-256', { signers: { zonal: OTHER_CURVE } }, 'broken-chain'],
 
   bad('no extensions at all', extensions(), 'broken-chain'),
   bad('constraints twice', extensions(CA, CERT_SIGN, CA)),
