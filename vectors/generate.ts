@@ -2,10 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { batchVectors } from './batches/generate.ts'
 import { bundleVectors } from './bundles/generate.ts'
+import { caseVectors } from './cases/generate.ts'
 import { evidenceVectors } from './evidence/generate.ts'
 import { nitroVectors } from './nitro/generate.ts'
 import { pipelineVectors } from './pipelines/generate.ts'
 import { receiptVectors } from './receipts/generate.ts'
+import { statementVectors } from './statements/generate.ts'
 import { tensorVectors } from './tensors/generate.ts'
 
 /** Every golden file: path below vectors/ and its text. Deterministic: fixed keys, RFC 6979, no clock. */
@@ -18,6 +20,8 @@ export function generateVectors(): Map<string, string> {
     ...bundleVectors(),
     ...batchVectors(),
     ...nitroVectors(),
+    ...caseVectors(),
+    ...statementVectors(),
   }
   return new Map(Object.entries(files).map(([path, value]) => [path, `${JSON.stringify(value, null, 2)}\n`]))
 }

@@ -3,13 +3,19 @@ import {
   type BatchEntry,
   batchLeaf,
   configHash,
+  decodeCase,
   decodePipeline,
+  decodePolicyArtifact,
+  decodeStatement,
   decodeTensor,
+  encodeCase,
   encodePipeline,
+  encodeStatement,
   encodeTensor,
   fromHex,
   type Hex,
   isInBatch,
+  judgeCase,
   keccak256,
   NacreError,
   type Policy,
@@ -28,6 +34,7 @@ import {
   toHex,
   usageHash,
   userData,
+  utf8,
   type Voucher,
   verifyReceipt,
   verifySimulated,
@@ -59,6 +66,44 @@ describe('pipelines', () => {
     expect({ manifest, files: files.map(toHex) }).toEqual({ manifest: vector.manifest, files: vector.files })
     expect(toHex(encodePipeline({ manifest, files }))).toBe(vector.bytes)
     expect(sha256(bytes)).toBe(vector.sha256)
+  })
+})
+
+describe('cases', () => {
+  test.each(load('cases'))('%s', (_, vector) => {
+    const bytes = fromHex(vector.bytes ?? '')
+    if (vector.error) return expect(codeOf(() => decodeCase(bytes))).toBe(vector.error)
+    const found = decodeCase(bytes)
+    const collateral = Object.fromEntries([...found.collateral].map(([name, piece]) => [name, toHex(piece)]))
+    const { tee, evidence, time } = vector
+    expect({ ...found, evidence: toHex(found.evidence), collateral, time: Number(found.time) }).toEqual({
+      ...{ tee, evidence, time },
+      collateral: vector.collateral,
+    })
+    expect(toHex(encodeCase(found))).toBe(vector.bytes)
+    expect(keccak256(bytes)).toBe(vector.hash)
+  })
+})
+
+describe('statements', () => {
+  const judged = (vector: Record<string, never>) => {
+    const artifact = utf8(vector.policy ?? '')
+    expect(sha256(artifact)).toBe(vector.artifact)
+    return judgeCase(fromHex(vector.case ?? ''), decodePolicyArtifact(artifact))
+  }
+  test.each(load('statements'))('%s', (_, vector) => {
+    if (vector.error)
+      return expect(codeOf(() => decodeStatement(fromHex(vector.statement ?? '')))).toBe(vector.error)
+    if (vector.code) return expect(judged(vector)).toMatchObject({ code: vector.code })
+    const { evidenceHash, measurement, userData, nonce, kind } = vector
+    const statement = decodeStatement(fromHex(vector.statement ?? ''))
+    expect(statement).toEqual({
+      ...{ version: 1, kind, evidenceHash, measurement, userData, nonce },
+      time: BigInt(vector.time ?? 0),
+    })
+    expect(toHex(encodeStatement(statement))).toBe(vector.statement)
+    expect(keccak256(fromHex(vector.statement ?? ''))).toBe(vector.hash)
+    expect(judged(vector)).toEqual({ statement: fromHex(vector.statement ?? '') })
   })
 })
 

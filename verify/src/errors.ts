@@ -4,7 +4,8 @@ const FIXES = {
   'invalid-text': 'Pass well-formed UTF-8.',
   'integer-out-of-range': 'Pass a whole number within the bounds that the message names.',
   'invalid-tensor': 'Make the data an array of the type and the length that dtype and dims name.',
-  'invalid-artifact': 'Build the artifact with encodePipeline, or take it from its publisher again.',
+  'invalid-artifact':
+    'Build the artifact with encodePipeline or encodePolicyArtifact, or take it from its publisher again.',
   'too-large': 'Send less: the message names the bound.',
   'unsupported-version': 'Use a build of Nacre that knows this version.',
   'invalid-json': 'Check that the file is complete; it must be one JSON value in UTF-8.',
@@ -19,6 +20,9 @@ const FIXES = {
   'invalid-certificate':
     'Use an X.509 v3 certificate or list in DER, with keys on P-256 or P-384 or of RSA, signed with ES256, ES384 or RSA-PSS of SHA-384; for simulated evidence ES256 alone.',
   'invalid-evidence': 'Send the document as the security module returned it.',
+  'invalid-case': 'Write the case with encodeCase.',
+  'invalid-statement':
+    'Ask the verifier enclaves again; a statement is what the receipt of their answer signs.',
   'empty-policy': 'Name at least one release or publisher that you accept.',
   'invalid-context': 'Pass the time in seconds as a bigint, and expectations as lower-case 0x hex.',
 } as const
