@@ -5,38 +5,20 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { manifestHash } from '@nacre/verify'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import budget from '../budget.json' with { type: 'json' }
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import budgets from '../budget.json' with { type: 'json' }
 import { buildImage, bundle, type Image } from './build.ts'
+import { IMAGES } from './images.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
+const NAMES = Object.keys(IMAGES) as (keyof typeof IMAGES)[]
 
 let dir: string
-let image: Image
-let inputs: string[]
+let checkout: string
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'nacre-'))
-  image = await buildImage(join(dir, 'image'))
-  const [output] = Object.values((await bundle()).metafile.outputs)
-  inputs = Object.entries(output!.inputs).flatMap(([path, { bytesInOutput }]) =>
-    bytesInOutput > 0 ? [path] : [],
-  )
-})
-
-afterAll(() => rm(dir, { recursive: true, force: true }))
-
-const readBundle = () => readFile(join(image.dir, 'app/enclave.mjs'), 'utf8')
-
-test('two builds are the same, and a second build leaves the first alone', async () => {
-  const again = await buildImage(join(dir, 'again'))
-  const over = await buildImage(join(dir, 'image'))
-  expect(manifestHash(again.manifest)).toBe(manifestHash(image.manifest))
-  expect(over).toEqual(image)
-})
-
-test('another checkout, somewhere else, builds the same', async () => {
-  const checkout = join(dir, 'a checkout elsewhere')
+  checkout = join(dir, 'a checkout elsewhere')
   const copied = ['package.json', 'enclave/src', 'enclave/scripts', 'enclave/package.json', 'verify']
   const packages = [
     'tiny-secp256k1',
@@ -54,50 +36,105 @@ test('another checkout, somewhere else, builds the same', async () => {
   for (const path of ['esbuild', '@esbuild']) {
     await symlink(join(REPOSITORY, 'node_modules', path), join(checkout, 'node_modules', path))
   }
-  const args = [join(checkout, 'enclave/scripts/build.ts'), join(dir, 'elsewhere')]
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: tmpdir() })
-  expect(stdout.split(' ')[0]).toBe(manifestHash(image.manifest))
 })
 
-test('the bundle names no place on this machine', async () => {
-  const code = await readBundle()
-  for (const place of [REPOSITORY, tmpdir(), process.execPath, 'file://']) expect(code).not.toContain(place)
-})
+afterAll(() => rm(dir, { recursive: true, force: true }))
 
-test('the bundle holds our code within its budget', async () => {
-  const own = inputs.filter(path => /^(enclave|verify)\/src\//.test(path))
-  const isPipeline = (path: string) => path.startsWith('enclave/src/pipelines/')
-  expect(await linesOf(own.filter(path => !isPipeline(path)))).toBeLessThanOrEqual(budget.maxOwnLines)
-  expect(await linesOf(own.filter(isPipeline))).toBeLessThanOrEqual(budget.maxPipelineLines)
-  expect((await readBundle()).length).toBeLessThanOrEqual(budget.maxBundleBytes)
-})
+/** What is bundled into an image, by path. */
+async function inputsOf(name: keyof typeof IMAGES): Promise<string[]> {
+  const [output] = Object.values((await bundle(IMAGES[name])).metafile.outputs)
+  return Object.entries(output!.inputs).flatMap(([path, { bytesInOutput }]) =>
+    bytesInOutput > 0 ? [path] : [],
+  )
+}
 
 async function linesOf(paths: string[]): Promise<number> {
   const sources = await Promise.all(paths.map(path => readFile(join(REPOSITORY, path), 'utf8')))
   return sources.reduce((total, source) => total + source.split('\n').length - 1, 0)
 }
 
-test('every package in the bundle has a written reason, and no reason is left over', async () => {
-  const page = await readFile(join(REPOSITORY, 'docs/enclave-dependencies.md'), 'utf8')
-  const written = [...page.matchAll(/^## `([^`]+)`$/gm)].map(match => match[1])
-  const packages = inputs
-    .map(path => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1])
-    .filter(name => name)
-  expect([...new Set(packages)].sort()).toEqual(written.sort())
+describe.each(NAMES)('the image %s', name => {
+  const kind = IMAGES[name]
+  let image: Image
+  let inputs: string[]
+  beforeAll(async () => {
+    image = await buildImage(join(dir, name), kind)
+    inputs = await inputsOf(name)
+  })
+  const readBundle = () => readFile(join(image.dir, 'app/enclave.mjs'), 'utf8')
+
+  test('two builds are the same, and a second build leaves the first alone', async () => {
+    const again = await buildImage(join(dir, `${name} again`), kind)
+    const over = await buildImage(join(dir, name), kind)
+    expect(manifestHash(again.manifest)).toBe(manifestHash(image.manifest))
+    expect(over).toEqual(image)
+  })
+
+  test('another checkout, somewhere else, builds the same', async () => {
+    const args = [join(checkout, 'enclave/scripts/build.ts'), join(dir, `${name} elsewhere`), name]
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: tmpdir() })
+    expect(stdout.split(' ')[0]).toBe(manifestHash(image.manifest))
+  })
+
+  test('the bundle names no place on this machine', async () => {
+    const code = await readBundle()
+    for (const place of [REPOSITORY, tmpdir(), process.execPath, 'file://']) expect(code).not.toContain(place)
+  })
+
+  test('the bundle holds our code within its budget', async () => {
+    const ours = inputs.filter(path => /^(enclave|verify)\/src\//.test(path))
+    const budget = budgets[name]
+    const below = (folder: string) => ours.filter(path => path.startsWith(folder))
+    // Both run in the engine's process, which has no key; the rest is where the keys are.
+    const [pipelines, evidence] = [below('enclave/src/pipelines/'), below('verify/src/attest/')]
+    const rest = ours.filter(path => ![...pipelines, ...evidence].includes(path))
+    expect(await linesOf(rest)).toBeLessThanOrEqual(budget.maxOwnLines)
+    expect(await linesOf(pipelines)).toBeLessThanOrEqual(budget.maxPipelineLines)
+    expect(await linesOf(evidence)).toBeLessThanOrEqual(budget.maxEvidenceLines)
+    expect((await readBundle()).length).toBeLessThanOrEqual(budget.maxBundleBytes)
+  })
+
+  test('every package in the bundle has a written reason, and no reason is left over', async () => {
+    const page = await readFile(join(REPOSITORY, 'docs/enclave-dependencies.md'), 'utf8')
+    // A package of some images alone names them behind it.
+    const headings = [...page.matchAll(/^## `([^`]+)`(?: \((.+)\))?$/gm)]
+    const written = headings.filter(([, , images = name]) => images.split(', ').includes(name))
+    const packages = inputs
+      .map(path => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1])
+      .filter(found => found)
+    expect([...new Set(packages)].sort()).toEqual(written.map(([, found]) => found).sort())
+  })
+
+  test('everything in the bundle is ours or a package', () => {
+    const ours = /^(enclave\/src|verify\/src|(verify\/)?node_modules)\//
+    expect(inputs.filter(path => !ours.test(path))).toEqual([])
+  })
+
+  test('its manifest names image and engine', () => {
+    expect(image.manifest).toMatchObject({ version: 1, name: `nacre-${name}`, engine: kind.engine })
+  })
 })
 
-test('everything in the bundle is ours or a package', () => {
-  expect(inputs.filter(path => !/^(enclave\/src|verify\/src|(verify\/)?node_modules)\//.test(path))).toEqual(
-    [],
-  )
+test('a native engine is described with its size and hash, and is in its own image alone', async () => {
+  const filesOf = async (name: keyof typeof IMAGES) =>
+    (await buildImage(join(dir, name), IMAGES[name])).manifest.files.map(file => file.path)
+  const every = ['app/enclave.mjs', 'app/secp256k1.wasm', 'bin/node']
+  const native = ['lib/libonnxruntime.so.1', 'lib/onnxruntime_binding.node']
+  expect(await filesOf('onnx')).toEqual([...every, ...native])
+  expect(await filesOf('attestation')).toEqual(every)
 })
 
-test('a native engine is described with its size and hash', () => {
-  expect(image.manifest.files.map(file => file.path)).toEqual([
-    'app/enclave.mjs',
-    'app/secp256k1.wasm',
-    'bin/node',
-    'lib/libonnxruntime.so.1',
-    'lib/onnxruntime_binding.node',
-  ])
+test('no image has another engine’s code, and an evidence verifier is in one alone', async () => {
+  const [onnx, attestation] = await Promise.all([inputsOf('onnx'), inputsOf('attestation')])
+  const verifiers = ['tdx', 'sgx', 'snp', 'nvidia'].map(tee => `verify/src/attest/${tee}.ts`)
+  expect(attestation).toEqual(expect.arrayContaining(verifiers))
+  expect(onnx.filter(path => verifiers.includes(path))).toEqual([])
+  const foreign =
+    /^enclave\/src\/(pipelines\/|onnx|session|noTelemetry)|\/(nitro|dstack|simulated)[A-Za-z]*\.ts$/
+  expect(attestation.filter(path => foreign.test(path))).toEqual([])
+})
+
+test('an image that does not exist is refused by name', async () => {
+  const args = [join(REPOSITORY, 'enclave/scripts/build.ts'), join(dir, 'none'), 'constructor']
+  await expect(promisify(execFile)(process.execPath, args)).rejects.toThrow('there is no image constructor')
 })

@@ -6,36 +6,33 @@ import {
   mkdir,
   readdir,
   readFile,
-  realpath,
   rename,
   rm,
   stat,
   writeFile,
 } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { encodeManifest, type Manifest, manifestHash, toHex } from '@nacre/verify'
 import { build, type Metafile, type Plugin } from 'esbuild'
-import { ENGINE } from '../src/engineName.ts'
+import { IMAGES, type ImageKind, isImageName } from './images.ts'
 
 /** A built image: a folder with exactly the manifest's files and manifest.json. */
 export type Image = { dir: string; manifest: Manifest }
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 const IMAGE_DIR = join(REPOSITORY, 'enclave/dist/image')
-const NAME = 'nacre-onnx'
 const BUNDLE = 'app/enclave.mjs'
 
 /**
- * Builds the enclave's image: the bundled program, the Node that runs this script, the engine's native library.
+ * Builds an image of the enclave: the bundled program, the Node that runs this script, the engine's native library.
  * The same sources and packages give the same bytes, wherever the repository lies. An image that is there already
  * and is the same is left alone: enclaves may be starting from it.
  */
-export async function buildImage(outDir: string = IMAGE_DIR): Promise<Image> {
+export async function buildImage(outDir: string = IMAGE_DIR, kind: ImageKind = IMAGES.onnx): Promise<Image> {
   const draft = `${outDir}.${process.pid}.new`
   try {
-    const manifest = await stage(draft)
+    const manifest = await stage(draft, kind)
     if (!(await isSame(outDir, manifest))) await replace(outDir, draft, manifest)
     return { dir: outDir, manifest }
   } finally {
@@ -43,22 +40,20 @@ export async function buildImage(outDir: string = IMAGE_DIR): Promise<Image> {
   }
 }
 
-async function stage(dir: string): Promise<Manifest> {
-  const natives = Object.entries(await nativeFiles())
+async function stage(dir: string, kind: ImageKind): Promise<Manifest> {
+  const natives = Object.entries(await kind.natives())
   await rm(dir, { recursive: true, force: true })
-  await addFile(join(dir, BUNDLE), (await bundle()).code)
+  await addFile(join(dir, BUNDLE), (await bundle(kind)).code)
   for (const [path, source] of natives) await addNative(join(dir, path), source)
-  const manifest = await describe(dir, [BUNDLE, ...natives.map(([path]) => path)])
+  const manifest = await describe(dir, kind, [BUNDLE, ...natives.map(([path]) => path)])
   await addFile(join(dir, 'manifest.json'), encodeManifest(manifest))
   return manifest
 }
 
 async function isSame(dir: string, manifest: Manifest): Promise<boolean> {
   try {
-    const there = await describe(
-      dir,
-      manifest.files.map(file => file.path),
-    )
+    const paths = manifest.files.map(file => file.path)
+    const there = await describe(dir, manifest, paths)
     const described = await readFile(join(dir, 'manifest.json'))
     return manifestHash(there) === manifestHash(manifest) && described.equals(encodeManifest(manifest))
   } catch {
@@ -80,9 +75,9 @@ async function replace(dir: string, draft: string, { files }: Manifest): Promise
 }
 
 /** The program as one ES module, and what esbuild says went into it. */
-export async function bundle(): Promise<{ code: Uint8Array; metafile: Metafile }> {
+export async function bundle(kind: ImageKind): Promise<{ code: Uint8Array; metafile: Metafile }> {
   const { outputFiles, metafile } = await build({
-    entryPoints: ['enclave/src/main.ts'],
+    entryPoints: [kind.entry],
     absWorkingDir: REPOSITORY,
     outfile: 'enclave.mjs',
     write: false,
@@ -135,28 +130,6 @@ const sideEffectFree: Plugin = {
   },
 }
 
-async function nativeFiles(): Promise<Record<string, string>> {
-  const engine = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'))
-  await checkVersion(engine)
-  const libraries = join(engine, 'bin/napi-v6', process.platform, process.arch)
-  return {
-    'app/secp256k1.wasm': join(
-      dirname(createRequire(import.meta.url).resolve('tiny-secp256k1')),
-      '../secp256k1.wasm',
-    ),
-    'bin/node': await realpath(process.execPath),
-    'lib/libonnxruntime.so.1': join(libraries, 'libonnxruntime.so.1'),
-    'lib/onnxruntime_binding.node': join(libraries, 'onnxruntime_binding.node'),
-  }
-}
-
-/** The engine's name is in every receipt: it must be the one that is shipped. */
-async function checkVersion(engine: string): Promise<void> {
-  const { version } = JSON.parse(await readFile(join(engine, 'package.json'), 'utf8'))
-  if (ENGINE === `onnxruntime-node@${version}/cpu`) return
-  throw new Error(`enclave/src/engineName.ts names ${ENGINE}, installed is onnxruntime-node@${version}`)
-}
-
 async function addFile(path: string, content: Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, content)
@@ -171,7 +144,11 @@ async function addNative(path: string, source: string): Promise<void> {
   })
 }
 
-async function describe(dir: string, paths: string[]): Promise<Manifest> {
+async function describe(
+  dir: string,
+  { name, engine }: Pick<Manifest, 'name' | 'engine'>,
+  paths: string[],
+): Promise<Manifest> {
   const files = await Promise.all(
     paths.sort().map(async path => {
       const digest = createHash('sha256')
@@ -180,10 +157,15 @@ async function describe(dir: string, paths: string[]): Promise<Manifest> {
       return { path, sha256: toHex(digest), size: (await stat(join(dir, path))).size }
     }),
   )
-  return { version: 1, name: NAME, engine: ENGINE, files }
+  return { version: 1, name, engine, files }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { dir, manifest } = await buildImage(process.argv[2])
+  const [, , outDir, name = 'onnx'] = process.argv
+  if (!isImageName(name))
+    throw new Error(
+      `there is no image ${name}: npx node enclave/scripts/build.ts [DIR [${Object.keys(IMAGES).join(' | ')}]]`,
+    )
+  const { dir, manifest } = await buildImage(outDir, IMAGES[name])
   console.log(`${manifestHash(manifest)}  ${dir}`)
 }

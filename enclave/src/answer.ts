@@ -12,7 +12,6 @@ import {
   usageHash,
   ZERO_HASH,
 } from '@nacre/verify'
-import { ENGINE } from './engineName.ts'
 import type { Outcome } from './execute.ts'
 import type { Job } from './job.ts'
 import { keccak256 } from './keccak.ts'
@@ -30,9 +29,9 @@ export type Answer = {
 export type Signer = (job: Job, outcome: Outcome) => Answer
 
 /** Signs answers with a key; the sequence of a key starts at 1 and grows by 1. */
-export function createSigner(key: ReceiptKey, config: EnclaveConfig): Signer {
+export function createSigner(key: ReceiptKey, config: EnclaveConfig, engine: string): Signer {
   const domain = { chainId: config.chainId, registry: config.registry }
-  const parameters = { engine: ENGINE, seed: 0n }
+  const parameters = { engine, seed: 0n }
   const fixed = {
     version: 1,
     releaseId: config.releaseId,

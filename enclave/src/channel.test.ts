@@ -10,6 +10,7 @@ import { encodeFrame } from '@nacre/verify/frame'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createChannel } from './channel.ts'
 import { readStartOptions } from './config.ts'
+import { ENGINE } from './engineName.ts'
 import { createService } from './service.ts'
 
 /** Bytes on the wire, as a broken or hostile host writes them; the security module is away. */
@@ -35,7 +36,7 @@ const startOptions = () => ({
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'nacre-'))
   const options = await read(startOptions())
-  channel = createChannel(createService(options, join(import.meta.dirname, 'main.ts')), error =>
+  channel = createChannel(createService(options, ENGINE, join(import.meta.dirname, 'main.ts')), error =>
     errors.push(error),
   )
   channel.listen(options.sockets.channel)

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { type Hex, hasNonFinite, type Tensor } from '@nacre/verify'
+import type { ModelTypes, TensorType } from './artifactTypes.ts'
 import type { EngineLimits } from './config.ts'
 import { createEngineProcess } from './engineProcess.ts'
 import { ChannelError } from './errors.ts'
 import { MAX_BATCH } from './limits.ts'
-import type { ModelTypes, TensorType } from './session.ts'
 
 export type Model = ModelTypes & { artifact: Hex; bytes: Uint8Array }
 
@@ -26,7 +26,7 @@ export function createEngine(limits: EngineLimits, program: string): Engine {
   let loading = Promise.resolve<unknown>(undefined)
   return {
     /**
-     * Loads an ONNX model or a pipeline; one that is loaded already is returned as it is. Loads wait for each other, so that
+     * Loads what the engine opens; an artifact that is loaded already is returned as it is. Loads wait for each other, so that
      * the limits hold.
      * @throws ChannelError artifact-mismatch, artifact-limit, unsupported-model, engine-stopped
      */

@@ -1,10 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { type Hex, isPipeline, messageOf } from '@nacre/verify'
+import { type Hex, messageOf } from '@nacre/verify'
+import type { EngineKind, ModelTypes, Session } from './artifactTypes.ts'
 import { ChannelError } from './errors.ts'
 import { LOAD_LIMIT_MS, RUN_LIMIT_MS } from './limits.ts'
-import { openPipeline } from './pipelines/open.ts'
-import { Refusal } from './pipelines/refusal.ts'
-import { type ModelTypes, openModel, type Session } from './session.ts'
+import { Refusal } from './refusal.ts'
 
 /** What the enclave asks of the engine's process, one at a time, and what comes back. */
 type Call = { call: 'load' | 'run'; artifact: Hex; bytes: Uint8Array }
@@ -74,7 +73,7 @@ export function createEngineProcess(
 }
 
 /** What the engine's process does: it answers calls until the other end of its channel is gone. */
-export function serveEngine(): void {
+export function serveEngine({ open }: EngineKind): void {
   const sessions = new Map<Hex, Session>()
   process.on('disconnect', () => process.exit(0))
   process.on('message', async ({ call, artifact, bytes }: Call) => {
@@ -84,7 +83,6 @@ export function serveEngine(): void {
 
   async function load(artifact: Hex, bytes: Uint8Array): Promise<Reply> {
     try {
-      const open = isPipeline(bytes) ? openPipeline : openModel
       const session = await open(new Uint8Array(bytes))
       sessions.set(artifact, session)
       return { types: { input: session.input, output: session.output } }

@@ -11,7 +11,7 @@ const ERRORS = {
   'unknown-artifact': [404, 'Load the artifact first: POST /v1/artifacts.'],
   'artifact-mismatch': [400, 'Fetch the file again: its SHA-256 is not the one announced.'],
   'artifact-limit': [507, 'Start the enclave with larger engine limits, or load fewer artifacts.'],
-  'unsupported-model': [422, 'Export an ONNX model as docs/enclave-boundary.md describes.'],
+  'unsupported-model': [422, 'Load what this image runs, as docs/enclave-boundary.md describes.'],
   'conflicting-job': [409, 'An answer for this request was signed already; repeat that job to get it again.'],
   'voucher-refused': [
     402,

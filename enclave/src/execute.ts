@@ -1,13 +1,13 @@
 import { decodeTensor, type EnclaveConfig, STATUS, type Tensor } from '@nacre/verify'
+import type { TensorType } from './artifactTypes.ts'
 import { batchProblem, type Engine, inputProblem, type Model } from './engine.ts'
 import { EngineFailure } from './engineProcess.ts'
 import { ChannelError } from './errors.ts'
 import type { Job } from './job.ts'
 import { MAX_ERROR_TEXT } from './limits.ts'
-import { Refusal } from './pipelines/refusal.ts'
-import type { TensorType } from './session.ts'
+import { Refusal } from './refusal.ts'
 
-/** What a job came to: a tensor's bytes with status 0, otherwise a text `code: detail`. */
+/** What a job came to: a tensor's or a file's bytes with status 0, otherwise a text `code: detail`. */
 export type Outcome = { status: number; output: Uint8Array }
 
 /**

@@ -1,43 +1,5 @@
-import { once } from 'node:events'
-import { createChannel } from './channel.ts'
-import { readStartOptions } from './config.ts'
-import { ENGINE_ARGUMENT, serveEngine } from './engineProcess.ts'
-import { createService } from './service.ts'
+import { onnxEngine } from './onnxEngine.ts'
+import { runProgram } from './program.ts'
 
-/** The enclave: reads its configuration, makes its keys, answers on the channel until it is told to stop. */
-async function main(configFile: string | undefined): Promise<void> {
-  if (!configFile) throw new Error('usage: enclave.mjs CONFIG')
-  const options = readStartOptions(configFile)
-  const channel = createChannel(createService(options, import.meta.filename), report)
-  channel.listen(options.sockets.channel)
-  await once(channel, 'listening')
-  report('ready')
-  await stopAsked()
-  channel.close()
-  channel.closeAllConnections()
-}
-
-/** SIGTERM, or the end of stdin: whoever launched the enclave holds the other end and may be gone. */
-function stopAsked(): Promise<unknown> {
-  process.stdin.resume()
-  return Promise.race([
-    once(process, 'SIGTERM'),
-    once(process, 'SIGINT'),
-    once(process.stdin, 'end').finally(() => process.stdin.destroy()),
-  ])
-}
-
-/** One line on stderr; never an input, an output or a key. */
-function report(event: unknown): void {
-  const text =
-    event instanceof Error ? `${event.message}${event.cause ? ` (${event.cause})` : ''}` : String(event)
-  process.stderr.write(`enclave: ${text.replace(/\s+/g, ' ').slice(0, 500)}\n`)
-}
-
-function fail(error: unknown): void {
-  report(error)
-  process.exit(1)
-}
-
-if (process.argv[2] === ENGINE_ARGUMENT) serveEngine()
-else main(process.argv[2]).then(() => process.exit(0), fail)
+/** The image `nacre-onnx`. */
+runProgram(onnxEngine, import.meta.filename)

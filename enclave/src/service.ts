@@ -1,15 +1,14 @@
 import type { EnclaveConfig, Hex, Identity } from '@nacre/verify'
 import { type Answer, createSigner } from './answer.ts'
+import type { ModelTypes } from './artifactTypes.ts'
 import { attest, type Evidence, makeIdentity } from './attest.ts'
 import type { StartOptions } from './config.ts'
 import { createEngine } from './engine.ts'
-import { ENGINE } from './engineName.ts'
 import { execute } from './execute.ts'
 import type { Job } from './job.ts'
 import { makeReceiptKey } from './keys.ts'
 import { createMemory } from './memory.ts'
 import { securityModule } from './securityModule.ts'
-import type { ModelTypes } from './session.ts'
 import { createTallies, type SignedBatch } from './tally.ts'
 
 /** What the enclave does, apart from how it is called. */
@@ -21,19 +20,23 @@ export type Service = {
 }
 
 /**
- * An enclave with a fresh key: every start is another enclave. `program` is the file of main.ts, which is also what
- * the engine's process runs. Every call @throws ChannelError.
+ * An enclave with a fresh key: every start is another enclave. `engineName` is in its receipts, `program` is the file
+ * of main.ts, which is also what the engine's process runs. Every call @throws ChannelError.
  */
-export function createService({ config, engine: limits, sockets }: StartOptions, program: string): Service {
+export function createService(
+  { config, engine: limits, sockets }: StartOptions,
+  engineName: string,
+  program: string,
+): Service {
   const key = makeReceiptKey()
   const identity = makeIdentity(config, key.address)
   const module = securityModule(sockets.securityModule)
   const engine = createEngine(limits, program)
   const memory = createMemory(config.chainId)
-  const sign = createSigner(key, config)
+  const sign = createSigner(key, config, engineName)
   const tallies = createTallies(key, config)
   return {
-    identity: () => ({ identity, config, engine: ENGINE }),
+    identity: () => ({ identity, config, engine: engineName }),
     attest: async nonce => ({ evidence: await attest(module, identity, nonce) }),
     async loadArtifact(artifact, bytes) {
       const { input, output } = await engine.load(artifact, bytes)

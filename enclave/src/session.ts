@@ -10,22 +10,9 @@ import {
   type TensorData,
 } from '@nacre/verify'
 import type { InferenceSession } from 'onnxruntime-node'
+import type { Session, TensorType } from './artifactTypes.ts'
 import { ChannelError } from './errors.ts'
 import { inspectModel } from './onnx.ts'
-
-/** A tensor as a model declares it; -1 is a dimension that the model leaves free. */
-export type TensorType = { dtype: Dtype; dims: number[] }
-
-/** A file as it is: a picture, whose decoding is measured code. */
-export type FileType = { media: 'image/png' }
-
-export type ModelTypes = { input: TensorType | FileType; output: TensorType }
-
-/** An opened artifact: it runs a tensor's canonical bytes, or a file's, to a tensor's. */
-export type Session = ModelTypes & {
-  /** @throws Refusal of the input; Error of the engine, or when its output is not finite */
-  run(input: Uint8Array): Promise<Uint8Array>
-}
 
 /** One thread and a fixed optimisation level: layouts that depend on the CPU ("all") could change the last bits. */
 const SESSION_OPTIONS: InferenceSession.SessionOptions = {

@@ -16,6 +16,7 @@ import {
 } from '@nacre/verify'
 import { expect, test } from 'vitest'
 import { createSigner } from './answer.ts'
+import { ENGINE } from './engineName.ts'
 import type { Job, Payment } from './job.ts'
 import { makeReceiptKey } from './keys.ts'
 import { createTallies } from './tally.ts'
@@ -73,7 +74,7 @@ function paid(index: bigint, changes: Partial<Payment> = {}, price = 10n): PaidJ
 function world() {
   const key = makeReceiptKey()
   const tallies = createTallies(key, config)
-  const answer = createSigner(key, config)
+  const answer = createSigner(key, config, ENGINE)
   const count = (job: PaidJob, status = 0) => {
     const signed = answer(job, { status, output: Uint8Array.of(9) })
     return { ...tallies.count(job.payment, signed), receipt: signed.receipt }

@@ -4,9 +4,9 @@
  *     npx node examples/invoice-escrow/measure.ts [COUNT] [FIRST_SEED]
  */
 import { decodeTensor } from '@nacre/verify'
+import type { Session } from '../../enclave/src/artifactTypes.ts'
 import { openPipeline } from '../../enclave/src/pipelines/open.ts'
-import { Refusal } from '../../enclave/src/pipelines/refusal.ts'
-import type { Session } from '../../enclave/src/session.ts'
+import { Refusal } from '../../enclave/src/refusal.ts'
 import { buildArtifact } from './artifact.ts'
 import { drawPage, makeLook } from './pictures/draw.ts'
 import { makeInvoice, rowsOf } from './pictures/invoice.ts'

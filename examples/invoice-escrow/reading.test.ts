@@ -1,7 +1,7 @@
 import { decodeTensor } from '@nacre/verify'
 import { beforeAll, describe, expect, test } from 'vitest'
+import type { Session } from '../../enclave/src/artifactTypes.ts'
 import { openPipeline } from '../../enclave/src/pipelines/open.ts'
-import type { Session } from '../../enclave/src/session.ts'
 import { buildArtifact } from './artifact.ts'
 import { measure, readPicture } from './measure.ts'
 import { drawPage, PLAIN } from './pictures/draw.ts'

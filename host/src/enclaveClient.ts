@@ -32,14 +32,15 @@ export type TensorType = { dtype: Dtype; dims: number[] }
 
 export type EnclaveIdentity = { identity: Identity; config: EnclaveConfig; engine: string }
 
-/** What an artifact takes that is no tensor: a file as it is. */
-export type FileType = { media: 'image/png' }
+/** What an artifact takes or gives that is no tensor: a file as it is. */
+export type FileType = { media: (typeof MEDIA)[number] }
+const MEDIA = ['image/png', 'application/cbor', 'application/octet-stream'] as const
 
 export type LoadedArtifact = {
   artifact: Hex
   size: number
   input: TensorType | FileType
-  output: TensorType
+  output: TensorType | FileType
 }
 
 /** A payer's voucher for a job, and the batch that it is counted into. */
@@ -115,16 +116,16 @@ const parseTensorType = objectOf<TensorType>({
   dtype: oneOf('float32', 'uint8', 'int8', 'int32', 'int64', 'float64'),
   dims: arrayOf(integerOf(-1, 2 ** 24), 8),
 })
-const parseFileType = objectOf<FileType>({ media: oneOf('image/png') })
-const parseInputType: Parser<TensorType | FileType> = (value, path) =>
+const parseFileType = objectOf<FileType>({ media: oneOf(...MEDIA) })
+const parseArtifactType: Parser<TensorType | FileType> = (value, path) =>
   typeof value === 'object' && value !== null && 'media' in value
     ? parseFileType(value, path)
     : parseTensorType(value, path)
 const parseArtifact = objectOf<LoadedArtifact>({
   artifact: hexOf(32),
   size: integerOf(0, 2 ** 32),
-  input: parseInputType,
-  output: parseTensorType,
+  input: parseArtifactType,
+  output: parseArtifactType,
 })
 const parseSettlement = objectOf<{ batch: Batch; signature: Hex }>({
   batch: parseBatch,

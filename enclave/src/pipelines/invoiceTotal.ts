@@ -1,9 +1,9 @@
+import { refuse } from '../refusal.ts'
 import { isCredit, isLikeTotal, type Label, splitLabel } from './labels.ts'
 import { linesOf } from './lines.ts'
 import { CURRENCIES, codesIn, type Money, readMoney } from './money.ts'
 import { decodePng, type Grey } from './png.ts'
 import type { Reader, Reading, View } from './recognise.ts'
-import { refuse } from './refusal.ts'
 import { straighten } from './skew.ts'
 
 /** Amount in minor units, ISO 4217 number of the currency, confidence in thousandths. */

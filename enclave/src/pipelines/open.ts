@@ -1,7 +1,8 @@
 import { decodePipeline, encodeTensor, messageOf } from '@nacre/verify'
 import type { InferenceSession } from 'onnxruntime-node'
+import type { Session } from '../artifactTypes.ts'
 import { inspectModel } from '../onnx.ts'
-import { engine, openSession, type Session, unsupported } from '../session.ts'
+import { engine, openSession, unsupported } from '../session.ts'
 import { readInvoiceTotal } from './invoiceTotal.ts'
 import { createReader } from './recognise.ts'
 

@@ -3,8 +3,8 @@ import { createCanvas } from '@napi-rs/canvas'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { chunk, fileOf, greyParts, headerChunk, type PngParts, pngFile } from '../../test/pngFile.ts'
+import { Refusal } from '../refusal.ts'
 import { decodePng } from './png.ts'
-import { Refusal } from './refusal.ts'
 
 const SIDE = 16
 const grey = greyParts(

@@ -1,7 +1,7 @@
 import { crc32, inflateSync } from 'node:zlib'
 import { messageOf } from '@nacre/verify'
+import { refuse } from '../refusal.ts'
 import { type Channels, unfilter } from './pngRows.ts'
-import { refuse } from './refusal.ts'
 
 /** A picture in grey, row by row, 0 black to 255 white. */
 export type Grey = { width: number; height: number; pixels: Uint8Array }

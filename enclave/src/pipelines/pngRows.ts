@@ -1,4 +1,4 @@
-import { refuse } from './refusal.ts'
+import { refuse } from '../refusal.ts'
 
 /** Bytes a pixel: grey, RGB, RGBA. */
 export type Channels = 1 | 3 | 4

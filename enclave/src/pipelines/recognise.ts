@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import { refuse } from '../refusal.ts'
 import type { Grey } from './png.ts'
-import { refuse } from './refusal.ts'
 import { resample } from './resample.ts'
 
 /** What was read: a text, and how sure the model was of its least sure letter or digit, 0 to 1. */

@@ -100,7 +100,7 @@ test('files of collateral in another order are the same case', () => {
 })
 
 const real = (['tdx', 'sgx', 'snp'] as const).flatMap(tee =>
-  realEvidence(tee).map(file => ({ tee, ...file })),
+  realEvidence(tee).map(file => ({ ...file, tee })),
 )
 const folder = new Map(
   ['dcap-collateral', 'snp-cert'].flatMap(realEvidence).map(({ file, bytes }) => [file, bytes] as const),

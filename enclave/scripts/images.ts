@@ -1,0 +1,58 @@
+import { readFile, realpath } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { ATTESTATION_ENGINE, ENGINE } from '../src/engineName.ts'
+
+/** One image: what its manifest names, the program that is bundled, and the files beside it, by their paths in it. */
+export type ImageKind = {
+  name: string
+  engine: string
+  entry: string
+  natives(): Promise<Record<string, string>>
+}
+
+/** One image per engine: each holds no more than its own. */
+export const IMAGES = {
+  onnx: {
+    name: 'nacre-onnx',
+    engine: ENGINE,
+    entry: 'enclave/src/main.ts',
+    natives: async () => ({ ...(await everyImage()), ...(await onnxruntime()) }),
+  },
+  attestation: {
+    name: 'nacre-attestation',
+    engine: ATTESTATION_ENGINE,
+    entry: 'enclave/src/attestation.ts',
+    natives: everyImage,
+  },
+} as const satisfies Record<string, ImageKind>
+
+export function isImageName(name: string): name is keyof typeof IMAGES {
+  return Object.hasOwn(IMAGES, name)
+}
+
+const resolve = createRequire(import.meta.url).resolve
+
+async function everyImage(): Promise<Record<string, string>> {
+  return {
+    'app/secp256k1.wasm': join(dirname(resolve('tiny-secp256k1')), '../secp256k1.wasm'),
+    'bin/node': await realpath(process.execPath),
+  }
+}
+
+async function onnxruntime(): Promise<Record<string, string>> {
+  const engine = dirname(resolve('onnxruntime-node/package.json'))
+  await checkVersion(engine)
+  const libraries = join(engine, 'bin/napi-v6', process.platform, process.arch)
+  return {
+    'lib/libonnxruntime.so.1': join(libraries, 'libonnxruntime.so.1'),
+    'lib/onnxruntime_binding.node': join(libraries, 'onnxruntime_binding.node'),
+  }
+}
+
+/** The engine's name is in every receipt: it must be the one that is shipped. */
+async function checkVersion(engine: string): Promise<void> {
+  const { version } = JSON.parse(await readFile(join(engine, 'package.json'), 'utf8'))
+  if (ENGINE === `onnxruntime-node@${version}/cpu`) return
+  throw new Error(`enclave/src/engineName.ts names ${ENGINE}, installed is onnxruntime-node@${version}`)
+}
