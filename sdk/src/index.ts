@@ -1,3 +1,4 @@
+export * from './attest/verifierEnclaves.ts'
 export * from './attest.ts'
 export * from './balances.ts'
 export * from './client.ts'

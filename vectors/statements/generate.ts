@@ -42,29 +42,30 @@ export const CASE_POLICIES: Record<CaseTee, EvidencePolicy> = {
 
 /** Evidence of each TEE as its mock authority makes it; `reportData` (a GPU: the nonce) and defects as asked for. */
 export const CASES: Record<CaseTee, (options?: CaseOptions) => EvidenceCase> = {
-  tdx: ({ reportData = REPORT_DATA, debug = false, time = NOW } = {}) => {
+  tdx: ({ reportData = REPORT_DATA, debug = false, issued = NOW, time = issued } = {}) => {
     const td = { reportData, ...(debug && { tdAttributes: Uint8Array.of(1, 0, 0, 0x10) }) }
-    const { quote, files } = intel.issue({ time: NOW, tee: 'tdx', version: 5, td })
+    const { quote, files } = intel.issue({ time: issued, tee: 'tdx', version: 5, td })
     return { tee: 'tdx', evidence: quote, collateral: files, time }
   },
-  snp: ({ reportData = REPORT_DATA, debug = false, time = NOW } = {}) => {
-    const options = { time: NOW, reportData, policy: debug ? 0xb0000n : 0x30000n }
+  snp: ({ reportData = REPORT_DATA, debug = false, issued = NOW, time = issued } = {}) => {
+    const options = { time: issued, reportData, policy: debug ? 0xb0000n : 0x30000n }
     const collateral = amd.certificates(options)
     return { tee: 'snp', evidence: amd.report(options), collateral, time }
   },
-  sgx: ({ reportData = REPORT_DATA, debug = false, time = NOW } = {}) => {
+  sgx: ({ reportData = REPORT_DATA, debug = false, issued = NOW, time = issued } = {}) => {
     const attributes = Uint8Array.of(debug ? 7 : 5, 0, 0, 0, 0, 0, 0, 0, 0xe7)
-    const { quote, files } = intel.issue({ time: NOW, tee: 'sgx', enclave: { reportData, attributes } })
+    const { quote, files } = intel.issue({ time: issued, tee: 'sgx', enclave: { reportData, attributes } })
     return { tee: 'sgx', evidence: quote, collateral: files, time }
   },
-  nvidia: ({ reportData = fromHex(NONCE), time = NOW } = {}) => {
-    const options = { time: NOW, nonce: reportData }
+  nvidia: ({ reportData = fromHex(NONCE), issued = NOW, time = issued } = {}) => {
+    const options = { time: issued, nonce: reportData }
     const collateral = nvidia.certificates(options)
     return { tee: 'nvidia', evidence: nvidia.report(options), collateral, time }
   },
 }
 
-export type CaseOptions = { reportData?: Uint8Array; debug?: boolean; time?: bigint }
+/** `issued` is the time of evidence and collateral, `time` that of the case; seconds. */
+export type CaseOptions = { reportData?: Uint8Array; debug?: boolean; issued?: bigint; time?: bigint }
 
 const filled = (byte: number, size: number): Hex => toHex(new Uint8Array(size).fill(byte))
 
