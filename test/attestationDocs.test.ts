@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
+  CASE_KIND,
   DEFAULT_EVIDENCE_POLICY,
+  decodePolicyArtifact,
   evidencePolicySchema,
   NOT_VALID,
   NOT_WANTED,
   parseEvidencePolicy,
+  sha256,
+  utf8,
 } from '@nacre/verify'
 import { expect, test } from 'vitest'
 
@@ -30,4 +34,15 @@ test('and every field of a policy, and its default', () => {
 test('docs/evidence-policy.schema.json is the schema of this build', () => {
   const file = join(import.meta.dirname, '../docs/evidence-policy.schema.json')
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(evidencePolicySchema)
+})
+
+test('the policies to begin with are canonical, one for each TEE that is judged, by their names', () => {
+  const rows = [
+    ...sectionOf('Verifier enclaves').matchAll(/^\| `(\w+)` \| `(\{[^`]+\})` \| `(0x[0-9a-f]{64})` \|$/gm),
+  ]
+  expect(rows.map(([, tee]) => tee)).toEqual(Object.keys(CASE_KIND))
+  for (const [, , text = '', name] of rows) {
+    expect(decodePolicyArtifact(utf8(text))).toMatchObject({ version: 1 })
+    expect(sha256(utf8(text))).toBe(name)
+  }
 })
