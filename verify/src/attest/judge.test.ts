@@ -12,7 +12,7 @@ import { decodeStatement } from './statement.ts'
 import { verifierOf } from './verifyEvidence.ts'
 
 const TEES = Object.keys(CASE_KIND) as CaseTee[]
-const LATER = [0n, 3_600n, 30n * 86_400n, 315_360_000n]
+const LATER = [0n, 3_600n, 30n * 86_400n, 315_360_000n, BigInt(Number.MAX_SAFE_INTEGER) - NOW, -NOW]
 
 describe.each(TEES)('%s', tee => {
   test('is judged as its verifier judges it, at every time', () => {
