@@ -174,6 +174,24 @@ describe('two verifier enclaves', () => {
     await expect(verify(found)).rejects.toThrow('NotNitro')
   })
 
+  test('two of many that agree are enough, whatever the others do', async () => {
+    const [one, two] = [enclaveOf('one', OPERATORS[0]), enclaveOf('two', OPERATORS[1])]
+    const away = { url: 'http://127.0.0.1:1' }
+    const lying = operatorOf(enclaveOf('lying', OPERATORS[0]), bundle => ({ ...bundle, output: '0x00' }))
+    const same = operatorOf(one)
+    const operators = [away, lying, same, same, operatorOf(two)]
+    const { bundles } = await verdictEvidence({ operators, artifact: ARTIFACT, judged: judged() })
+    expect(bundles.map(({ config }) => config.operator).sort()).toEqual(OPERATORS)
+    const none = verdictEvidence({
+      operators: [away, lying, same, same],
+      artifact: ARTIFACT,
+      judged: judged(),
+    })
+    await expect(none).rejects.toMatchObject({ code: 'unreachable' })
+    const single = verdictEvidence({ operators: [same], artifact: ARTIFACT, judged: judged() })
+    await expect(single).rejects.toThrow('of 1 operators there are no two')
+  })
+
   test('evidence that they refuse is an error with the verdict’s code', async () => {
     const operators = [
       operatorOf(enclaveOf('one', OPERATORS[0])),

@@ -26,26 +26,27 @@ export type VerdictEvidence = {
   statement: Statement
   /** `evidence` of `EnclaveRegistry.register` for the statement's kind; its `hints` are empty. */
   evidence: Hex
+  /** Of the two, by rising keys. */
   bundles: [ReceiptBundle, ReceiptBundle]
 }
 
 export type VerdictOptions = {
-  /** Operators of two verifier enclaves. */
-  operators: readonly [HttpOptions, HttpOptions]
+  /** Operators of verifier enclaves, at least two: all are asked, and two that agree are enough. */
+  operators: readonly HttpOptions[]
   /** SHA-256 of the evidence policy to judge by: the contract's `POLICY`. */
   artifact: Hex
   /** What is to be judged. `time` must not be ahead of the block that registers: take the newest block's. */
   judged: EvidenceCase
 }
 
+/** An enclave's signed word on what was asked. */
+type Vote = { bundle: ReceiptBundle; key: Hex; statement: Statement }
+
 /** Longest text of a refusal, bytes. */
 const MAX_TEXT = 256
 
-/** A bundle, and the nonce that its question had. */
-type Answered = { bundle: ReceiptBundle; nonce: Hex; url: string }
-
 /**
- * Asks two verifier enclaves to judge evidence of a TEE that no contract verifies, and makes of their receipts what
+ * Asks verifier enclaves to judge evidence of a TEE that no contract verifies, and makes of two that agree what
  * `VerifierEnclave` verifies (docs/protocol.md, Verifier enclaves). What can be seen without the chain is checked here,
  * so that no gas is lost; whether the enclaves count, the contract decides.
  * @throws NacreError error-answer (an enclave refuses: its text begins with the verdict's code), unverified-answer,
@@ -54,50 +55,30 @@ type Answered = { bundle: ReceiptBundle; nonce: Hex; url: string }
  * const { evidence } = await verdictEvidence({ operators: [{ url: a }, { url: b }], artifact: policy, judged })
  * await wallet.writeContract({ ...registry, functionName: 'register', args: [3, evidence, '0x', identity, config, anchor] })
  */
-export async function verdictEvidence({
-  operators,
-  artifact,
-  judged,
-}: VerdictOptions): Promise<VerdictEvidence> {
-  const input = encodeCase(judged)
-  const ask = async (operator: HttpOptions): Promise<Answered> => {
-    const nonce = toHex(crypto.getRandomValues(new Uint8Array(32)))
-    const bundle = await postInfer({ ...operator, nonce, artifact, input: toHex(input) })
-    return { bundle, nonce, url: operator.url }
-  }
-  const [one, other] = await Promise.all([ask(operators[0]), ask(operators[1])])
-  return assemble({ answers: [one, other], artifact, judged, input })
+export async function verdictEvidence(options: VerdictOptions): Promise<VerdictEvidence> {
+  const input = encodeCase(options.judged)
+  const answers = await Promise.allSettled(options.operators.map(operator => ask(operator, options, input)))
+  const votes = answers.flatMap(answer => (answer.status === 'fulfilled' ? [answer.value] : []))
+  const pairs = votes.flatMap((one, i) => votes.slice(i + 1).map(other => [one, other] as const))
+  const differences = pairs.map(([one, other]) => differenceOf(one, other))
+  const pair = pairs[differences.indexOf(undefined)]
+  if (pair) return assemble(pair)
+  const failed = answers.find(answer => answer.status === 'rejected')
+  if (failed) throw failed.reason
+  throw unverified(differences[0] ?? `of ${votes.length} operators there are no two`)
 }
 
-type Assembled = Pick<VerdictOptions, 'artifact' | 'judged'> & {
-  answers: readonly [Answered, Answered]
-  input: Uint8Array
-}
-
-function assemble({ answers, artifact, judged, input }: Assembled): VerdictEvidence {
-  const [one, other] = answers.map(answer => ({ ...answer, key: keyOf(answer, artifact, input) })) as [
-    Answered & { key: Hex },
-    Answered & { key: Hex },
-  ]
-  const { output, registry, chainId } = one.bundle
-  if (other.bundle.output !== output) throw unverified(`${one.url} and ${other.url} state different things`)
-  if (one.key === other.key) throw unverified(`${one.url} and ${other.url} are one enclave`)
-  if (one.bundle.config.operator === other.bundle.config.operator)
-    throw unverified(`${one.url} and ${other.url} are of one operator`)
-  if (other.bundle.registry !== registry || other.bundle.chainId !== chainId)
-    throw unverified(`${one.url} and ${other.url} are registered in different places`)
-  const statement = statementOf(output, judged)
-  const [first, second] = one.key < other.key ? [one.bundle, other.bundle] : [other.bundle, one.bundle]
-  const evidence = toHex(concat(fromHex(output), signedOf(first), signedOf(second)))
-  return { statement, evidence, bundles: [first, second] }
-}
-
-/** The key that signed what was asked. */
-function keyOf({ bundle, nonce, url }: Answered, artifact: Hex, input: Uint8Array): Hex {
+async function ask(
+  operator: HttpOptions,
+  { artifact, judged }: VerdictOptions,
+  input: Uint8Array,
+): Promise<Vote> {
+  const nonce = toHex(crypto.getRandomValues(new Uint8Array(32)))
+  const bundle = await postInfer({ ...operator, nonce, artifact, input: toHex(input) })
   const { receipt, output, chainId } = bundle
-  const id = requestId(chainId, { type: 'client', nonce })
-  const asked = receipt.requestId === id && receipt.artifact === artifact
-  if (!asked || receipt.inputHash !== keccak256(input))
+  const { url } = operator
+  const asked = receipt.requestId === requestId(chainId, { type: 'client', nonce })
+  if (!asked || receipt.artifact !== artifact || receipt.inputHash !== keccak256(input))
     throw unverified(`the receipt of ${url} is of another question`)
   const bytes = fromHex(output)
   if (receipt.outputHash !== keccak256(bytes)) throw unverified(`${url} sent another output than it signed`)
@@ -105,7 +86,7 @@ function keyOf({ bundle, nonce, url }: Answered, artifact: Hex, input: Uint8Arra
     const text = new TextDecoder().decode(bytes.subarray(0, MAX_TEXT))
     throw sdkError('error-answer', `The enclave of ${url} refused (status ${receipt.status}): ${text}`)
   }
-  return signerOf(bundle, url)
+  return { bundle, key: signerOf(bundle, url), statement: statementOf(bytes, judged) }
 }
 
 function signerOf({ chainId, registry, receipt, signature }: ReceiptBundle, url: string): Hex {
@@ -117,7 +98,7 @@ function signerOf({ chainId, registry, receipt, signature }: ReceiptBundle, url:
 }
 
 /** What was stated, of the evidence that was asked about. */
-function statementOf(output: Hex, { tee, evidence, time }: EvidenceCase): Statement {
+function statementOf(output: Uint8Array, { tee, evidence, time }: EvidenceCase): Statement {
   const statement = readStatement(output)
   const { kind, evidenceHash } = statement
   if (kind !== CASE_KIND[tee] || evidenceHash !== keccak256(evidence) || statement.time !== time)
@@ -125,13 +106,33 @@ function statementOf(output: Hex, { tee, evidence, time }: EvidenceCase): Statem
   return statement
 }
 
-function readStatement(output: Hex): Statement {
+function readStatement(output: Uint8Array): Statement {
   try {
-    return decodeStatement(fromHex(output))
+    return decodeStatement(output)
   } catch (cause) {
     if (cause instanceof NacreError) throw unverified(cause.message, cause)
     throw cause
   }
+}
+
+/** Why two votes are not two enclaves of two operators that agree; undefined when they are. */
+function differenceOf(
+  { bundle: one, key }: Vote,
+  { bundle: other, key: otherKey }: Vote,
+): string | undefined {
+  if (one.output !== other.output) return 'they state different things'
+  if (key === otherKey) return 'they are one enclave'
+  if (one.config.operator === other.config.operator) return 'they are of one operator'
+  if (one.registry !== other.registry || one.chainId !== other.chainId)
+    return 'they are registered in different places'
+  return undefined
+}
+
+function assemble([one, other]: readonly [Vote, Vote]): VerdictEvidence {
+  const [first, second] = one.key < other.key ? [one, other] : [other, one]
+  const bundles: [ReceiptBundle, ReceiptBundle] = [first.bundle, second.bundle]
+  const evidence = toHex(concat(fromHex(first.bundle.output), ...bundles.map(signedOf)))
+  return { statement: first.statement, evidence, bundles }
 }
 
 /** 15 words, and 65 bytes. */
