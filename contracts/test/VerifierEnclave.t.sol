@@ -222,6 +222,21 @@ contract VerifierEnclaveTest is VerifierEnclaveFixture {
         refuse(abi.encodeWithSelector(VerifierEnclave.NotNitro.selector, simulated.key, SIMULATED, 1));
     }
 
+    /// @dev This registry has no such key; one that had would not have it counted for more than it is.
+    function test_noKeyOfLesserAssuranceCounts() public {
+        IEnclaveRegistry.Key memory key = registry.keyOf(first.key, releaseId, first.receipt.configHash);
+        key.assurance = 1;
+        bytes memory evidence_ = evidence();
+        vm.mockCall(
+            address(registry),
+            abi.encodeWithSelector(IEnclaveRegistry.checkReceipt.selector),
+            abi.encode(first.key, key)
+        );
+        refuse(evidence_, abi.encodeWithSelector(VerifierEnclave.NotNitro.selector, first.key, NITRO, 1));
+        vm.clearMockedCalls();
+        quorum.verify(evidence_, "");
+    }
+
     /// @dev A key that this contract vouched for is of its own kind.
     function test_noEnclaveVouchesInACircle() public {
         (address vouched, uint256 privateKey) = makeKey("a td");
