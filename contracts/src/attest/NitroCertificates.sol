@@ -136,6 +136,7 @@ abstract contract NitroCertificates {
         internal
         returns (bytes32 id, Entry memory entry, uint256 end)
     {
+        _requireRoot(chain[0].slice());
         bytes32[] memory ids = _idsOf(chain);
         uint256 known = chain.length - 1;
         while (known > 0 && !isCached(ids[known])) --known;
@@ -197,9 +198,14 @@ abstract contract NitroCertificates {
         entry.epoch = _entries[id].epoch = epoch;
     }
 
-    function _rootEntry(bytes calldata der) private view returns (Entry memory entry) {
+    /// @dev Whatever is kept: the identifier of a certificate hashes 64 bytes, and those 64 bytes in the root's place
+    /// would have the same one. So whoever holds the key of a revoked certificate could leave that out of the chain.
+    function _requireRoot(bytes calldata der) private view {
         bytes32 actual = sha256(der);
         if (actual != ROOT) revert WrongRoot(ROOT, actual);
+    }
+
+    function _rootEntry(bytes calldata der) private view returns (Entry memory entry) {
         X509.Certificate memory parsed = X509.parse(der);
         _requireNotRevoked(parsed.signed.slice());
         entry = _entryOf(0, der, parsed);

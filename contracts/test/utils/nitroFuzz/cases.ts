@@ -98,7 +98,12 @@ function anotherCurve(random: Random, scheme: Scheme): FuzzCase {
 }
 
 function ofChain(what: string, chain: Uint8Array[], scheme: Scheme): Omit<FuzzCase, 'root'> {
-  return { what, evidence: signed(encodeNode(payloadOf(chain)), chain, scheme) }
+  return { what, evidence: documentOf(chain, scheme) }
+}
+
+/** A document that registers, signed by the last certificate's key. */
+export function documentOf(chain: readonly Uint8Array[], scheme: Scheme): Uint8Array {
+  return signed(encodeNode(payloadOf(chain)), chain, scheme)
 }
 
 type ChangeSigned = (signed: Uint8Array, link: number) => Uint8Array | undefined

@@ -62,29 +62,43 @@ export async function callTwice(
 ): Promise<[cold: Judgement, warm: Judgement]> {
   const kept = hints.map((hint, i) => (i === hints.length - 1 ? hint : new Uint8Array(0)))
   const calls = [hints, kept].map(all => ({
-    from: client.account.address,
-    to,
-    gas: numberToHex(16_000_000n),
-    data: encodeFunctionData({
-      abi: ABI,
-      functionName: 'verify',
-      args: [toHex(evidence), toHex(encodeHints(all))],
-    }),
+    functionName: 'verify',
+    args: [toHex(evidence), toHex(encodeHints(all))],
   }))
-  const block = { blockOverrides: { time: numberToHex(time) }, calls }
-  const parameters = [{ blockStateCalls: [block] }, 'latest']
-  const [result] = (await client.request({
-    method: 'eth_simulateV1' as never,
-    params: parameters as never,
-  })) as { calls: Simulated[] }[]
-  const [cold, warm] = result!.calls.map(judgementOf)
+  const [results] = await simulate(client, to, [{ time, calls }])
+  const [cold, warm] = results!.map(judgementOf)
   return [cold!, warm!]
 }
 
-type Simulated = { status: Hex; returnData: Hex; error?: { data?: Hex; message: string } }
+export type Call = { functionName: string; args: readonly unknown[] }
+export type Simulated = { status: Hex; returnData: Hex; error?: { data?: Hex; message: string } }
+
+/** Calls one after the other, in blocks of these times (seconds): each finds what those before it left; nothing stays. */
+export async function simulate(
+  client: Client,
+  to: Hex,
+  blocks: readonly { time: bigint; calls: readonly Call[] }[],
+): Promise<Simulated[][]> {
+  const from = client.account.address
+  const blockStateCalls = blocks.map(({ time, calls }) => ({
+    blockOverrides: { time: numberToHex(time), gasLimit: numberToHex(1_000_000_000n) },
+    calls: calls.map(call => ({
+      from,
+      to,
+      gas: numberToHex(16_000_000n),
+      data: encodeFunctionData({ abi: ABI, ...call }),
+    })),
+  }))
+  const parameters = [{ blockStateCalls }, 'latest']
+  const results = await client.request({
+    method: 'eth_simulateV1' as never,
+    params: parameters as never,
+  })
+  return (results as { calls: Simulated[] }[]).map(({ calls }) => calls)
+}
 
 /** An error of the contract's by its name; of another, what there is. */
-function judgementOf({ status, returnData, error }: Simulated): Judgement {
+export function judgementOf({ status, returnData, error }: Simulated): Judgement {
   if (status === '0x1') {
     const said = decodeFunctionResult({ abi: ABI, functionName: 'verify', data: returnData }) as Attestation
     return {
