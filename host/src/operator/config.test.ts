@@ -20,7 +20,6 @@ const LEAST = {
     enclaveRegistry: address,
     operators: address,
     relay: address,
-    simulatedVerifier: address,
     block: 1,
   },
   imageDir: '/opt/nacre/image',

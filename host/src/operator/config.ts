@@ -40,7 +40,6 @@ const fields = z.strictObject({
     enclaveRegistry: hex(20),
     operators: hex(20),
     relay: hex(20),
-    simulatedVerifier: hex(20),
     /** What clients' vouchers are paid by. */
     balances: hex(20).optional(),
     block: integer,
