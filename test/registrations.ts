@@ -57,6 +57,8 @@ export type Registrations = {
   /** Of an account that has nothing to do with any of this. */
   stranger: Wallet
   deployment: Deployment
+  /** A registry that has no verifier of Nitro. */
+  simulatedOnly: Hex
   verifier: Hex
   manifest: Hex
   attest(options: AttestOptions): Promise<Attested>
@@ -158,6 +160,7 @@ export async function createRegistrations(rpcUrl: string, account: number): Prom
     privateKey: toHex(owner.getHdKey().privateKey!),
     stranger,
     deployment: { ...base, enclaveRegistry },
+    simulatedOnly: base.enclaveRegistry,
     verifier,
     manifest: MANIFEST,
     attest,

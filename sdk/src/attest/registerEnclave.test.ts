@@ -1,5 +1,5 @@
 import { enclaveRegistryAbi, nitroVerifierAbi } from '@nacre/contracts'
-import { fromHex, type Hex, keccak256, userData } from '@nacre/verify'
+import { configHash, fromHex, type Hex, keccak256, userData } from '@nacre/verify'
 import { iso, parseX509 } from '@nacre/verify/attest/certificate'
 import { decodeSign1, ES384 } from '@nacre/verify/attest/cose'
 import { decodeNitroDocument } from '@nacre/verify/attest/nitroDocument'
@@ -163,6 +163,10 @@ describe('Nitro evidence', () => {
       'evidence-mismatch',
       good.identity.configHash,
     )
+    const registry = world.simulatedOnly
+    const config = { ...good.config, registry }
+    const there = { ...good, config, identity: { ...good.identity, configHash: configHash(config) } }
+    await refused(there, 'no-verifier', registry, { deployment: { enclaveRegistry: registry } })
     await refused(good, 'anchor-unavailable', 'block 0 is 0x', { anchorNumber: 0n })
     const nonce = new Uint8Array(32).fill(7)
     await refused(await nitro({ nitro: { nonce } }), 'anchor-unavailable', '0x0707')
