@@ -6,11 +6,11 @@ test('pads columns to the widest cell and puts numbers to the right', () => {
     table(
       ['model', 'gas'],
       [
-        ['iris-ols', 52],
+        ['iris-ols', '~52'],
         ['lenet5', 110_000],
       ],
     ),
-  ).toEqual(['model        gas', '────────  ──────', 'iris-ols      52', 'lenet5    110000'])
+  ).toEqual(['model        gas', '────────  ──────', 'iris-ols     ~52', 'lenet5    110000'])
 })
 
 test('a header alone is a table', () => {

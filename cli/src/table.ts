@@ -12,5 +12,5 @@ export function table(header: readonly string[], rows: readonly (readonly (strin
 }
 
 function isNumeric(cell: string | number | undefined): boolean {
-  return typeof cell === 'number' || (cell !== undefined && /^[-+]?[\d.,]+( ?(ms|s|MB|×|%))?$/.test(cell))
+  return typeof cell === 'number' || (cell !== undefined && /^[-+~]?[\d.,]+( ?(ms|s|MB|×|%))?$/.test(cell))
 }
