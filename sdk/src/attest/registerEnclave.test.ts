@@ -26,7 +26,7 @@ import {
 let world: Registrations
 
 beforeAll(async () => {
-  world = await createRegistrations(inject('rpcUrl'), 8)
+  world = await createRegistrations(inject('rpcUrl'), 9)
 })
 
 const plan = (attested: Attested, changes: Partial<PlanOptions> = {}) =>
