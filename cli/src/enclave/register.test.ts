@@ -22,10 +22,13 @@ const dir = mkdtempSync(join(tmpdir(), 'nacre-enclave-'))
 const config = join(dir, 'config.json')
 let anvil: Anvil
 let world: Registrations
+/** Seconds of the chain's time. */
+let began: bigint
 
 beforeAll(async () => {
   anvil = await startAnvil()
   world = await createRegistrations(anvil.rpcUrl, 0)
+  began = (await world.client.getBlock()).timestamp
   writeConfig()
 })
 afterAll(async () => {
@@ -197,7 +200,7 @@ async function evidence(
   time?: bigint,
 ): Promise<{ attested: Attested; file: string; time: bigint }> {
   age += 10n
-  const at = time ?? (await world.client.getBlock()).timestamp - age
+  const at = time ?? began - age
   const attested = await world.attest({ name, time: at })
   return { attested, file: write(`${name}.json`, attestationJson(attested)), time: at }
 }

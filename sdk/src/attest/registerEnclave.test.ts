@@ -24,9 +24,12 @@ import {
 } from './registerEnclave.ts'
 
 let world: Registrations
+/** Seconds of the chain's time. */
+let began: bigint
 
 beforeAll(async () => {
   world = await createRegistrations(inject('rpcUrl'), 9)
+  began = (await world.client.getBlock()).timestamp
 })
 
 const plan = (attested: Attested, changes: Partial<PlanOptions> = {}) =>
@@ -51,9 +54,8 @@ test('simulated evidence is planned and registered the same way: its certificate
 /** Other certificates for each test: they are as of other seconds. */
 let age = 10n
 async function nitro(changes: Partial<Parameters<Registrations['attest']>[0]> = {}): Promise<Attested> {
-  const { timestamp } = await world.client.getBlock()
   age += 10n
-  return world.attest({ name: `enclave ${age}`, time: timestamp - age, ...changes })
+  return world.attest({ name: `enclave ${age}`, time: began - age, ...changes })
 }
 const documentOf = ({ evidence }: Attested) =>
   decodeNitroDocument(decodeSign1(evidence, 20_000, ES384).payload)
