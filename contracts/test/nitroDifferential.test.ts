@@ -12,6 +12,7 @@ import {
   hintsOf,
   type NitroChain,
   outcomeOf,
+  send,
   startNitroChain,
   verifyCall,
 } from './utils/nitro.ts'
@@ -111,6 +112,23 @@ describe('documents of an authority of the test’s own', () => {
       expect(judge(broken, TIME, authority.pin).ok).toBe(false)
       const outcome = await outcomeOf(chain, verifier, verifyCall(broken, hints), TIME)
       expect(outcome, `at ${at}`).not.toBe('accepted')
+    }
+  })
+})
+
+describe('certificates that are kept', () => {
+  test('hold no longer than each of the path above them', async () => {
+    const instance = { notBefore: TIME - 1n, notAfter: TIME + 3600n }
+    const evidence = authority.issue({ ...registrable, certificates: { instance } })
+    const hints = hintsOf(evidence)!
+    const keeper = await chain.deploy(`0x${authority.pin}`)
+    await send(chain, keeper, verifyCall(evidence, encodeHints(hints)))
+    const rest = encodeHints(hints.map((hint, i) => (i < hints.length - 1 ? new Uint8Array(0) : hint)))
+    for (const time of [-3n, -2n, -1n, 0n, 3600n, 3601n, 10_800n, 10_801n].map(after => TIME + after)) {
+      const verdict = judge(evidence, time, authority.pin)
+      const outcome = await outcomeOf(chain, keeper, verifyCall(evidence, rest), time)
+      if (time === TIME - 1n) expect([verdict.code, outcome]).toEqual(['ok', 'accepted'])
+      expectAgreement(evidence, verdict, outcome)
     }
   })
 })

@@ -194,6 +194,11 @@ export const BROKEN_CERTIFICATES: BrokenNitroCase[] = [
     },
     'broken-chain',
   ],
+  [
+    'a link that may sign documents alone',
+    { certificates: { instance: { authority: false, pathLength: undefined as never, keyUsage: 0x80 } } },
+    'broken-chain',
+  ],
   ['a link signed with P-256', { signers: { zonal: OTHER_CURVE } }, 'broken-chain'],
 
   bad('no extensions at all', extensions(), 'broken-chain'),
