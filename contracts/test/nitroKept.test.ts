@@ -41,6 +41,8 @@ const PIN = sha256(root.der)
 const LEAF = { subject: 'leaf', authority: false, keyUsage: 0x80 }
 const authorities = [
   certificate(2, {}),
+  certificate(11, {}),
+  certificate(12, {}),
   certificate(3, { pathLength: 3 }),
   certificate(4, { pathLength: 1 }),
   certificate(5, { pathLength: 0 }),
@@ -64,26 +66,31 @@ beforeAll(async () => {
 })
 afterAll(() => chain?.stop())
 
-/** The model: what is kept, what is revoked. */
-type Model = { kept: Set<Hex>; revoked: Set<Hex> }
+/** The model: what is kept, what is revoked, and chains that held. */
+type Model = { kept: Set<Hex>; revoked: Set<Hex>; paths: Certificate[][] }
 type Step = { time: bigint; calls: Call[]; expected: boolean[]; what: string }
 
 function step(model: Model, time: bigint, random: Random): Step {
-  const kind = random.below(12)
-  if (kind === 0) return revoke(model, time, random)
-  const path = pathOf(random)
-  const isDocument = kind < 7
+  if (random.below(25) === 0) return revoke(model, time, random)
+  const path = pathOf(model, random)
+  const isDocument = random.below(3) > 0
   const ids = idsOf(path)
-  const isHinted = path.slice(1).map(() => random.below(3) > 0)
+  // All, a few, or none of them.
+  const least = random.below(3)
+  const isHinted = path.slice(1).map(() => random.below(3) >= least)
   const isProven = path.slice(1).every((_, i) => isHinted[i] || model.kept.has(ids[i + 1]!))
   const last = path.at(-1)!
   const holds =
     isProven &&
+    path[0] === root &&
     path.length > 1 &&
     (!isDocument || !last.fields.authority) &&
     path.every(one => !model.revoked.has(hash(one.signed))) &&
     isChain(path, time)
-  if (holds) for (const id of ids.slice(1)) model.kept.add(id)
+  if (holds) {
+    for (const id of ids.slice(1)) model.kept.add(id)
+    model.paths.push(path)
+  }
   const hints = isHinted.map(is => new Uint8Array(is ? 64 : 0))
   const ders = path.map(({ der }) => der)
   const evidence = documentOf(ders, stampScheme)
@@ -109,13 +116,25 @@ function revoke({ revoked }: Model, time: bigint, random: Random): Step {
   return { time, calls: [call], expected: [isNew], what: `revoke ${fields.serial}` }
 }
 
-/** The root, up to four authorities, mostly a leaf. */
-function pathOf(random: Random): Certificate[] {
+/** One that held, or another: the root, up to four authorities, mostly a leaf. */
+function pathOf({ paths }: Model, random: Random): Certificate[] {
+  if (paths.length > 0 && random.below(2) === 0) {
+    const known = random.pick(paths)
+    return random.below(2) === 0 ? shortened(known, random) : known
+  }
   const between = Array.from({ length: random.below(5) }, () => random.pick(authorities))
   const path = [root, ...between]
   if (random.below(4) > 0) path.push(random.pick(leaves))
   if (random.below(20) === 0) path.push(random.pick(authorities))
   return path
+}
+
+/** The upper part of a path replaced by the 64 bytes whose hash is the identifier of its end. */
+function shortened(path: Certificate[], random: Random): Certificate[] {
+  if (path.length < 3) return path
+  const depth = 1 + random.below(path.length - 2)
+  const der = concat(bytesOf(idsOf(path)[depth - 1]!), bytesOf(hash(path[depth]!.der)))
+  return [{ ...root, der }, ...path.slice(depth + 1)]
 }
 
 /** RFC 5280, 6.1, of certificates that have one name. */
@@ -139,7 +158,7 @@ test(`${RUNS} histories of ${STEPS} steps: what is kept changes no verdict`, asy
   let accepted = 0
   for (let run = SEED; run < SEED + RUNS; run++) {
     const random = createRandom(run)
-    const model: Model = { kept: new Set(), revoked: new Set() }
+    const model: Model = { kept: new Set(), revoked: new Set(), paths: [] }
     let time = START
     const steps = Array.from({ length: STEPS }, () => {
       time += BigInt(1 + random.below(15))

@@ -245,6 +245,8 @@ abstract contract NitroCertificates {
         if (parsed.keyAlgorithm != P384_KEY) revert UnsupportedKey(position);
         bytes calldata point = parsed.publicKey.slice();
         if (point.length != POINT_SIZE || point[0] != 0x04) revert UnsupportedKey(position);
+        uint256 longer = parsed.r.sizeOf() > parsed.s.sizeOf() ? parsed.r.sizeOf() : parsed.s.sizeOf();
+        if (longer > NUMBER_SIZE) revert SignatureSize(longer);
         bool mayCertify = parsed.keyUsage & X509.KEY_CERT_SIGN != 0;
         if (parsed.ca != mayCertify) revert NotAuthority(position);
         if (!parsed.ca && parsed.keyUsage & X509.DIGITAL_SIGNATURE == 0) revert MayNotSign(position);
@@ -274,7 +276,6 @@ abstract contract NitroCertificates {
 
     /// @dev 48 bytes of a number that may be shorter.
     function _number(bytes calldata digits) private pure returns (bytes memory) {
-        if (digits.length > NUMBER_SIZE) revert SignatureSize(digits.length);
         return bytes.concat(new bytes(NUMBER_SIZE - digits.length), digits);
     }
 

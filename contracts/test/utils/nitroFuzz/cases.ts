@@ -51,6 +51,15 @@ function certificatesOf(evidence: Uint8Array): Uint8Array[] {
   return [...cabundle, certificate]
 }
 
+/** The chain with a root whose signature, which says nothing, is these two numbers. */
+export function withRootSignature(scheme: Scheme, ...numbers: Uint8Array[]): FuzzCase {
+  const [signed, algorithm] = readAll(readOne(base[0]!, 0x30)).map(({ bytes }) => bytes)
+  const root = sequence(signed!, algorithm!, bitString(sequence(...numbers.map(integer))))
+  const chain = reissue([root, ...base.slice(1)], scheme, () => undefined)
+  const what = `root signed with ${numbers.map(({ length }) => length)} bytes`
+  return { ...ofChain(what, chain, scheme), root: sha256(root).slice(2) }
+}
+
 export function createCase(random: Random, scheme: Scheme): FuzzCase {
   const kind = random.below(20)
   if (kind < 12) return mutatedCertificate(random, scheme)

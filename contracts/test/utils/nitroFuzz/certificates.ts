@@ -23,7 +23,10 @@ const CHANGES: readonly Change[] = [
   }),
   (signed, random) => ({ signed: mutate(signed, random, signed), what: 'bytes' }),
   ...new Array<Change>(2).fill((signed, random, time) => {
-    const times = [timeOf(random, time), timeOf(random, time)]
+    const times = readAll(readAll(readOne(signed, 0x30))[VALIDITY]!.content).map(one => one.bytes)
+    const changed = random.below(4)
+    if (changed !== 0) times[0] = timeOf(random, time, false)
+    if (changed !== 1) times[1] = timeOf(random, time, true)
     return part(signed, VALIDITY, sequence(...times), `times ${times.map(hex).join(' ')}`)
   }),
   (signed, random) => {
@@ -65,15 +68,13 @@ const CHANGES: readonly Change[] = [
     return part(signed, ALGORITHM, sequence(fromHex(id)), `algorithm ${id}`)
   },
   (signed, random) => {
-    const unused = random.pick([0, 0, 0, 1])
     const point = pointOf(signed)!
-    const changed = random.pick([
-      point,
-      point.with(0, random.pick([0, 2, 3, 4, 6])),
-      point.subarray(1),
-      concat(point, NULL),
-    ])
-    const curve = random.pick(['0x06052b81040022', '0x06082a8648ce3d030107', '0x0500', '0x'] as const)
+    const odd = random.below(3)
+    const unused = odd === 0 ? 1 : 0
+    const points = [point.with(0, random.pick([0, 2, 3, 5, 6])), point.subarray(1), concat(point, NULL)]
+    const changed = odd === 1 ? random.pick(points) : point
+    const others = ['0x06082a8648ce3d030107', '0x0500', '0x', '0x06052b81040023'] as const
+    const curve = odd === 2 ? random.pick(others) : '0x06052b81040022'
     const algorithm = sequence(fromHex('0x06072a8648ce3d0201'), fromHex(curve))
     return part(
       signed,
@@ -161,27 +162,37 @@ function part(signed: Uint8Array, index: number, to: Uint8Array, what: string) {
   return { signed: withPart(signed, index, to), what }
 }
 
-const YEARS = [
-  0, 1, 99, 100, 400, 1582, 1900, 1949, 1950, 1969, 1970, 1999, 2000, 2024, 2026, 2049, 2050, 2100, 2400,
-  9999,
+const STARTS = [0, 1, 99, 1582, 1900, 1949, 1950, 1969, 1970, 1999, 2000, 2024, 2026]
+const ENDS = [2026, 2028, 2049, 2050, 2051, 2100, 2400, 9999]
+/** Month, day, hour, minute, second: at edges of the calendar, and what is beyond them. */
+const USUAL: readonly (readonly string[])[] = [
+  ['01', '02', '04', '12'],
+  ['01', '28'],
+  ['00', '12', '23'],
+  ['00', '59'],
+  ['00', '59'],
+]
+const ODD: readonly (readonly string[])[] = [
+  ['00', '13'],
+  ['00', '29', '30', '31', '32'],
+  ['24', '25'],
+  ['60', '99'],
+  ['60', '61'],
 ]
 
 /** UTCTime or GeneralizedTime: at edges of the calendar, near `time`, or no time at all. */
-function timeOf(random: Random, time: bigint): Uint8Array {
-  const near = new Date(Number(time + BigInt(random.pick([-86_400, -1, 0, 1, 86_400]))) * 1000)
-  const digits = near.toISOString().replace(/[-T:]|\.000/g, '')
-  const two = (n: number): string => String(n).padStart(2, '0')
-  const edge = [
-    String(random.pick(YEARS)).padStart(4, '0'),
-    two(random.pick([0, 1, 2, 2, 2, 4, 6, 9, 11, 12, 13])),
-    two(random.pick([0, 1, 28, 29, 29, 30, 31, 32])),
-    two(random.pick([0, 0, 12, 23, 24])),
-    two(random.pick([0, 0, 59, 60])),
-    two(random.pick([0, 0, 59, 60])),
-  ].join('')
-  let text = random.below(3) === 0 ? digits : `${edge}Z`
-  const utc = random.below(2) === 0
-  if (utc) text = text.slice(2)
+function timeOf(random: Random, time: bigint, isEnd: boolean): Uint8Array {
+  const near = new Date(Number(time + BigInt(random.pick([-86_400, 0, 59, 60, 61, 86_400]))) * 1000)
+  const parts = USUAL.map(values => random.pick(values))
+  if (random.below(2) === 0) {
+    const at = random.below(parts.length)
+    parts[at] = random.pick(ODD[at]!)
+    if (at === 1) parts[0] = random.pick(['02', '02', '04'])
+  }
+  const edge = `${String(random.pick(isEnd ? ENDS : STARTS)).padStart(4, '0')}${parts.join('')}Z`
+  let text = random.below(4) === 0 ? near.toISOString().replace(/[-T:]|\.000/g, '') : edge
+  const isUtc = random.below(2) === 0
+  if (isUtc) text = text.slice(2)
   if (random.below(6) === 0) {
     const at = random.below(text.length)
     text =
@@ -190,7 +201,7 @@ function timeOf(random: Random, time: bigint): Uint8Array {
       text.slice(at + 1)
   }
   if (random.below(10) === 0) text = text.replace('Z', random.pick(['', '+0000', '.0Z', 'z', 'ZZ']))
-  const tag = random.below(12) === 0 ? random.pick([0x17, 0x18, 0x13]) : utc ? 0x17 : 0x18
+  const tag = random.below(12) === 0 ? random.pick([0x17, 0x18, 0x13]) : isUtc ? 0x17 : 0x18
   return der(
     tag,
     Uint8Array.from(text, c => c.charCodeAt(0)),

@@ -52,6 +52,7 @@ export function linksOf(evidence: Uint8Array): number {
  * What the contract makes of it: with nothing kept, and then at once again, with what it kept of that and no hint but
  * the document's.
  * @param hints one for each certificate below the root, and the document's
+ * @param code what stands at that address, if not what was deployed
  */
 export async function callTwice(
   client: Client,
@@ -59,13 +60,14 @@ export async function callTwice(
   evidence: Uint8Array,
   hints: readonly Uint8Array[],
   time: bigint,
+  code?: Hex,
 ): Promise<[cold: Judgement, warm: Judgement]> {
   const kept = hints.map((hint, i) => (i === hints.length - 1 ? hint : new Uint8Array(0)))
   const calls = [hints, kept].map(all => ({
     functionName: 'verify',
     args: [toHex(evidence), toHex(encodeHints(all))],
   }))
-  const [results] = await simulate(client, to, [{ time, calls }])
+  const [results] = await simulate(client, to, [{ time, calls }], code)
   const [cold, warm] = results!.map(judgementOf)
   return [cold!, warm!]
 }
@@ -78,9 +80,11 @@ export async function simulate(
   client: Client,
   to: Hex,
   blocks: readonly { time: bigint; calls: readonly Call[] }[],
+  code?: Hex,
 ): Promise<Simulated[][]> {
   const from = client.account.address
   const blockStateCalls = blocks.map(({ time, calls }) => ({
+    stateOverrides: code ? { [to]: { code } } : {},
     blockOverrides: { time: numberToHex(time), gasLimit: numberToHex(1_000_000_000n) },
     calls: calls.map(call => ({
       from,

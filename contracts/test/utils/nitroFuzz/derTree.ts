@@ -85,7 +85,7 @@ const CHANGES: Record<string, Change> = {
   'another tag': (all, at, random) => edit(all, at, { tag: random.pick(TAGS) }),
   'the other of primitive and constructed': (all, at) => edit(all, at, { tag: all[at]!.tag ^ 0x20 }),
   'a length in another form': (all, at, random) => {
-    const form = random.pick(LENGTHS)
+    const form = random.below(2) === 0 ? random.pick(LENGTHS.slice(0, 5)) : random.pick(LENGTHS)
     edit(all, at, { length: size => Uint8Array.from(form(size)) })
   },
   'left out': (all, at) => all.splice(at, 1),
@@ -122,6 +122,8 @@ const CHANGES: Record<string, Change> = {
   },
 }
 
+const LIKELY = ['a length in another form', 'a byte more in front', 'twice', 'a bit']
+
 /** Changes one element of a tree, at any depth, and says how. */
 export function mutateDer(tree: DerNode[], random: Random): string {
   const places: [DerNode[], number, string][] = []
@@ -133,7 +135,8 @@ export function mutateDer(tree: DerNode[], random: Random): string {
   }
   visit(tree, '')
   const [siblings, at, path] = random.pick(places)
-  const name = random.pick(Object.keys(CHANGES))
+  // Those that may leave it readable, more often.
+  const name = random.below(3) === 0 ? random.pick(LIKELY) : random.pick(Object.keys(CHANGES))
   CHANGES[name]!(siblings, at, random)
   return `${path} ${name}`
 }
