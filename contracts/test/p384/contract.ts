@@ -17,7 +17,7 @@ const SENDER: Address = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266'
 export const TRANSACTION_GAS = 16_777_216
 
 type Reply = { id: number; result?: unknown; error?: { message: string; data?: Hex } }
-type Call = { statement: Uint8Array | Statement; hint: Uint8Array | Hint }
+export type Call = { statement: Uint8Array | Statement; hint: Uint8Array | Hint }
 
 /** One after the other: each takes the account's next nonce. */
 export async function deployAll(rpcUrl: string, code: Map<string, Hex>): Promise<Map<string, Address>> {
