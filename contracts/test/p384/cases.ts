@@ -49,6 +49,20 @@ export function valid(name: string): { statement: Statement; hint: Hint } {
   return { statement, hint: complete(honest(statement, point, flags)) }
 }
 
+/** A true statement and its hint with so many operations: pairs that cancel are added. */
+export function withOperations(count: number): { statement: Statement; hint: Hint } {
+  for (let i = 0; ; i++) {
+    const { statement, point } = signed(`count ${i}`)
+    const draft = honest(statement, point)
+    if ((count - draft.operations.length) % 2 !== 0) continue
+    const pair = [false, true].map(subtract => ({ doublings: 0, subtract, table: 3, index: 63 }))
+    const operations = [...draft.operations]
+    while (operations.length < count) operations.push(...pair)
+    const { slopes } = walk(point, [statement.qx, statement.qy], operations)
+    return { statement, hint: complete({ ...draft, operations, slopes }) }
+  }
+}
+
 /** A signature with x(R) = r + n. */
 export function beyondN(): { statement: Statement; point: Point; draft: Draft } {
   const point = anyPoint(N + 2n)
