@@ -1,4 +1,4 @@
-import { concat, sha384, utf8 } from '@nacre/verify'
+import { concat, fromHex, sha384, toHex, utf8 } from '@nacre/verify'
 import { p384 } from '@noble/curves/nist.js'
 import { describe, expect, test } from 'vitest'
 import { N, P } from './curve.ts'
@@ -20,7 +20,7 @@ describe('a hint', () => {
 
   test('exists for the twin of a signature, (r, n - s)', () => {
     const statement = sign('twin')
-    const s = BigInt(`0x${Buffer.from(statement.subarray(96, 144)).toString('hex')}`)
+    const s = BigInt(toHex(statement.subarray(96, 144)))
     expect(proveP384(withNumber(statement, 96, N - s)).length).toBeGreaterThan(15_000)
   })
 
@@ -55,5 +55,5 @@ function withNumber(statement: Uint8Array, offset: number, value: bigint): Uint8
 }
 
 function number(value: bigint): Uint8Array {
-  return Uint8Array.from(Buffer.from(value.toString(16).padStart(96, '0'), 'hex'))
+  return fromHex(`0x${value.toString(16).padStart(96, '0')}`)
 }

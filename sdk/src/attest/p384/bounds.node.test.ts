@@ -41,7 +41,8 @@ test('sizes of coordinates, relations, E and D', () => {
   expectBound(bits(e), figure(/\|E\| < 2\^(\d+)/))
   expectBound(bits(kp), figure(/\|K p\| < 2\^(\d+)/))
   expectBound(bits(d), figure(/\|D\| < 2\^(\d+)/))
-  expectBound(Math.max(...SCALARS.map(bits)), figure(/non-zero integer below 2\^(\d+)/))
+  expectBound(Math.min(...SCALARS.map(bits)), figure(/non-zero integer below 2\^(\d+)/))
+  expectBound(Math.max(...SCALARS.map(bits)), figure(/or `g s \+ v e - k2 n` one below 2\^(\d+)/))
 })
 
 test('the fold: at most 16 values of rho and one coefficient', () => {
