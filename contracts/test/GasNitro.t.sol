@@ -33,6 +33,8 @@ contract GasNitroTest is NitroFixture {
         registry.register(KIND, evidence, all, identity, config, anchor);
         uint256 gas = vm.snapshotGasLastCall(GROUP, name);
         assertLe(gas, limit, name);
+        // elsewhere the call is no transaction of its own, and its gas is without calldata
+        if (keccak256(bytes(vm.envOr("FOUNDRY_PROFILE", string("")))) != keccak256("gas")) return;
         bytes memory call = abi.encodeCall(registry.register, (KIND, evidence, all, identity, config, anchor));
         assertGt(gas, _floorOf(call), "gas above the floor of calldata");
     }

@@ -26,6 +26,9 @@ interface Vm {
         bool isSymlink;
     }
 
+    // Environment
+    function envOr(string calldata name, string calldata otherwise) external view returns (string memory);
+
     // Keys and addresses
     function addr(uint256 privateKey) external pure returns (address);
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
