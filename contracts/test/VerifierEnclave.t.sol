@@ -216,6 +216,24 @@ contract VerifierEnclaveTest is VerifierEnclaveFixture {
         quorum.verify(evidence(), "");
     }
 
+    /// @dev Whom an enclave answers for is its host's word, and anyone may register it: one machine could be all operators.
+    function test_enclavesThatAStrangerStartedInAnOperatorsNameDoNotCount() public {
+        Enclave memory one = start("a stranger's, as one", first.operator, NITRO);
+        place(one, start("a stranger's, as two", second.operator, NITRO));
+        refuse(abi.encodeWithSelector(VerifierEnclave.KeyNotClaimed.selector, first.key, first.operator));
+        quorum.claimKey(first.key);
+        refuse(abi.encodeWithSelector(VerifierEnclave.KeyNotClaimed.selector, first.key, first.operator));
+        vm.prank(second.operator);
+        quorum.claimKey(first.key);
+        refuse(abi.encodeWithSelector(VerifierEnclave.KeyNotClaimed.selector, first.key, first.operator));
+        vm.prank(first.operator);
+        quorum.claimKey(first.key);
+        refuse(abi.encodeWithSelector(VerifierEnclave.KeyNotClaimed.selector, second.key, second.operator));
+        vm.prank(second.operator);
+        quorum.claimKey(second.key);
+        quorum.verify(evidence(), "");
+    }
+
     function test_simulatedEnclavesNeverCount() public {
         Enclave memory simulated = enclave("simulated", second.operator, SIMULATED);
         place(first, simulated);
@@ -346,6 +364,11 @@ contract VerifierEnclaveTest is VerifierEnclaveFixture {
         emit VerifierEnclave.OperatorRemoved(address(7));
         quorum.removeOperator(address(7));
         assertFalse(quorum.acceptsOperator(address(7)), "removed");
+        vm.stopPrank();
+        vm.expectEmit(address(quorum));
+        emit VerifierEnclave.KeyClaimed(address(this), address(8));
+        quorum.claimKey(address(8));
+        assertTrue(quorum.isClaimed(address(this), address(8)), "claimed");
     }
 
     // Vectors

@@ -110,6 +110,16 @@ async function send(address: Hex, abi: Abi, functionName: string, args: readonly
   return gasUsed
 }
 
+/** As the operator itself does. */
+async function claim(operator: Hex, receiptKey: Hex): Promise<void> {
+  const { client } = chain
+  await client.impersonateAccount({ address: operator })
+  await client.setBalance({ address: operator, value: 10n ** 18n })
+  const call = { address: verifier, abi: verifierEnclaveAbi, functionName: 'claimKey' } as const
+  const hash = await client.writeContract({ ...call, args: [receiptKey], account: operator })
+  await client.waitForTransactionReceipt({ hash })
+}
+
 function tdMeasurements(): Record<string, string> {
   const { evidence, collateral, time } = CASES.tdx({ issued: TIME })
   return verifyTdx(evidence, collateral, time, CASE_POLICIES.tdx).measurements
@@ -123,7 +133,7 @@ const keysOf = ({ receiptKey, tlsKeyHash, hpkeKey }: Identity) => ({ receiptKey,
 async function startVerifier(
   operator: Hex,
   known: boolean,
-): Promise<{ url: string; fetch: typeof fetch; gas: bigint }> {
+): Promise<{ url: string; fetch: typeof fetch; gas: bigint; receiptKey: Hex }> {
   const config = configOf(operator)
   const image = await loadImage(join(dir, 'image'))
   const running = await simulatedDriver.launch(image, { config, root: createRoot() })
@@ -145,7 +155,8 @@ async function startVerifier(
   )
   const args = [NITRO, toHex(document), toHex(encodeHints(hints)), keysOf(identity), config, number]
   const gas = await send(registry, enclaveRegistryAbi, 'register', args)
-  return { url: `http://${operator.slice(2, 6)}.test`, fetch: answering(client, config), gas }
+  const { receiptKey } = identity
+  return { url: `http://${operator.slice(2, 6)}.test`, fetch: answering(client, config), gas, receiptKey }
 }
 
 /** What an agent does with a question, without its chain and database. */
@@ -196,6 +207,9 @@ test('two enclaves that NitroVerifier registered have a TD’s key registered', 
     })
   await expect(refused()).rejects.toThrow('OperatorNotAccepted')
   for (const operator of operators) await send(verifier, verifierEnclaveAbi, 'acceptOperator', [operator])
+  // Whoever registered them is neither of the two, and could have written anybody's name.
+  await expect(refused()).rejects.toThrow('KeyNotClaimed')
+  for (const [i, operator] of operators.entries()) await claim(operator, [one, two][i]!.receiptKey)
   await send(registry, enclaveRegistryAbi, 'register', call)
   const key = await chain.client.readContract({
     ...{ address: registry, abi: enclaveRegistryAbi, functionName: 'usableKey' },

@@ -12,7 +12,8 @@ import {IEvidenceVerifier} from "../interfaces/IEvidenceVerifier.sol";
 /// ones nor enclaves of a kind that a contract like this one vouched for, so that no vouching goes in a circle.
 ///
 /// WARNING: the two are of two operators, because one operator can start any number of enclaves; anyone can be two
-/// operators, so that the owner names those that count. What two of them prove, and what not: SECURITY.md.
+/// operators, so that the owner names those that count; and anyone can start an enclave that is configured for one of
+/// these, so that an operator claims the keys of its own. What two of them prove, and what not: SECURITY.md.
 contract VerifierEnclave is IEvidenceVerifier {
     /// @notice Receipts by distinct keys of distinct operators that a statement needs.
     uint256 public constant QUORUM = 2;
@@ -55,10 +56,15 @@ contract VerifierEnclave is IEvidenceVerifier {
     /// @notice Operators whose enclaves count.
     mapping(address operator => bool) public acceptsOperator;
 
+    /// @notice Keys of which their operator itself said that they are of its enclaves: what an enclave is configured for
+    /// is the word of whoever started it.
+    mapping(address operator => mapping(address receiptKey => bool)) public isClaimed;
+
     event ReleaseAccepted(bytes32 indexed releaseId);
     event ReleaseRemoved(bytes32 indexed releaseId);
     event OperatorAccepted(address indexed operator);
     event OperatorRemoved(address indexed operator);
+    event KeyClaimed(address indexed operator, address indexed receiptKey);
 
     error NotOwner(address caller);
     error UnsupportedKind(uint8 kind);
@@ -75,6 +81,7 @@ contract VerifierEnclave is IEvidenceVerifier {
     error NotNitro(address receiptKey, uint8 kind, uint8 assurance);
     error ReleaseNotAccepted(bytes32 releaseId);
     error OperatorNotAccepted(address operator);
+    error KeyNotClaimed(address receiptKey, address operator);
     error SameOperator(address operator);
 
     modifier onlyOwner() {
@@ -114,6 +121,13 @@ contract VerifierEnclave is IEvidenceVerifier {
     function removeOperator(address operator) external onlyOwner {
         acceptsOperator[operator] = false;
         emit OperatorRemoved(operator);
+    }
+
+    /// @notice Says that a key is of an enclave that the caller started. It counts where the registry has the caller as
+    /// the key's operator, before or after. To take it back: EnclaveRegistry.revokeKey.
+    function claimKey(address receiptKey) external {
+        isClaimed[msg.sender][receiptKey] = true;
+        emit KeyClaimed(msg.sender, receiptKey);
     }
 
     /// @inheritdoc IEvidenceVerifier
@@ -170,10 +184,11 @@ contract VerifierEnclave is IEvidenceVerifier {
         if (receipt.outputHash != output) revert OtherStatement(receipt.outputHash, output);
     }
 
-    /// @dev A key that is an accepted verifier's, attested on chain by hardware.
+    /// @dev A key that is an accepted verifier's and claimed by it, attested on chain by hardware.
     function _requireVerifier(address receiptKey, IEnclaveRegistry.Key memory key) private view {
         if (key.kind != NITRO || key.assurance != assurance) revert NotNitro(receiptKey, key.kind, key.assurance);
         if (!acceptsRelease[key.releaseId]) revert ReleaseNotAccepted(key.releaseId);
         if (!acceptsOperator[key.operator]) revert OperatorNotAccepted(key.operator);
+        if (!isClaimed[key.operator][receiptKey]) revert KeyNotClaimed(receiptKey, key.operator);
     }
 }

@@ -78,13 +78,18 @@ abstract contract VerifierEnclaveFixture is Test {
         statement = Statement(1, TDX, keccak256("quote"), MEASUREMENT, userData(), ANCHOR_HASH, NOW - 60);
     }
 
-    /// @notice Has the verifiers' release and both operators count.
+    /// @notice Has the verifiers' release and both operators count, and the enclaves that there are.
     function accept(VerifierEnclave verifier) internal {
         vm.startPrank(owner);
         verifier.acceptRelease(releaseId);
         verifier.acceptOperator(makeAddr("operator one"));
         verifier.acceptOperator(makeAddr("operator two"));
         vm.stopPrank();
+        if (first.key == address(0)) return;
+        vm.prank(first.operator);
+        verifier.claimKey(first.key);
+        vm.prank(second.operator);
+        verifier.claimKey(second.key);
     }
 
     /// @notice The two that sign, by rising keys.
@@ -94,8 +99,15 @@ abstract contract VerifierEnclaveFixture is Test {
         second = higher;
     }
 
-    /// @notice A registered enclave of a kind, with a receipt that is its to sign.
+    /// @notice A registered enclave of a kind that its operator claims, with a receipt that is its to sign.
     function enclave(string memory name, address operator, uint8 kind) internal returns (Enclave memory made) {
+        made = start(name, operator, kind);
+        vm.prank(operator);
+        quorum.claimKey(made.key);
+    }
+
+    /// @notice One that anybody may have started and registered: what it is configured for is not the operator's word.
+    function start(string memory name, address operator, uint8 kind) internal returns (Enclave memory made) {
         (made.key, made.privateKey) = makeKey(name);
         made.operator = operator;
         IEnclaveRegistry.Config memory own = IEnclaveRegistry.Config(operator, releaseId, 1_048_576, 65_536);

@@ -33,6 +33,7 @@ import {
   http,
   keccak256 as keccakHex,
   publicActions,
+  walletActions,
 } from 'viem'
 import { mnemonicToAccount } from 'viem/accounts'
 import { anvil as anvilChain } from 'viem/chains'
@@ -52,7 +53,9 @@ const chain = createTestClient({
   transport: http(inject('rpcUrl')),
   pollingInterval: 10,
   cacheTime: 0,
-}).extend(publicActions)
+})
+  .extend(publicActions)
+  .extend(walletActions)
 const wallet = createWalletClient({ account, chain: anvilChain, transport: http(inject('rpcUrl')) })
 
 const POLICY = encodePolicyArtifact(CASE_POLICIES.tdx)
@@ -119,6 +122,16 @@ async function registered(enclave: Enclave, kind: number, assurance: number): Pr
   return enclave
 }
 
+/** As the operator itself does. */
+async function claimed(enclave: Enclave): Promise<Enclave> {
+  const { operator } = enclave.config
+  await chain.impersonateAccount({ address: operator })
+  await chain.setBalance({ address: operator, value: 10n ** 18n })
+  const call = { address: verifier, abi: verifierEnclaveAbi, functionName: 'claimKey' } as const
+  await mined(await chain.writeContract({ ...call, args: [enclave.key], account: operator }))
+  return enclave
+}
+
 type Change = (bundle: ReceiptBundle) => ReceiptBundle
 
 /** An operator whose enclave judges what it is asked, as the image does; `change` is what it then does wrong. */
@@ -157,14 +170,21 @@ const verify = ({ evidence }: VerdictEvidence) =>
 
 describe('two verifier enclaves', () => {
   test('what they state is what the contract verifies, whichever is asked first', async () => {
-    const one = operatorOf(await registered(enclaveOf('one', OPERATORS[0]), 2, 2))
-    const two = operatorOf(await registered(enclaveOf('two', OPERATORS[1]), 2, 2))
+    const one = operatorOf(await claimed(await registered(enclaveOf('one', OPERATORS[0]), 2, 2)))
+    const two = operatorOf(await claimed(await registered(enclaveOf('two', OPERATORS[1]), 2, 2)))
     for (const operators of [[one, two] as const, [two, one] as const]) {
       const found = await verdictEvidence({ operators, artifact: ARTIFACT, judged: judged() })
       expect(fromHex(found.evidence)).toHaveLength(1_314)
       const { measurement, userData, nonce } = found.statement
       expect(await verify(found)).toEqual({ measurement, userData, nonce, timestamp: time })
     }
+  })
+
+  test('enclaves that are configured for an operator and not claimed by it do not count on chain', async () => {
+    const one = operatorOf(await registered(enclaveOf('not claimed', OPERATORS[0]), 2, 2))
+    const two = operatorOf(await registered(enclaveOf('nor this', OPERATORS[1]), 2, 2))
+    const found = await verdictEvidence({ operators: [one, two], artifact: ARTIFACT, judged: judged() })
+    await expect(verify(found)).rejects.toThrow('KeyNotClaimed')
   })
 
   test('simulated enclaves do not count on chain, whatever they state', async () => {
