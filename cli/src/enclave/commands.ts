@@ -38,4 +38,10 @@ export function addEnclaveCommands(program: Command): void {
     .action(async (options, self) =>
       run(self, async out => (await import('./register.ts')).register(options, out)),
     )
+  sending(command(enclave, 'claim', "have a VerifierEnclave count a key as the account's own"))
+    .argument('<receipt-key>', "the enclave's signing key")
+    .requiredOption('--verifier <address>', 'the VerifierEnclave')
+    .action(async (key, options, self) =>
+      run(self, async out => (await import('./claim.ts')).claim(key, options, out)),
+    )
 }
