@@ -46,6 +46,13 @@ const FIXES: Record<string, string> = {
   CertificateExpired: 'Have the enclave make fresh evidence: its certificates are short-lived.',
   CertificateNotYetValid: 'Wait until the time that the error names, or check the chain’s clock.',
   CertificateNotCached: 'Plan again: what the chain had kept it has not any more.',
+  NotNitro:
+    'Ask operators whose enclaves the registry attested through AWS Nitro: simulated ones do not count.',
+  ReleaseNotAccepted: 'Ask operators whose enclaves run a release that the VerifierEnclave’s owner accepts.',
+  OperatorNotAccepted: 'Ask operators that the VerifierEnclave’s owner accepts.',
+  KeyNotClaimed: 'Its operator claims the key (`nacre enclave claim`); until then ask another one.',
+  StatementTooOld: 'Have the evidence judged again, as of the newest block’s time.',
+  StatementFromFuture: 'Have the evidence judged as of the newest block’s time, not of your own clock.',
   TransferFailed: 'Withdraw to an account that accepts the transfer.',
 }
 

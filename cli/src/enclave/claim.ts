@@ -1,11 +1,6 @@
 import { verifierEnclaveAbi } from '@nacre/contracts'
 import type { Hex } from '@nacre/verify'
-import {
-  type Abi,
-  BaseError,
-  ContractFunctionRevertedError,
-  ContractFunctionZeroDataError,
-} from 'viem'
+import { type Abi, BaseError, ContractFunctionRevertedError, ContractFunctionZeroDataError } from 'viem'
 import { CliError, EXIT } from '../errors.ts'
 import type { Subject } from '../operator/facts.ts'
 import { carryOut, type Plan, type PlanOptions } from '../operator/plan.ts'
@@ -35,7 +30,9 @@ async function planClaim(subject: Subject, receiptKey: Hex, verifier: Hex): Prom
     client.readContract({ ...call, functionName: 'isClaimed', args: [account, receiptKey] }),
     client.readContract({ ...call, functionName: 'acceptsOperator', args: [account] }),
   ])
-  const notes = accepted ? [] : ['the contract’s owner does not name this operator: its keys do not count yet']
+  const notes = accepted
+    ? []
+    : ['the contract’s owner does not name this operator: its keys do not count yet']
   if (claimed) return { steps: [], already: [`the key ${receiptKey} is claimed`], notes }
   const step = { address: verifier, abi: verifierEnclaveAbi as Abi, functionName: 'claimKey' }
   return {

@@ -212,6 +212,18 @@ describe('two verifier enclaves', () => {
     await expect(single).rejects.toThrow('of 1 operators there are no two')
   })
 
+  test('of pairs that agree it is the first that the contract takes, when it is asked', async () => {
+    const unknown = operatorOf(enclaveOf('never registered', OPERATORS[0]))
+    const one = operatorOf(await claimed(await registered(enclaveOf('one', OPERATORS[0]), 2, 2)))
+    const two = operatorOf(await claimed(await registered(enclaveOf('two', OPERATORS[1]), 2, 2)))
+    const asked = { artifact: ARTIFACT, judged: judged(), verifier: { client: chain, address: verifier } }
+    const found = await verdictEvidence({ operators: [unknown, two, one], ...asked })
+    expect(await verify(found)).toMatchObject({ timestamp: time })
+    const refused = verdictEvidence({ operators: [unknown, two], ...asked })
+    await expect(refused).rejects.toMatchObject({ code: 'relay-reverted' })
+    await expect(refused).rejects.toThrow('UnknownKey')
+  })
+
   test('evidence that they refuse is an error with the verdict’s code', async () => {
     const operators = [
       operatorOf(enclaveOf('one', OPERATORS[0])),
@@ -240,6 +252,15 @@ describe('what can be seen to be wrong without the chain', () => {
       'no signature',
       () => operatorOf(two(), b => ({ ...b, signature: `0x${'00'.repeat(65)}` })),
       /not signed/,
+    ],
+    [
+      'another operator’s configuration than the receipt’s',
+      () =>
+        operatorOf(enclaveOf('three', OPERATORS[0]), b => ({
+          ...b,
+          config: { ...b.config, operator: OPERATORS[1] },
+        })),
+      /another configuration/,
     ],
     ['the same enclave', () => operatorOf(one()), /one enclave/],
     ['the same operator', () => operatorOf(enclaveOf('three', OPERATORS[0])), /one operator/],

@@ -1,7 +1,9 @@
+import { enclaveRegistryAbi, verifierEnclaveAbi } from '@nacre/contracts'
 import {
   abiEncode,
   CASE_KIND,
   concat,
+  configHash,
   decodeStatement,
   type EvidenceCase,
   encodeCase,
@@ -18,8 +20,10 @@ import {
   type Statement,
   toHex,
 } from '@nacre/verify'
+import type { Abi, PublicClient } from 'viem'
 import { type SdkError, sdkError } from '../errors.ts'
 import { type HttpOptions, postInfer } from '../operator.ts'
+import { explainRevert } from '../revert.ts'
 
 /** Two verifier enclaves' word on evidence: what they state, and the bytes that `VerifierEnclave` takes. */
 export type VerdictEvidence = {
@@ -37,6 +41,8 @@ export type VerdictOptions = {
   artifact: Hex
   /** What is to be judged. `time` must not be ahead of the block that registers: take the newest block's. */
   judged: EvidenceCase
+  /** The contract, asked before gas is spent: of several pairs that agree, the first that it takes. */
+  verifier?: { client: Pick<PublicClient, 'readContract'>; address: Hex }
 }
 
 /** An enclave's signed word on what was asked. */
@@ -48,9 +54,10 @@ const MAX_TEXT = 256
 /**
  * Asks verifier enclaves to judge evidence of a TEE that no contract verifies, and makes of two that agree what
  * `VerifierEnclave` verifies (docs/protocol.md, Verifier enclaves). What can be seen without the chain is checked here,
- * so that no gas is lost; whether the enclaves count, the contract decides.
+ * so that no gas is lost; whether the enclaves count, the contract decides: name it as `verifier`, or an operator whose
+ * enclave does not count may be one of the two.
  * @throws NacreError error-answer (an enclave refuses: its text begins with the verdict's code), unverified-answer,
- * unreachable, operator-error, bad-answer, and as encodeCase
+ * unreachable, operator-error, bad-answer, relay-reverted with the contract's own error, and as encodeCase
  * @example
  * const { evidence } = await verdictEvidence({ operators: [{ url: a }, { url: b }], artifact: policy, judged })
  * await wallet.writeContract({ ...registry, functionName: 'register', args: [3, evidence, '0x', identity, config, anchor] })
@@ -61,11 +68,32 @@ export async function verdictEvidence(options: VerdictOptions): Promise<VerdictE
   const votes = answers.flatMap(answer => (answer.status === 'fulfilled' ? [answer.value] : []))
   const pairs = votes.flatMap((one, i) => votes.slice(i + 1).map(other => [one, other] as const))
   const differences = pairs.map(([one, other]) => differenceOf(one, other))
-  const pair = pairs[differences.indexOf(undefined)]
-  if (pair) return assemble(pair)
+  const agreed = pairs.filter((_, i) => differences[i] === undefined).map(assemble)
+  if (agreed[0]) return options.verifier ? firstTaken(agreed, options.verifier) : agreed[0]
   const failed = answers.find(answer => answer.status === 'rejected')
   if (failed) throw failed.reason
   throw unverified(differences[0] ?? `of ${votes.length} operators there are no two`)
+}
+
+/** The contract's errors, and the registry's that pass through it. */
+const CONTRACT: Abi = [...verifierEnclaveAbi, ...enclaveRegistryAbi.filter(({ type }) => type === 'error')]
+
+async function firstTaken(
+  agreed: readonly VerdictEvidence[],
+  { client, address }: NonNullable<VerdictOptions['verifier']>,
+): Promise<VerdictEvidence> {
+  const call = { address, abi: CONTRACT, functionName: 'verify' } as const
+  let refusal: unknown
+  for (const verdict of agreed) {
+    try {
+      await client.readContract({ ...call, args: [verdict.evidence, '0x'] })
+      return verdict
+    } catch (error) {
+      refusal = explainRevert(error)
+      if (!(refusal instanceof NacreError)) throw refusal
+    }
+  }
+  throw refusal
 }
 
 async function ask(
@@ -75,11 +103,13 @@ async function ask(
 ): Promise<Vote> {
   const nonce = toHex(crypto.getRandomValues(new Uint8Array(32)))
   const bundle = await postInfer({ ...operator, nonce, artifact, input: toHex(input) })
-  const { receipt, output, chainId } = bundle
+  const { receipt, output, chainId, config } = bundle
   const { url } = operator
   const asked = receipt.requestId === requestId(chainId, { type: 'client', nonce })
   if (!asked || receipt.artifact !== artifact || receipt.inputHash !== keccak256(input))
     throw unverified(`the receipt of ${url} is of another question`)
+  if (receipt.configHash !== configHash(config))
+    throw unverified(`the receipt of ${url} is of another configuration than the one shown`)
   const bytes = fromHex(output)
   if (receipt.outputHash !== keccak256(bytes)) throw unverified(`${url} sent another output than it signed`)
   if (receipt.status !== STATUS.ok) {
