@@ -17,6 +17,8 @@ const FIXES = {
   'evidence-mismatch':
     'Pass the identity and configuration that the enclave itself tells, and evidence of the same start of it.',
   'evidence-too-old': 'Have the enclave make a fresh document over the hash of a recent block.',
+  'evidence-from-future':
+    'Correct the clock of the enclave’s machine, or wait until the chain’s time is the evidence’s.',
   'anchor-unavailable':
     'Have the enclave make a fresh document over the hash of a recent block of this chain.',
   'not-measured':

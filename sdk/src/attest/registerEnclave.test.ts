@@ -51,6 +51,16 @@ test('simulated evidence is planned and registered the same way: its certificate
   expect((await sendRegistration(again, world.wallet)).sent).toEqual([])
 })
 
+test('evidence whose clock is ahead is refused before anything is sent: nothing is paid for its certificate', async () => {
+  const time = (await world.client.getBlock()).timestamp + 300n
+  const attested = await world.attest({ tee: 'simulated', name: 'fast clock', time })
+  await expect(plan(attested)).rejects.toMatchObject({
+    code: 'evidence-from-future',
+    message: expect.stringContaining(iso(time)),
+    fix: expect.stringMatching(/clock/),
+  })
+})
+
 /** Other certificates for each test: they are as of other seconds. */
 let age = 10n
 async function nitro(changes: Partial<Parameters<Registrations['attest']>[0]> = {}): Promise<Attested> {

@@ -76,8 +76,8 @@ const AHEAD = 60n
  * Plans the registration of an enclave's key: checks everything that can be checked without a transaction, reads which
  * certificates the chain has cached, makes the hints of what is missing, and has the node measure the gas. One
  * transaction where the gas allows it. A key that is registered already, for this release and configuration, needs none.
- * @throws NacreError bad-evidence, evidence-mismatch, evidence-too-old, anchor-unavailable, not-measured, no-verifier,
- * key-ended, gas-limit, relay-reverted with the contract's own error
+ * @throws NacreError bad-evidence, evidence-mismatch, evidence-too-old, evidence-from-future, anchor-unavailable,
+ * not-measured, no-verifier, key-ended, gas-limit, relay-reverted with the contract's own error
  *
  * @example
  * const plan = await planRegistration({ client, deployment, evidence, identity, config })

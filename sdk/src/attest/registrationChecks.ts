@@ -89,15 +89,18 @@ export async function checkRevoked({ client }: Subject, verifier: Hex, opened: O
   )
 }
 
-/** The evidence is young enough, by the registry's own rule. @throws NacreError evidence-too-old */
+/** The evidence is of now, by the registry's own rules. @throws NacreError evidence-too-old, evidence-from-future */
 export async function checkAge({ client, registry }: Subject, opened: Opened, time: bigint): Promise<void> {
-  const call = { address: registry, abi: enclaveRegistryAbi, functionName: 'MAX_EVIDENCE_AGE' } as const
-  const end = opened.timestamp + BigInt(await client.readContract(call))
-  if (time <= end) return
-  throw sdkError(
-    'evidence-too-old',
-    `The evidence was made at ${iso(opened.timestamp)}: the registry took it until ${iso(end)}, and the chain’s time is ${iso(time)}.`,
-  )
+  const call = { address: registry, abi: enclaveRegistryAbi } as const
+  const [age, skew] = await Promise.all([
+    client.readContract({ ...call, functionName: 'MAX_EVIDENCE_AGE' }),
+    client.readContract({ ...call, functionName: 'MAX_CLOCK_SKEW' }),
+  ])
+  const [begin, end] = [opened.timestamp - BigInt(skew), opened.timestamp + BigInt(age)]
+  const made = `The evidence was made at ${iso(opened.timestamp)}: the registry`
+  const now = `and the chain’s time is ${iso(time)}.`
+  if (time > end) throw sdkError('evidence-too-old', `${made} took it until ${iso(end)}, ${now}`)
+  if (time < begin) throw sdkError('evidence-from-future', `${made} takes it from ${iso(begin)} on, ${now}`)
 }
 
 /** Number of the block that the evidence names. @throws NacreError anchor-unavailable */
