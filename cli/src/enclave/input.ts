@@ -48,10 +48,7 @@ export function readInput(options: RegistrationOptions, settings: Settings, acco
   const file = readFile(options.evidence)
   const json = jsonOf(file)
   const evidence = json === undefined ? decoded(file) : evidenceIn(json, options.evidence)
-  const told =
-    options.registration === undefined
-      ? json
-      : { ...jsonFile(options.registration), file: options.registration }
+  const told = options.registration === undefined ? json : jsonFile(options.registration)
   const given = FIELDS.filter(([field]) => options[field] !== undefined).map(([, option]) => option)
   if (told !== undefined && 'identity' in told) {
     if (given.length === 0)
