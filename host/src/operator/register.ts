@@ -72,11 +72,12 @@ async function carryOut(plan: RegistrationPlan, { transactions, identity }: Regi
   let [step] = plan.steps
   for (let count = 0; step && count < MAX_STEPS; count++) {
     const taken: RegistrationStep = step
-    await accepted(transactions, intentOf(taken, identity)).catch(async refusal => {
+    const mined = await accepted(transactions, intentOf(taken, identity)).catch(async refusal => {
       // Registration is open to anyone: who copied ours out of the mempool and came first did it for us.
       if ((await planned(plan.current)) === undefined) throw refusal
+      return true
     })
-    ;[step] = await planned(() => plan.remaining(taken))
+    ;[step] = await planned(() => plan.remaining(mined ? taken : undefined))
   }
   if (step) throw rejected('registration', `it is not complete after ${MAX_STEPS} transactions`)
 }
@@ -150,13 +151,16 @@ export async function checkRelease(client: PublicClient, registry: Hex, releaseI
   )
 }
 
-async function accepted(transactions: Transactions, intent: Intent): Promise<void> {
+/** False when its nonce was used by another program of the account, such as `nacre`: then it was not refused, either. */
+async function accepted(transactions: Transactions, intent: Intent): Promise<boolean> {
   const gas = await transactions.estimate(intent).catch(cause => {
     if (cause instanceof RetryableError) throw cause
     throw rejected(intent.purpose, cause instanceof Error ? cause.message : String(cause))
   })
   const row = await transactions.mined(await transactions.send(intent, gas))
+  if (row.status === 'lost') return false
   if (row.status !== 'success') throw rejected(intent.purpose, await transactions.explain(row))
+  return true
 }
 
 /** Retryable: fresh evidence over a newer block may pass, and what is wrong for good shows in the log. */

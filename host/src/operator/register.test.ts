@@ -1,0 +1,78 @@
+import { join } from 'node:path'
+import { type Hex, type ReceiptBundle, toHex } from '@nacre/verify'
+import { privateKeyToAccount } from 'viem/accounts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Attested, createRegistrations, type Registrations } from '../../../test/registrations.ts'
+import { createClient } from '../chain/client.ts'
+import { createNodes } from '../chain/nodes.ts'
+import { connect, type Database } from '../database/connect.ts'
+import { temporaryPostgres } from '../database/testing.ts'
+import { type Anvil, startAnvil } from '../processes/anvil.ts'
+import type { Postgres } from '../processes/postgres.ts'
+import { keyState, register } from './register.ts'
+import { transactionsTable } from './tables.ts'
+import { createTransactions, type Transactions } from './transactions.ts'
+
+// A chain of this file's own: tests stop it from mining.
+let anvil: Anvil
+let server: Postgres
+let database: Database
+let world: Registrations
+let transactions: Transactions
+let checking: NodeJS.Timeout
+
+beforeAll(async () => {
+  ;[anvil, server] = await Promise.all([startAnvil(), temporaryPostgres()])
+  world = await createRegistrations(anvil.rpcUrl, 0)
+  const migrations = join(import.meta.dirname, 'migrations')
+  database = await connect({ databaseUrl: server.databaseUrl, schema: 'register', migrations })
+  const account = privateKeyToAccount(world.privateKey)
+  const nodes = createNodes({ rpcUrl: anvil.rpcUrl })
+  transactions = createTransactions({ nodes, account, chainId: 31_337, database })
+  checking = setInterval(() => void transactions.check().catch(() => {}), 50)
+})
+afterAll(async () => {
+  clearInterval(checking)
+  await database?.close()
+  await server?.stop()
+  await anvil?.stop()
+})
+
+test('a step whose nonce another program of the account used is sent again, of the same enclave', async () => {
+  const attested = await world.attest({ tee: 'simulated', name: 'overtaken' })
+  await world.chain.setAutomine(false)
+  const running = registered(attested)
+  await pendingIs(1)
+  const nonce = await world.client.getTransactionCount({ address: world.wallet.account.address })
+  const fees = { maxFeePerGas: 10n ** 12n, maxPriorityFeePerGas: 10n ** 12n }
+  const to = world.stranger.account.address
+  await world.wallet.sendTransaction({ to, value: 1n, nonce, ...fees } as never)
+  await world.chain.mine({ blocks: 1 })
+  await world.chain.setAutomine(true)
+  await running
+  const { identity, config } = attested
+  const { enclaveRegistry } = world.deployment
+  expect(await keyState(world.client, enclaveRegistry, { identity, config })).toBe('registered')
+  const rows = await database.queries.select().from(transactionsTable).orderBy(transactionsTable.nonce)
+  const { receiptKey } = identity
+  expect(rows.map(({ purpose, status }) => [purpose, status])).toEqual([
+    [`certificate:${receiptKey}`, 'lost'],
+    [`certificate:${receiptKey}`, 'success'],
+    [`register:${receiptKey}`, 'success'],
+  ])
+})
+
+function registered({ identity, config }: Attested) {
+  const attest = async (nonce: Hex): Promise<ReceiptBundle['evidence']> => {
+    const { evidence } = await world.attest({ tee: 'simulated', name: 'overtaken', nonce })
+    return { kind: 'simulated', bytes: toHex(evidence) }
+  }
+  const client = createClient(anvil.rpcUrl)
+  return register({ client, transactions, contracts: world.deployment, identity, config, attest })
+}
+
+async function pendingIs(count: number): Promise<void> {
+  await expect
+    .poll(async () => (await world.chain.getTxpoolStatus()).pending, { timeout: 30_000 })
+    .toBe(count)
+}
