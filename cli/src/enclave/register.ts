@@ -71,7 +71,7 @@ async function carryOut(
 ): Promise<SentStep[]> {
   if (plan.steps.length === 0 || options.dryRun) return []
   if (!options.yes) {
-    await askToSend()
+    await askToSend(signal)
     await sameAsShown(plan)
   }
   const account = await unlock(settings)

@@ -96,9 +96,9 @@ async function confirm(plan: Plan, again: () => Promise<Plan>): Promise<void> {
     throw notConfirmed('the chain changed meanwhile', 'run the command again')
 }
 
-/** @throws CliError not-confirmed unless somebody says yes */
-export async function askToSend(): Promise<void> {
-  const answer = await askYes('Send this?')
+/** @throws CliError not-confirmed unless somebody says yes, interrupted by the signal */
+export async function askToSend(signal?: AbortSignal): Promise<void> {
+  const answer = await askYes('Send this?', undefined, signal)
   if (answer === undefined)
     throw notConfirmed('there is no terminal to ask', 'add --yes to send it, or --dry-run to see it only')
   if (!answer) throw notConfirmed('you did not say yes', 'run the command again when you want it')

@@ -51,6 +51,14 @@ test('Ctrl-C at a question is no answer: the command is interrupted', async () =
   await expect(askYes('Send?', asked)).rejects.toMatchObject({ code: 'interrupted' })
 })
 
+test('a signal at a question, such as kill sends it, ends it too', async () => {
+  const stop = new AbortController()
+  const asked = askYes('Send?', terminal(), stop.signal)
+  stop.abort()
+  await expect(asked).rejects.toMatchObject({ code: 'interrupted' })
+  await expect(askYes('Send?', terminal('y\n'), stop.signal)).rejects.toMatchObject({ code: 'interrupted' })
+})
+
 test('without a terminal a password is not read, and nobody is asked', async () => {
   const pipe = { input: new PassThrough(), output: new PassThrough() }
   await expect(askHidden('Password: ', pipe)).rejects.toMatchObject({

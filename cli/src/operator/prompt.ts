@@ -72,15 +72,17 @@ export async function askNewPassword(terminal: Terminal = terminalOf()): Promise
   throw badPassword('the two are not the same', 'one of them was mistyped')
 }
 
-/** Asks yes or no; undefined without a terminal. @throws CliError interrupted on Ctrl-C */
+/** Asks yes or no; undefined without a terminal. @throws CliError interrupted on Ctrl-C, and by the signal */
 export async function askYes(
   question: string,
   { input, output }: Terminal = terminalOf(),
+  signal?: AbortSignal,
 ): Promise<boolean | undefined> {
   if (!input.isTTY) return undefined
   const lines = createInterface({ input, output })
   try {
-    return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim())
+    const answer = await lines.question(`${question} [y/N] `, signal ? { signal } : {})
+    return /^y(es)?$/i.test(answer.trim())
   } catch (error) {
     throw error instanceof Error && error.name === 'AbortError' ? interrupted() : error
   } finally {
