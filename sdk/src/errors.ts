@@ -16,6 +16,7 @@ const FIXES = {
     'Have the enclave make a fresh document over the hash of a recent block, and use its bytes as they are.',
   'evidence-mismatch':
     'Pass the identity and configuration that the enclave itself tells, and evidence of the same start of it.',
+  'limits-too-low': 'Start another enclave with larger limits: maxInput and maxOutput of its configuration.',
   'evidence-too-old': 'Have the enclave make a fresh document over the hash of a recent block.',
   'evidence-from-future':
     'Correct the clock of the enclave’s machine, or wait until the chain’s time is the evidence’s.',

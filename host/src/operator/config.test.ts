@@ -56,6 +56,13 @@ test('vouchers are taken with a token and the contract that pays, and are not de
   expect(() => read({ ...PLAIN, deployment, payments: { required: true } })).toThrow('payments.least')
 })
 
+test('limits are those that the registry takes', () => {
+  const least = 65_536
+  expect(read({ ...PLAIN, maxInput: least, maxOutput: least })).toMatchObject({ maxInput: least })
+  for (const field of ['maxInput', 'maxOutput'])
+    expect(() => read({ ...PLAIN, [field]: least - 1 }), field).toThrow(field)
+})
+
 test('docs/operator.schema.json is the schema that the configuration is checked by', () => {
   expect(JSON.parse(readFileSync(join(ROOT, 'docs/operator.schema.json'), 'utf8'))).toEqual(operatorSchema())
 })

@@ -4,6 +4,9 @@ import { z } from 'zod'
 /** anvil's, the only one on which the simulated verifier serves. */
 const DEVELOPMENT_CHAIN = 31_337
 
+/** The registry takes no enclave with less: EnclaveRegistry.LEAST_LIMIT. */
+const LEAST_LIMIT = 65_536
+
 const hex = (bytes: number) =>
   z
     .string()
@@ -48,8 +51,8 @@ const fields = z.strictObject({
   artifacts: z.array(path).min(1),
   release: z.object({ publisher: hex(20), manifestHash: hex(32) }),
   http: loopback.default({ host: '127.0.0.1', port: 0 }),
-  maxInput: z.int().positive().default(1_048_576),
-  maxOutput: z.int().positive().default(65_536),
+  maxInput: z.int().min(LEAST_LIMIT).default(1_048_576),
+  maxOutput: z.int().min(LEAST_LIMIT).default(LEAST_LIMIT),
   inputs: z
     .strictObject({
       /** Whether a request by hash is accepted on chain before it is answered. */

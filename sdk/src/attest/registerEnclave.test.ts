@@ -61,6 +61,18 @@ test('evidence whose clock is ahead is refused before anything is sent: nothing 
   })
 })
 
+test('limits below the registry’s are refused before anything is sent', async () => {
+  const attested = await world.attest({ tee: 'simulated', name: 'low limits' })
+  for (const low of [{ maxInput: 65_535 }, { maxOutput: 65_535 }]) {
+    const config = { ...attested.config, ...low }
+    const identity = { ...attested.identity, configHash: configHash(config) }
+    await expect(plan({ ...attested, config, identity })).rejects.toMatchObject({
+      code: 'limits-too-low',
+      message: expect.stringMatching(/65535.*65536/),
+    })
+  }
+})
+
 /** Other certificates for each test: they are as of other seconds. */
 let age = 10n
 async function nitro(changes: Partial<Parameters<Registrations['attest']>[0]> = {}): Promise<Attested> {

@@ -11,6 +11,7 @@ import {
   checkAge,
   checkBinding,
   checkIdentity,
+  checkLimits,
   checkMeasured,
   checkRevoked,
   findAnchor,
@@ -76,8 +77,8 @@ const AHEAD = 60n
  * Plans the registration of an enclave's key: checks everything that can be checked without a transaction, reads which
  * certificates the chain has cached, makes the hints of what is missing, and has the node measure the gas. One
  * transaction where the gas allows it. A key that is registered already, for this release and configuration, needs none.
- * @throws NacreError bad-evidence, evidence-mismatch, evidence-too-old, evidence-from-future, anchor-unavailable,
- * not-measured, no-verifier, key-ended, gas-limit, relay-reverted with the contract's own error
+ * @throws NacreError bad-evidence, evidence-mismatch, limits-too-low, evidence-too-old, evidence-from-future,
+ * anchor-unavailable, not-measured, no-verifier, key-ended, gas-limit, relay-reverted with the contract's own error
  *
  * @example
  * const plan = await planRegistration({ client, deployment, evidence, identity, config })
@@ -87,6 +88,7 @@ export async function planRegistration(options: PlanOptions): Promise<Registrati
   const { client, deployment, identity, config, anchorNumber } = options
   const subject = { client, registry: deployment.enclaveRegistry, identity, config, anchorNumber }
   await checkIdentity(subject)
+  await checkLimits(subject)
   const { baseFeePerGas } = await client.getBlock()
   const current = async () => readRegistered(subject, await readTime(client))
   const registered = await current()

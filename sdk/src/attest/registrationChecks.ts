@@ -66,6 +66,18 @@ export async function checkIdentity({ client, registry, identity, config }: Subj
     throw mismatch(`The identity is of the configuration ${identity.configHash}, and this one is ${hash}`)
 }
 
+/** The registry takes these limits. @throws NacreError limits-too-low */
+export async function checkLimits({ client, registry, config }: Subject): Promise<void> {
+  const call = { address: registry, abi: enclaveRegistryAbi, functionName: 'LEAST_LIMIT' } as const
+  const least = await client.readContract(call)
+  const { maxInput, maxOutput } = config
+  if (maxInput >= least && maxOutput >= least) return
+  throw sdkError(
+    'limits-too-low',
+    `The enclave is configured for inputs of ${maxInput} and outputs of ${maxOutput} bytes, and the registry wants ${least} of both.`,
+  )
+}
+
 /** The evidence binds these keys and this configuration. @throws NacreError evidence-mismatch */
 export function checkBinding({ identity }: Subject, opened: Opened): void {
   const expected = userData(identity)
