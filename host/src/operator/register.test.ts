@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { enclaveRegistryAbi } from '@nacre/contracts'
 import { type Hex, type ReceiptBundle, toHex } from '@nacre/verify'
 import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -60,6 +61,25 @@ test('a step whose nonce another program of the account used is sent again, of t
     [`certificate:${receiptKey}`, 'success'],
     [`register:${receiptKey}`, 'success'],
   ])
+})
+
+test('a key has ended in the second in which the registry takes it no more', async () => {
+  const attested = await world.attest({ tee: 'simulated', name: 'overtaken' })
+  const { enclaveRegistry } = world.deployment
+  const state = () => keyState(world.client, enclaveRegistry, attested)
+  const { receiptKey, configHash } = attested.identity
+  const { expiresAt } = await world.client.readContract({
+    ...{ address: enclaveRegistry, abi: enclaveRegistryAbi, functionName: 'keyOf' },
+    args: [receiptKey, attested.config.releaseId, configHash],
+  })
+  for (const [time, expected] of [
+    [expiresAt - 1, 'registered'],
+    [expiresAt, 'ended'],
+  ] as const) {
+    await world.chain.setNextBlockTimestamp({ timestamp: BigInt(time) })
+    await world.chain.mine({ blocks: 1 })
+    expect(await state()).toBe(expected)
+  }
 })
 
 function registered({ identity, config }: Attested) {

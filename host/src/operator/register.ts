@@ -116,7 +116,7 @@ export async function keyState(
     Promise.all([client.readContract({ ...call, args }), client.getBlock()]),
   )
   if (key.operator === zeroAddress) return 'unknown'
-  return key.revoked || timestamp > BigInt(key.expiresAt) ? 'ended' : 'registered'
+  return key.revoked || timestamp >= BigInt(key.expiresAt) ? 'ended' : 'registered'
 }
 
 /** Fresh evidence has this machine's time: on a chain whose clock is far ahead it is old, and nothing here can mend that. */
