@@ -212,6 +212,16 @@ describe('two verifier enclaves', () => {
     await expect(single).rejects.toThrow('of 1 operators there are no two')
   })
 
+  test('one that never answers is not waited for', async () => {
+    const [one, two] = [
+      operatorOf(enclaveOf('one', OPERATORS[0])),
+      operatorOf(enclaveOf('two', OPERATORS[1])),
+    ]
+    const silent = { url: 'http://silent.test', fetch: () => new Promise<never>(() => {}) }
+    const found = verdictEvidence({ operators: [silent, one, two], artifact: ARTIFACT, judged: judged() })
+    expect((await found).bundles).toHaveLength(2)
+  })
+
   test('of pairs that agree it is the first that the contract takes, when it is asked', async () => {
     const unknown = operatorOf(enclaveOf('never registered', OPERATORS[0]))
     const one = operatorOf(await claimed(await registered(enclaveOf('one', OPERATORS[0]), 2, 2)))

@@ -24,6 +24,7 @@ import type { Abi, PublicClient } from 'viem'
 import { type SdkError, sdkError } from '../errors.ts'
 import { type HttpOptions, postInfer } from '../operator.ts'
 import { explainRevert } from '../revert.ts'
+import { asTheyCome } from './asTheyCome.ts'
 
 /** Two verifier enclaves' word on evidence: what they state, and the bytes that `VerifierEnclave` takes. */
 export type VerdictEvidence = {
@@ -35,7 +36,7 @@ export type VerdictEvidence = {
 }
 
 export type VerdictOptions = {
-  /** Operators of verifier enclaves, at least two: all are asked, and two that agree are enough. */
+  /** Operators of verifier enclaves, at least two: all are asked, and the first two that agree are enough. */
   operators: readonly HttpOptions[]
   /** SHA-256 of the evidence policy to judge by: the contract's `POLICY`. */
   artifact: Hex
@@ -64,36 +65,45 @@ const MAX_TEXT = 256
  */
 export async function verdictEvidence(options: VerdictOptions): Promise<VerdictEvidence> {
   const input = encodeCase(options.judged)
-  const answers = await Promise.allSettled(options.operators.map(operator => ask(operator, options, input)))
-  const votes = answers.flatMap(answer => (answer.status === 'fulfilled' ? [answer.value] : []))
-  const pairs = votes.flatMap((one, i) => votes.slice(i + 1).map(other => [one, other] as const))
-  const differences = pairs.map(([one, other]) => differenceOf(one, other))
-  const agreed = pairs.filter((_, i) => differences[i] === undefined).map(assemble)
-  if (agreed[0]) return options.verifier ? firstTaken(agreed, options.verifier) : agreed[0]
-  const failed = answers.find(answer => answer.status === 'rejected')
-  if (failed) throw failed.reason
-  throw unverified(differences[0] ?? `of ${votes.length} operators there are no two`)
+  const votes: Vote[] = []
+  const [refusals, failures, differences]: [unknown[], unknown[], string[]] = [[], [], []]
+  for await (const [place, answer] of asTheyCome(options.operators.map(one => ask(one, options, input)))) {
+    if (answer.status === 'rejected') {
+      failures[place] = answer.reason
+      continue
+    }
+    for (const other of votes) {
+      const difference = differenceOf(other, answer.value)
+      if (difference !== undefined) differences.push(difference)
+      else {
+        const verdict = assemble([other, answer.value])
+        const refusal = options.verifier && (await refusalOf(verdict, options.verifier))
+        if (refusal === undefined) return verdict
+        refusals.push(refusal)
+      }
+    }
+    votes.push(answer.value)
+  }
+  const failure = refusals[0] ?? failures.find(reason => reason !== undefined)
+  throw failure ?? unverified(differences[0] ?? `of ${votes.length} operators there are no two`)
 }
 
 /** The contract's errors, and the registry's that pass through it. */
 const CONTRACT: Abi = [...verifierEnclaveAbi, ...enclaveRegistryAbi.filter(({ type }) => type === 'error')]
 
-async function firstTaken(
-  agreed: readonly VerdictEvidence[],
+/** Why the contract does not take it; undefined when it does. */
+async function refusalOf(
+  { evidence }: VerdictEvidence,
   { client, address }: NonNullable<VerdictOptions['verifier']>,
-): Promise<VerdictEvidence> {
-  const call = { address, abi: CONTRACT, functionName: 'verify' } as const
-  let refusal: unknown
-  for (const verdict of agreed) {
-    try {
-      await client.readContract({ ...call, args: [verdict.evidence, '0x'] })
-      return verdict
-    } catch (error) {
-      refusal = explainRevert(error)
-      if (!(refusal instanceof NacreError)) throw refusal
-    }
+): Promise<NacreError | undefined> {
+  try {
+    await client.readContract({ address, abi: CONTRACT, functionName: 'verify', args: [evidence, '0x'] })
+    return undefined
+  } catch (error) {
+    const refusal = explainRevert(error)
+    if (refusal instanceof NacreError) return refusal
+    throw refusal
   }
-  throw refusal
 }
 
 async function ask(
