@@ -11,7 +11,10 @@ const ERRORS = {
   'unknown-artifact': [404, 'Load the artifact first: POST /v1/artifacts.'],
   'artifact-mismatch': [400, 'Fetch the file again: its SHA-256 is not the one announced.'],
   'artifact-limit': [507, 'Start the enclave with larger engine limits, or load fewer artifacts.'],
-  'unsupported-model': [422, 'Load what this image runs, as docs/enclave-boundary.md describes.'],
+  'unsupported-model': [
+    422,
+    'Load what this image runs: an ONNX model or a pipeline, or for nacre-attestation a policy (docs/enclave-boundary.md).',
+  ],
   'conflicting-job': [409, 'An answer for this request was signed already; repeat that job to get it again.'],
   'voucher-refused': [
     402,
