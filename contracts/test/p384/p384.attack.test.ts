@@ -28,7 +28,7 @@ test('every bit of a hint, flipped', async () => {
 }, 7_200_000)
 
 test('changed hints whose nonce was searched again, so that they do not die in the prime test', async () => {
-  const count = LONG ? 5000 : 320
+  const count = LONG ? 5000 : 150
   const cases: Case[] = []
   let base = valid('again 0')
   for (let i = 0; cases.length < count; i++) {
