@@ -10,7 +10,8 @@ import {P384Multiples} from "./P384Multiples.sol";
 /// on integers known modulo M alone, a prime hashed from all that the sender chose, and every step's equation is folded
 /// into one number E that must be a multiple of p.
 ///
-/// The memory behind Solidity's own is laid out once, at fixed places, so that each loop runs on the stack.
+/// The memory behind Solidity's own is laid out once, at fixed places, so that each loop runs on the stack. Nothing was
+/// written there before: the scalars and E begin as zero.
 contract P384 is IP384 {
     uint256 private constant STATEMENT_SIZE = 240;
     /// @dev flags, nOps, Y; and k1, k2, nonce.

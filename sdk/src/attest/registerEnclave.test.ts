@@ -51,6 +51,23 @@ test('simulated evidence is planned and registered the same way: its certificate
   expect((await sendRegistration(again, world.wallet)).sent).toEqual([])
 })
 
+test('a transaction that the node tried and the chain reverts is paid for twice at most', async () => {
+  const { client, wallet } = world
+  const planned = await plan(await world.attest({ tee: 'simulated', name: 'too little gas' }))
+  const scarce: typeof wallet = {
+    ...wallet,
+    writeContract: call => wallet.writeContract({ ...call, gas: 120_000n } as never),
+  }
+  const count = () => client.getTransactionCount({ address: wallet.account.address })
+  const before = await count()
+  await expect(sendRegistration(planned, scarce)).rejects.toMatchObject({
+    code: 'relay-reverted',
+    message: expect.stringContaining('cache a certificate'),
+  })
+  expect((await count()) - before).toBe(2)
+  expect(await planned.current()).toBeUndefined()
+})
+
 test('evidence whose clock is ahead is refused before anything is sent: nothing is paid for its certificate', async () => {
   const time = (await world.client.getBlock()).timestamp + 300n
   const attested = await world.attest({ tee: 'simulated', name: 'fast clock', time })

@@ -140,6 +140,8 @@ export type SentStep = { what: string; transaction: Hex; gas: bigint }
 
 /** Fewer have to be sent, whatever others do in between. */
 const MAX_SENT = 20
+/** Each is paid for: a node that says of them that they pass must not have us pay for the same refusal again and again. */
+const MAX_REVERTED = 2
 
 /**
  * Sends what a plan wants, one transaction after the other, each as the chain is by then: what others cached or sent in
@@ -155,6 +157,7 @@ export async function sendRegistration(
   const { client } = plan
   const sent: SentStep[] = []
   let mined: RegistrationStep | undefined
+  let reverted = 0
   for (let tries = 0; tries < MAX_SENT; tries++) {
     const [step] = await plan.remaining(mined)
     if (!step) break
@@ -162,7 +165,13 @@ export async function sendRegistration(
     const hash = await wallet.writeContract({ ...call, gas: withReserve(gas) } as never).catch(explain)
     const { status, gasUsed } = await client.waitForTransactionReceipt({ hash })
     // What the contract looks at changed since it was estimated; the next estimate says what is wrong, if anything is.
-    if (status !== 'success') continue
+    if (status !== 'success') {
+      if (++reverted < MAX_REVERTED) continue
+      throw sdkError(
+        'relay-reverted',
+        `${MAX_REVERTED} transactions reverted that the node had tried before, the last one is ${hash} (${what}).`,
+      )
+    }
     mined = step
     const done = { what, transaction: hash, gas: gasUsed }
     sent.push(done)
