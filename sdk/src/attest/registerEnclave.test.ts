@@ -62,7 +62,7 @@ test('a transaction that the node tried and the chain reverts is paid for twice 
   const before = await count()
   await expect(sendRegistration(planned, scarce)).rejects.toMatchObject({
     code: 'relay-reverted',
-    message: expect.stringContaining('cache a certificate'),
+    message: expect.stringContaining('2 transactions reverted'),
   })
   expect((await count()) - before).toBe(2)
   expect(await planned.current()).toBeUndefined()
