@@ -5,7 +5,9 @@ import { generateVectors } from './generate.ts'
 
 test('the files are what the generator makes, no more and no less', () => {
   const made = generateVectors()
-  const folders = 'tensors pipelines receipts evidence batches bundles cases statements nitro'.split(' ')
+  const folders = 'tensors pipelines receipts evidence batches bundles cases statements releases nitro'.split(
+    ' ',
+  )
   const kept = folders.flatMap(folder =>
     readdirSync(join(import.meta.dirname, folder))
       .filter(name => name.endsWith('.json'))

@@ -7,6 +7,7 @@ import { evidenceVectors } from './evidence/generate.ts'
 import { nitroVectors } from './nitro/generate.ts'
 import { pipelineVectors } from './pipelines/generate.ts'
 import { receiptVectors } from './receipts/generate.ts'
+import { releaseVectors } from './releases/generate.ts'
 import { statementVectors } from './statements/generate.ts'
 import { tensorVectors } from './tensors/generate.ts'
 
@@ -22,6 +23,7 @@ export function generateVectors(): Map<string, string> {
     ...nitroVectors(),
     ...caseVectors(),
     ...statementVectors(),
+    ...releaseVectors(),
   }
   return new Map(Object.entries(files).map(([path, value]) => [path, `${JSON.stringify(value, null, 2)}\n`]))
 }

@@ -9,6 +9,7 @@ import {
   decodeStatement,
   decodeTensor,
   encodeCase,
+  encodeManifest,
   encodePipeline,
   encodeStatement,
   encodeTensor,
@@ -17,10 +18,14 @@ import {
   isInBatch,
   judgeCase,
   keccak256,
+  manifestHash,
+  measurementDigest,
+  measurementsOf,
   NacreError,
   type Policy,
   parametersHash,
   parseBundle,
+  parseManifest,
   parseReceipt,
   type ReceiptBundle,
   type ReservationTerms,
@@ -28,6 +33,7 @@ import {
   recoverBatchSigner,
   recoverSigner,
   recoverVoucherSigner,
+  releaseId,
   requestId,
   reservationId,
   sha256,
@@ -104,6 +110,24 @@ describe('statements', () => {
     expect(toHex(encodeStatement(statement))).toBe(vector.statement)
     expect(keccak256(fromHex(vector.statement ?? ''))).toBe(vector.hash)
     expect(judged(vector)).toEqual({ statement: fromHex(vector.statement ?? '') })
+  })
+})
+
+describe('releases', () => {
+  test.each(load('releases'))('%s', (_, vector) => {
+    const bytes = fromHex(vector.bytes ?? '')
+    if (vector.error) return expect(codeOf(() => parseManifest(bytes))).toBe(vector.error)
+    const manifest = parseManifest(bytes)
+    expect(manifest).toEqual(vector.manifest)
+    expect(toHex(encodeManifest(manifest))).toBe(vector.bytes)
+    expect(manifestHash(manifest)).toBe(vector.manifestHash)
+    expect(releaseId(vector.publisher as unknown as Hex, manifestHash(manifest))).toBe(vector.releaseId)
+    const measurements = measurementsOf(manifest).map(measurement => ({
+      kind: measurement.kind,
+      registers: measurement.registers.map(toHex),
+      digest: measurementDigest(measurement),
+    }))
+    expect(measurements).toEqual(vector.measurements)
   })
 })
 

@@ -47,6 +47,15 @@ export * from './crypto.ts'
 export * from './errors.ts'
 export * from './hash.ts'
 export * from './identity.ts'
+export {
+  ASSURANCE,
+  type Assurance,
+  type Measurement,
+  measurementDigest,
+  sameMeasurement,
+  TEE_KIND,
+  type TeeKind,
+} from './measurement.ts'
 export * from './merkle.ts'
 export * from './parameters.ts'
 export * from './pipeline.ts'

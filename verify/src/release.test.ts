@@ -3,11 +3,17 @@ import { manifest } from '../../test/mock-authority/index.ts'
 import {
   encodeManifest,
   fromUtf8,
+  type Hex,
   type Manifest,
   type Measurement,
+  manifestHash,
   measurementDigest,
+  measurementsOf,
   parseManifest,
+  type ReleaseManifest,
+  type ReleaseMeasurement,
   simulatedMeasurement,
+  toHex,
   utf8,
 } from './index.ts'
 
@@ -51,6 +57,38 @@ test('the digest depends on the kind and on every register', () => {
     ...[0, 1, 2].map(i => ({ ...measurement, registers: [0, 1, 2].map(j => (i === j ? other : register)) })),
   ]
   expect(new Set(variants.map(measurementDigest)).size).toBe(5)
+  const one: Measurement = { kind: 'snp', registers: [register] }
+  expect(measurementDigest(one)).not.toBe(
+    measurementDigest({ kind: 'tdx', registers: Array(5).fill(register) }),
+  )
   const short = { ...measurement, registers: [register, register] }
   expect(() => measurementDigest(short)).toThrow(code('invalid-manifest'))
+})
+
+const pcr = (byte: string): Hex => `0x${byte.repeat(48)}`
+const nitro: ReleaseMeasurement = { kind: 'nitro', registers: [pcr('01'), pcr('02'), pcr('03')] }
+const snp: ReleaseMeasurement = { kind: 'snp', registers: [pcr('04')] }
+const release: ReleaseManifest = { ...manifest, name: 'a-release', version: 2, measurements: [nitro, snp] }
+
+test('a release has one encoding, whatever the order of its measurements, and it binds them', () => {
+  const bytes = encodeManifest({ ...release, measurements: [snp, nitro] })
+  expect(bytes).toEqual(encodeManifest(release))
+  expect(parseManifest(bytes)).toEqual(release)
+  expect(manifestHash({ ...release, measurements: [nitro] })).not.toBe(manifestHash(release))
+})
+
+test('a release is measured as its manifest says, on Nitro and by what stands for it', () => {
+  const [real, simulated, other, ...rest] = measurementsOf(release)
+  expect(rest).toEqual([])
+  expect([real?.kind, simulated?.kind, other?.kind]).toEqual(['nitro', 'simulated', 'snp'])
+  expect(simulated?.registers.map(toHex)).toEqual(nitro.registers)
+  expect(real?.registers).toEqual(simulated?.registers)
+})
+
+test('a folder is measured as the simulated security module measures it, and as nothing else', () => {
+  expect(measurementsOf(manifest)).toEqual([simulatedMeasurement(manifest)])
+})
+
+test.each(['', '.', '..', 'a/b', 'A', 'a b', '-a', 'a\u00e9'])('a release is no file named %j', name => {
+  expect(() => parseManifest({ ...release, name })).toThrow()
 })

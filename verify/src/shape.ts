@@ -112,13 +112,14 @@ export function oneOf<T extends string>(...choices: readonly T[]): Parser<T> {
   }
 }
 
-/** The version that this build knows. @throws NacreError unsupported-version */
-export function versionOf<V extends number>(version: V): Parser<V> {
+/** One of the versions that this build knows. @throws NacreError unsupported-version */
+export function versionOf<V extends number>(...versions: readonly V[]): Parser<V> {
   return (value, path) => {
-    if (value === version) return version
+    const version = versions.find(known => known === value)
+    if (version !== undefined) return version
     // Only a number is told: what else an untrusted value is, its text could be endless or throw.
     const found = typeof value === 'number' ? value : `a ${typeof value}`
-    throw new NacreError('unsupported-version', `${path} is ${found}, known: ${version}`)
+    throw new NacreError('unsupported-version', `${path} is ${found}, known: ${versions.join(', ')}`)
   }
 }
 

@@ -10,7 +10,7 @@ import {
   passed,
 } from '../checks.ts'
 import { type CryptoProvider, withDefaults } from '../crypto.ts'
-import type { Measurement, TeeKind } from '../release.ts'
+import type { Measurement, TeeKind } from '../measurement.ts'
 import { CLOCK_SKEW, checkLeaf, checkRoot, isSigned } from './chain.ts'
 import { decodeSign1, sign1Message } from './cose.ts'
 import { type AttestationDocument, decodeDocument } from './document.ts'

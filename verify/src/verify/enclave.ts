@@ -3,7 +3,8 @@ import type { ReceiptBundle } from '../bundle.ts'
 import { fromHex } from '../bytes.ts'
 import { type Checklist, combine, ensure, ensureEqual, type Fact, passed } from '../checks.ts'
 import { configHash, type EnclaveConfig, type Identity, userData } from '../identity.ts'
-import { manifestHash, releaseId, sameMeasurement, simulatedMeasurement } from '../release.ts'
+import { sameMeasurement } from '../measurement.ts'
+import { manifestHash, releaseId, simulatedMeasurement } from '../release.ts'
 
 /** Whether this build knows the kind of evidence; its bytes. */
 export function checkEvidenceKind(list: Checklist, { evidence }: ReceiptBundle): Fact<Uint8Array> {
