@@ -1,0 +1,44 @@
+import { close, read, write } from 'node:fs'
+import { Duplex } from 'node:stream'
+
+const CHUNK = 65_536
+/** How long a port that nobody has spoken on is left alone before it is read again. */
+const QUIET_MS = 10
+
+/**
+ * An open descriptor as a stream; for a virtio-serial port or a vsock connection, which node:net does not take. Reads
+ * and writes block, each in a thread of Node's pool. A port whose other end is not open yet reads as ended: until the
+ * first byte has come, it is read again.
+ */
+export function streamOf(fd: number): Duplex {
+  const buffer = Buffer.allocUnsafe(CHUNK)
+  let heard = false
+  const next = (stream: Duplex): void =>
+    read(fd, buffer, 0, CHUNK, null, (error, length) => {
+      if (error) stream.destroy(error)
+      else if (length > 0) {
+        heard = true
+        stream.push(Buffer.from(buffer.subarray(0, length)))
+      } else if (heard) stream.push(null)
+      else setTimeout(next, QUIET_MS, stream)
+    })
+  return new Duplex({
+    allowHalfOpen: false,
+    read() {
+      next(this)
+    },
+    write(chunk: Buffer, _encoding, done) {
+      writeAll(fd, chunk, done)
+    },
+    destroy(error, done) {
+      close(fd, () => done(error))
+    },
+  })
+}
+
+function writeAll(fd: number, chunk: Buffer, done: (error?: Error | null) => void): void {
+  write(fd, chunk, 0, chunk.length, null, (error, written) => {
+    if (error || written === chunk.length) done(error)
+    else writeAll(fd, chunk.subarray(written), done)
+  })
+}

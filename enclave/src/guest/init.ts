@@ -1,0 +1,97 @@
+/**
+ * The first process of a guest, and the only one with privileges: it mounts what the kernel offers, looks whether there
+ * is randomness, opens the link to the host, and starts two programs of two users: the bridge, which speaks with the
+ * host, and the enclave, which has the keys. When one of them ends, or anything here fails, the machine is switched off.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import type { Duplex } from 'node:stream'
+import { checkRandomness } from './entropy.ts'
+import { type Libc, openLibc } from './libc.ts'
+import { openLink } from './link.ts'
+import { loadModules } from './modules.ts'
+import { serveModule } from './moduleServer.ts'
+import { NSM_DEVICE, nsmDevice } from './nsmDevice.ts'
+import { BRIDGE_FDS, GUEST, MAX_LINE, MAX_START, USERS } from './paths.ts'
+
+const libc = openLibc(GUEST.koffi)
+
+try {
+  await run()
+} catch (error) {
+  console.error(`init: ${error instanceof Error ? error.message : error}`)
+}
+libc.powerOff()
+
+async function run(): Promise<void> {
+  // What one user makes and the other opens: their group may.
+  process.setegid?.(USERS.group)
+  process.umask(0o007)
+  mountAll(libc)
+  loadModules(libc)
+  checkRandomness()
+  lockKernel()
+  const link = await openLink(libc)
+  const bridge = startBridge(link)
+  const control = bridge.stdio[BRIDGE_FDS.init] as Duplex
+  if (existsSync(NSM_DEVICE)) serveModule(GUEST.securityModule, nsmDevice(libc))
+  const options = await startOptions(control)
+  writeFileSync(GUEST.config, options, { mode: 0o440 })
+  const program = startProgram(control)
+  await Promise.race([once(bridge, 'exit'), once(program, 'exit')])
+}
+
+function mountAll(libc: Libc): void {
+  const mount = (...[source, target, ...rest]: Parameters<Libc['mount']>) => {
+    mkdirSync(target, { recursive: true })
+    libc.mount(source, target, ...rest)
+  }
+  mount('proc', '/proc', 'proc', 'hidepid=invisible')
+  mount('sysfs', '/sys', 'sysfs')
+  mount('devtmpfs', '/dev', 'devtmpfs')
+  mount('tmpfs', '/tmp', 'tmpfs', 'mode=1777')
+  mount('tmpfs', '/run', 'tmpfs', 'mode=755')
+  mkdirSync(GUEST.run)
+}
+
+/** No other kernel and no other module from now on. */
+function lockKernel(): void {
+  for (const name of ['modules_disabled', 'kexec_load_disabled']) {
+    const file = `/proc/sys/kernel/${name}`
+    if (existsSync(file)) writeFileSync(file, '1')
+  }
+}
+
+function startBridge(link: number): ChildProcess {
+  return spawn(GUEST.node, [GUEST.bridge], {
+    ...{ uid: USERS.bridge, gid: USERS.group, cwd: '/', env: {} },
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe', link],
+  })
+}
+
+/** What the host wants the program to be started with, and where the guest's sockets are. The program checks the rest. */
+async function startOptions(control: Duplex): Promise<string> {
+  let received = ''
+  for await (const chunk of control.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+    received += chunk
+    if (received.length > MAX_START) throw new Error(`start options of more than ${MAX_START} bytes`)
+    if (received.endsWith('\n')) break
+  }
+  const sockets = { channel: GUEST.channel, securityModule: GUEST.securityModule }
+  return JSON.stringify({ ...JSON.parse(received), sockets })
+}
+
+/** Its standard input stays open as long as init lives; what it says goes to the host. */
+function startProgram(control: Duplex): ChildProcess {
+  const program = spawn(GUEST.node, [GUEST.program, GUEST.config], {
+    ...{ uid: USERS.program, gid: USERS.group, cwd: '/', env: {} },
+    stdio: ['pipe', 'ignore', 'pipe'],
+  })
+  if (!program.stderr) throw new Error('the program has no output')
+  const lines = createInterface({ input: program.stderr })
+  lines.on('line', line => control.write(`${line.slice(0, MAX_LINE)}\n`))
+  program.on('exit', (code, signal) => control.end(`enclave: ended (${signal ?? code})\n`))
+  return program
+}

@@ -1,0 +1,91 @@
+import { constants, type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Stream } from 'node:http2'
+import type { Duplex, Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { MAX_START } from './paths.ts'
+
+/** What the host can ask of a guest over the link. */
+export type LinkHandlers = {
+  /** Starts the program with these options, JSON; what it says comes back. Called once at most. */
+  start(options: string): Readable
+  /** A connection to the program's channel. */
+  channel(): Duplex
+  /** The host's software security module. Called once at most, before `start`. */
+  securityModule(module: Duplex): void
+}
+
+/** As many as the channel takes, and the link's own. */
+const MAX_STREAMS = 72
+const WINDOW = 2 ** 20
+const STATUS = { ok: 200, notFound: 404, conflict: 409, tooLarge: 413 } as const
+
+/**
+ * Serves the guest's side of the link (docs/protocol.md, Link to a guest): HTTP/2 over one byte stream. Whatever the
+ * host sends that is not one of three requests is refused; when it breaks the protocol, the link ends. Settles then.
+ */
+export async function serveLink(link: Duplex, handlers: LinkHandlers): Promise<void> {
+  const session = performServerHandshake(link, {
+    settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: WINDOW, maxHeaderListSize: 4096 },
+    maxHeaderListPairs: 16,
+  })
+  const once = { start: false, securityModule: false }
+  session.on('stream', (stream, headers) => {
+    stream.on('error', () => stream.destroy())
+    answer(stream, headers, { handlers, once }).catch(() => stream.destroy())
+  })
+  const { promise, resolve } = Promise.withResolvers<void>()
+  session.on('error', () => session.destroy())
+  session.on('close', resolve)
+  link.on('error', () => session.destroy())
+  link.on('close', resolve)
+  await promise
+}
+
+type State = { handlers: LinkHandlers; once: { start: boolean; securityModule: boolean } }
+
+async function answer(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  { handlers, once }: State,
+): Promise<void> {
+  const name = nameOf(headers)
+  if (name === undefined) return refuse(stream, STATUS.notFound)
+  if (name === 'channel') {
+    stream.respond({ ':status': STATUS.ok })
+    const connection = handlers.channel()
+    return await pipeline(stream, connection, stream)
+  }
+  if (once[name] || once.start) return refuse(stream, STATUS.conflict)
+  once[name] = true
+  if (name === 'securityModule') {
+    stream.respond({ ':status': STATUS.ok })
+    return handlers.securityModule(stream)
+  }
+  const options = await readOptions(stream)
+  if (options === undefined) return refuse(stream, STATUS.tooLarge)
+  stream.respond({ ':status': STATUS.ok })
+  await pipeline(handlers.start(options), stream)
+}
+
+function nameOf(headers: IncomingHttpHeaders): 'channel' | 'securityModule' | 'start' | undefined {
+  const { ':method': method, ':authority': authority, ':path': path } = headers
+  if (method === 'CONNECT' && authority === 'channel') return 'channel'
+  if (method === 'CONNECT' && authority === 'security-module') return 'securityModule'
+  if (method === 'POST' && path === '/v1/start') return 'start'
+  return undefined
+}
+
+async function readOptions(stream: ServerHttp2Stream): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > MAX_START) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function refuse(stream: ServerHttp2Stream, status: number): void {
+  stream.respond({ ':status': status }, { endStream: true })
+  stream.close(constants.NGHTTP2_NO_ERROR)
+}

@@ -1,0 +1,16 @@
+import { openSync } from 'node:fs'
+import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE } from '../limits.ts'
+import type { Libc } from './libc.ts'
+import type { ModuleCall } from './moduleServer.ts'
+
+export const NSM_DEVICE = '/dev/nsm'
+
+/** AWS Nitro's security module through the kernel's driver (Linux, drivers/misc/nsm.c). */
+export function nsmDevice(libc: Libc, path: string = NSM_DEVICE): ModuleCall {
+  const device = openSync(path, 'r+')
+  return request => {
+    if (request.length > MAX_MODULE_REQUEST) throw new Error(`a request of ${request.length} bytes`)
+    const answer = Buffer.alloc(MAX_MODULE_RESPONSE)
+    return answer.subarray(0, libc.nsm(device, request, answer))
+  }
+}

@@ -1,0 +1,96 @@
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as connectHttp2,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from 'node:http2'
+import type { Duplex } from 'node:stream'
+import { messageOf } from '@nacre/verify'
+import { serveStream } from '../nsm/server.ts'
+import type { SoftwareModule } from '../nsm/module.ts'
+import { DriverError } from './errors.ts'
+import { readLines } from './lines.ts'
+
+/** The host's end of a guest's link. */
+export type Link = {
+  /** A connection to the channel of the program. @throws DriverError guest-unreachable */
+  connect(): Promise<Duplex>
+  /** Settles when the link is gone. */
+  ended: Promise<void>
+  /** Ends the link, and with it the guest. */
+  close(): void
+}
+
+export type LinkOptions = {
+  /** What enclave/src/config.ts reads, without sockets. */
+  startOptions: unknown
+  /** The software security module, for a guest that has none of its own. */
+  securityModule?: SoftwareModule
+  /** What the program says, a line at a time. */
+  onLine: (line: string) => void
+}
+
+const WINDOW = 2 ** 20
+
+/**
+ * Starts the program of a guest over the byte stream to it (docs/protocol.md, Link to a guest). What comes from the guest
+ * is bounded and believed in nothing. Returns at once: the program says on its lines when it is ready.
+ */
+export function openLink(stream: Duplex, { startOptions, securityModule, onLine }: LinkOptions): Link {
+  const session = connectHttp2('http://guest', {
+    createConnection: () => stream,
+    settings: { enablePush: false, initialWindowSize: WINDOW, maxHeaderListSize: 4096 },
+  })
+  const ended = Promise.withResolvers<void>()
+  session.on('error', error => {
+    onLine(`link: ${messageOf(error)}`)
+    session.destroy()
+  })
+  session.on('close', ended.resolve)
+  stream.on('close', () => session.destroy())
+  if (securityModule) serveStream(securityModule, tunnel(session, 'security-module'))
+  const started = request(session, { ':method': 'POST', ':path': '/v1/start' })
+  started.end(JSON.stringify(startOptions))
+  readLines(started, onLine)
+  started.on('error', error => onLine(`link: ${messageOf(error)}`))
+  started.on('response', ({ ':status': status }) => {
+    if (status !== 200) onLine(`link: the guest refused its start with status ${status}`)
+  })
+  return { connect: () => connect(session), ended: ended.promise, close: () => session.destroy() }
+}
+
+function tunnel(session: ClientHttp2Session, authority: string): ClientHttp2Stream {
+  return request(session, { ':method': 'CONNECT', ':authority': authority })
+}
+
+function request(session: ClientHttp2Session, headers: OutgoingHttpHeaders): ClientHttp2Stream {
+  return session.request(headers, { endStream: false })
+}
+
+async function connect(session: ClientHttp2Session): Promise<Duplex> {
+  if (session.destroyed) throw unreachable('the link is closed')
+  const stream = tunnel(session, 'channel')
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingHttpHeaders>()
+  stream.once('response', resolve)
+  stream.once('error', reject)
+  stream.once('close', () => reject(new Error('it was closed')))
+  try {
+    const { ':status': status } = await promise
+    if (status !== 200) throw new Error(`status ${status}`)
+    return asSocket(stream)
+  } catch (cause) {
+    stream.destroy()
+    throw unreachable(messageOf(cause), cause)
+  }
+}
+
+/** node:http's agent calls these of its sockets, which a stream of HTTP/2 does not have. */
+function asSocket(stream: ClientHttp2Stream): Duplex {
+  const nothing = () => stream
+  return Object.assign(stream, { setKeepAlive: nothing, setNoDelay: nothing, ref: nothing, unref: nothing })
+}
+
+function unreachable(reason: string, cause?: unknown): DriverError {
+  return new DriverError('guest-unreachable', `the guest takes no connection: ${reason}`, cause)
+}
