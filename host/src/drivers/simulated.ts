@@ -130,6 +130,7 @@ function startOptions(sockets: string, { config, engine = ENGINE_LIMITS }: Launc
   return toJson({
     version: 1,
     config,
+    evidence: 'simulated',
     sockets: { channel: `${sockets}/enclave.sock`, securityModule: `${sockets}/nsm.sock` },
     engine,
   })
