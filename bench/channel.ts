@@ -25,7 +25,7 @@ export async function benchChannel({ artifact, path, input }: Case): Promise<Cha
   const limits = { maxInput: 1 << 20, maxOutput: 1 << 20 }
   const config = { version: 1, chainId: 31337n, registry, operator, releaseId: ZERO_HASH, ...limits } as const
   const enclave = await simulatedDriver.launch(await loadImage(IMAGE_DIR), { config, root: createRoot() })
-  const client = createEnclaveClient({ socketPath: enclave.socketPath })
+  const client = createEnclaveClient({ connect: enclave.connect })
   try {
     await client.loadArtifact(artifact, readFileSync(path))
     const anchor = { number: 1n, hash: ZERO_HASH }

@@ -29,6 +29,7 @@ const config = {
 const startOptions = () => ({
   version: 1,
   config,
+  evidence: 'simulated',
   sockets: { channel: join(dir, 'channel'), securityModule: join(dir, 'nobody') },
   engine: { maxArtifacts: 1, maxArtifactBytes: 1000 },
 })
@@ -201,6 +202,13 @@ describe('configuration', () => {
     ['another version of what is attested', () => ({ ...startOptions(), config: { ...config, version: 2 } })],
     ['an unknown field', () => ({ ...startOptions(), debug: true })],
     ['a missing field', () => ({ ...startOptions(), engine: undefined })],
+    ['no kind of evidence', () => ({ ...startOptions(), evidence: undefined })],
+    ['a kind of evidence that is not known', () => ({ ...startOptions(), evidence: 'sgx' })],
+    ['a security module that is not used', () => ({ ...startOptions(), evidence: 'tdx' })],
+    [
+      'no security module where there has to be one',
+      () => ({ ...startOptions(), evidence: 'nitro', sockets: { channel: join(dir, 'channel') } }),
+    ],
     ['an input limit of zero', () => ({ ...startOptions(), config: { ...config, maxInput: 0 } })],
     [
       'an output limit over what an answer holds',

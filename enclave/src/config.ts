@@ -1,7 +1,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { type EnclaveConfig, messageOf } from '@nacre/verify'
 import { parseConfig } from '@nacre/verify/bundle'
-import { integerOf, objectOf, parseJson, textOf, versionOf } from '@nacre/verify/shape'
+import { EVIDENCE_KINDS, type EvidenceKind } from '@nacre/verify/evidence'
+import { integerOf, objectOf, oneOf, parseJson, textOf, versionOf } from '@nacre/verify/shape'
 import { ChannelError } from './errors.ts'
 import { MAX_PAYLOAD } from './limits.ts'
 
@@ -9,8 +10,10 @@ import { MAX_PAYLOAD } from './limits.ts'
 export type StartOptions = {
   version: 1
   config: EnclaveConfig
-  /** Unix sockets: the channel that the enclave listens on, the security module that it connects to. */
-  sockets: { channel: string; securityModule: string }
+  /** Of what kind its evidence is to be: the host's word, which the evidence itself has to bear out. */
+  evidence: EvidenceKind
+  /** Unix sockets: the channel that the enclave listens on, and for `simulated` and `nitro` the security module's. */
+  sockets: { channel: string; securityModule?: string }
   engine: EngineLimits
 }
 
@@ -22,7 +25,11 @@ const MAX_CONFIG_BYTES = 16_384
 const parseStartOptions = objectOf<StartOptions>({
   version: versionOf(1),
   config: parseConfig,
-  sockets: objectOf<StartOptions['sockets']>({ channel: textOf(107), securityModule: textOf(107) }),
+  evidence: oneOf(...EVIDENCE_KINDS),
+  sockets: objectOf<{ channel: string }, { securityModule: string }>(
+    { channel: textOf(107) },
+    { securityModule: textOf(107) },
+  ),
   engine: objectOf<EngineLimits>({
     maxArtifacts: integerOf(1, 1024),
     maxArtifactBytes: integerOf(1, 16 * 2 ** 30),
@@ -38,8 +45,16 @@ export function readStartOptions(file: string): StartOptions {
     for (const limit of [options.config.maxInput, options.config.maxOutput]) {
       if (limit < 1 || limit > MAX_PAYLOAD) throw new Error(`maxInput and maxOutput are 1 to ${MAX_PAYLOAD}`)
     }
+    requireModule(options)
     return options
   } catch (cause) {
     throw new ChannelError('invalid-config', `${file}: ${messageOf(cause)}`, cause)
   }
+}
+
+/** A security module where evidence is made by one, and none elsewhere: nothing that is not used is passed over. */
+function requireModule({ evidence, sockets }: StartOptions): void {
+  const wanted = evidence === 'simulated' || evidence === 'nitro'
+  if (wanted === (sockets.securityModule !== undefined)) return
+  throw new Error(`evidence of kind ${evidence} ${wanted ? 'needs' : 'takes no'} sockets.securityModule`)
 }

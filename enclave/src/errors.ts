@@ -26,7 +26,7 @@ const ERRORS = {
     504,
     'Announce and load only models that answer in seconds and do not crash the engine.',
   ],
-  'security-module': [502, 'Check that the security module runs; then try again.'],
+  'security-module': [502, 'Check that what makes evidence here runs, and is of this kind; then try again.'],
   'invalid-config': [500, 'Correct the field that the message names and start again.'],
   internal: [500, 'Restart the enclave and report this with its log.'],
 } as const

@@ -1,11 +1,13 @@
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type Server, type Socket } from 'node:net'
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
+import { type AddressInfo, connect as connectSocket, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Duplex, duplexPair } from 'node:stream'
 import { encodeCbor, ZERO_ADDRESS, ZERO_HASH } from '@nacre/verify'
 import { encodeFrame } from '@nacre/verify/frame'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createEnclaveClient, type EnclaveClient } from './enclaveClient.ts'
 
 /** Whoever answers here is an enclave that misbehaves: what it says byte for byte is each test's. */
@@ -23,7 +25,7 @@ beforeEach(async () => {
     socket.on('error', () => {}).once('data', () => reply(socket))
   }).listen(socketPath)
   await once(server, 'listening')
-  client = createEnclaveClient({ socketPath })
+  client = createEnclaveClient({ connect })
 })
 
 afterEach(async () => {
@@ -32,6 +34,8 @@ afterEach(async () => {
   server.close()
   await rm(dir, { recursive: true, force: true })
 })
+
+const connect = async (): Promise<Duplex> => connectSocket(join(dir, 'enclave.sock'))
 
 function answer(status: number, body: string | Uint8Array, length = Buffer.from(body).length): void {
   reply = socket => {
@@ -42,7 +46,7 @@ function answer(status: number, body: string | Uint8Array, length = Buffer.from(
 
 /** For what never comes; whoever waits for an answer has the usual time. */
 async function impatient(): Promise<void> {
-  const hasty = createEnclaveClient({ socketPath: join(dir, 'enclave.sock'), timeoutMs: 300 })
+  const hasty = createEnclaveClient({ connect, timeoutMs: 300 })
   await hasty.health().finally(hasty.close)
 }
 
@@ -59,6 +63,61 @@ test('half an answer is a timeout too', async () => {
 test('a connection that breaks is unreachable', async () => {
   reply = socket => socket.destroy()
   await expect(client.health()).rejects.toMatchObject({ code: 'unreachable', retryable: true })
+})
+
+test('a connection that cannot be opened is unreachable, one that does not open a timeout', async () => {
+  const refused = createEnclaveClient({ connect: () => Promise.reject(new Error('no link')) })
+  await expect(refused.health()).rejects.toMatchObject({
+    code: 'unreachable',
+    message: expect.stringContaining('no link'),
+  })
+  const never = createEnclaveClient({ connect: () => new Promise(() => {}), timeoutMs: 300 })
+  await expect(never.health()).rejects.toMatchObject({ code: 'timeout' })
+})
+
+describe('whatever byte stream a connection is, it is kept open and used again', () => {
+  const body = '{"ok":true}'
+  const serve = (stream: Duplex) =>
+    stream.on('data', () => stream.write(`HTTP/1.1 200 X\r\ncontent-length: ${body.length}\r\n\r\n${body}`))
+
+  test('a stream that is no socket', async () => {
+    let opened = 0
+    const pair = async () => {
+      opened++
+      const [own, other] = duplexPair()
+      serve(other)
+      return own
+    }
+    const piped = createEnclaveClient({ connect: pair })
+    for (let call = 0; call < 3; call++) await piped.health()
+    piped.close()
+    expect(opened).toBe(1)
+  })
+
+  test('a tunnel of HTTP/2', async () => {
+    const tunnels: Duplex[] = []
+    const far = createHttp2Server().listen(0, '127.0.0.1')
+    far.on('stream', stream => {
+      stream.respond({ ':status': 200 })
+      serve(stream)
+    })
+    await once(far, 'listening')
+    const session = connectHttp2(`http://127.0.0.1:${(far.address() as AddressInfo).port}`)
+    const tunnel = async () => {
+      const stream = session.request({ ':method': 'CONNECT', ':authority': 'channel' })
+      await once(stream, 'response')
+      tunnels.push(stream)
+      return stream
+    }
+    const tunnelled = createEnclaveClient({ connect: tunnel })
+    await Promise.all([tunnelled.health(), tunnelled.health()])
+    await tunnelled.health()
+    expect(tunnels).toHaveLength(2)
+    tunnelled.close()
+    expect(tunnels.every(({ destroyed }) => destroyed)).toBe(true)
+    session.close()
+    far.close()
+  })
 })
 
 test('an answer that never ends is cut off', async () => {

@@ -1,4 +1,5 @@
-import { Agent, type IncomingMessage, request } from 'node:http'
+import { type Agent, type IncomingMessage, request } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type {
   Batch,
   Dtype,
@@ -23,6 +24,7 @@ import {
 import { decodeFrame, encodeFrame, maxFrame } from '@nacre/verify/frame'
 import { parseBatch } from '@nacre/verify/payment'
 import { arrayOf, hexOf, integerOf, objectOf, oneOf, type Parser, textOf } from '@nacre/verify/shape'
+import { channelAgent } from './channelAgent.ts'
 import { CHANNEL_ERRORS, EnclaveError, type EnclaveErrorCode } from './enclaveErrors.ts'
 
 export type Evidence = { kind: 'simulated'; bytes: Hex }
@@ -78,7 +80,8 @@ export type EnclaveAnswer = {
 }
 
 export type EnclaveClientOptions = {
-  socketPath: string
+  /** A new connection to the channel: any byte stream. */
+  connect: () => Promise<Duplex>
   /** Deadline of a call, milliseconds; default 30,000. Loading an artifact gets four times as long. */
   timeoutMs?: number
 }
@@ -152,11 +155,10 @@ const parseError = objectOf<{ error: Record<'code' | 'message' | 'fix', string> 
 })
 
 /** A client of the channel (docs/protocol.md) that keeps its connections open. */
-export function createEnclaveClient({ socketPath, timeoutMs = 30_000 }: EnclaveClientOptions): EnclaveClient {
-  // Idle connections end here before the enclave would end them, so that no call meets a dying one.
-  const agent = new Agent({ keepAlive: true, timeout: 45_000, maxSockets: 8 })
+export function createEnclaveClient({ connect, timeoutMs = 30_000 }: EnclaveClientOptions): EnclaveClient {
+  const agent = channelAgent(connect)
   const ask = async <T>(read: (body: Buffer) => T, options: Omit<Call, 'timeoutMs'>, factor = 1) =>
-    readAnswer(read, await send(agent, socketPath, { ...options, timeoutMs: timeoutMs * factor }))
+    readAnswer(read, await send(agent, { ...options, timeoutMs: timeoutMs * factor }))
   const call = <T>(parse: Parser<T>, options: Omit<Call, 'timeoutMs'>, factor?: number) =>
     ask(body => parse(readJson(body), 'answer'), options, factor)
   const post = (path: string, body: string | Uint8Array) => ({ method: 'POST' as const, path, body })
@@ -198,12 +200,14 @@ function readInferred(body: Buffer): EnclaveAnswer {
 
 type RawAnswer = { status: number; body: Buffer }
 
-async function send(agent: Agent, socketPath: string, call: Call): Promise<RawAnswer> {
+async function send(agent: Agent, call: Call): Promise<RawAnswer> {
   const { method, path, headers, body = '', timeoutMs } = call
   const deadline = AbortSignal.timeout(timeoutMs)
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  // Node tells a request that it was aborted once it has a connection, and that may be what does not come.
+  deadline.addEventListener('abort', () => reject(deadline.reason), { once: true })
   const length = method === 'POST' ? { 'content-length': Buffer.byteLength(body) } : {}
-  const options = { agent, socketPath, path, method, headers: { ...headers, ...length }, signal: deadline }
+  const options = { agent, path, method, headers: { ...headers, ...length }, signal: deadline }
   request(options, resolve).on('error', reject).end(body)
   try {
     const response = await promise
@@ -212,7 +216,7 @@ async function send(agent: Agent, socketPath: string, call: Call): Promise<RawAn
     if (cause instanceof EnclaveError) throw cause
     if (deadline.aborted)
       throw new EnclaveError('timeout', `no answer to ${path} in ${timeoutMs} ms`, { cause })
-    throw new EnclaveError('unreachable', `${path} at ${socketPath}: ${messageOf(cause)}`, { cause })
+    throw new EnclaveError('unreachable', `${path}: ${messageOf(cause)}`, { cause })
   }
 }
 

@@ -137,7 +137,7 @@ async function startVerifier(
   const config = configOf(operator)
   const image = await loadImage(join(dir, 'image'))
   const running = await simulatedDriver.launch(image, { config, root: createRoot() })
-  const client = createEnclaveClient({ socketPath: running.socketPath })
+  const client = createEnclaveClient({ connect: running.connect })
   closers.push(
     () => client.close(),
     () => running.terminate(),

@@ -190,3 +190,17 @@ function signReport(options: SnpOptions, signer: Signer): Uint8Array {
   report.set(signature.slice(48).reverse(), 0x2a0 + 72)
   return signed(report)
 }
+
+/** As a host gives it with an extended report: GUID, offset and length of each, a zero entry, the certificates. */
+export function tableOf(certificates: Uint8Array[]): Uint8Array {
+  const header = new Uint8Array(24 * (certificates.length + 1))
+  const view = new DataView(header.buffer)
+  let offset = header.length
+  for (const [i, { length }] of certificates.entries()) {
+    header.fill(i + 1, 24 * i, 24 * i + 16)
+    view.setUint32(24 * i + 16, offset, true)
+    view.setUint32(24 * i + 20, length, true)
+    offset += length
+  }
+  return concat(header, ...certificates)
+}

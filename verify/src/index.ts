@@ -33,6 +33,7 @@ export {
 } from './attest/simulated.ts'
 export { verifySimulatedEvidence } from './attest/simulatedEvidence.ts'
 export { verifySnp } from './attest/snp.ts'
+export { SNP_TABLE, splitSnpEvidence } from './attest/snpEvidence.ts'
 export * from './attest/statement.ts'
 export { verifyTdx } from './attest/tdx.ts'
 export type { Verdict } from './attest/verdict.ts'

@@ -54,7 +54,7 @@ beforeAll(async () => {
     const limits = { maxInput: MAX_INPUT, maxOutput: 65_536 }
     const enclave = await simulatedDriver.launch(image, { config: { ...config, ...limits }, root })
     running.push(enclave)
-    clients.push(createEnclaveClient({ socketPath: enclave.socketPath }))
+    clients.push(createEnclaveClient({ connect: enclave.connect }))
   }
   const policies = new Map(judged.map(([, { artifact, policy }]) => [artifact, utf8(policy)]))
   for (const client of clients)

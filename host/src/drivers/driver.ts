@@ -1,17 +1,27 @@
+import type { Duplex } from 'node:stream'
 import type { EnclaveConfig, Measurement, TeeKind } from '@nacre/verify'
 import type { SimulatedRoot } from '../nsm/root.ts'
 import type { Image } from './image.ts'
 
+export type DriverName = 'simulated' | 'qemu' | 'nitro' | 'tdx' | 'snp' | 'dstack'
+
 /** One way to run enclaves on this machine. Another TEE is another driver. */
 export type Driver = {
+  name: DriverName
+  /** Of its enclaves' evidence: two drivers may have one kind. */
   kind: TeeKind
   assurance: 'simulated' | 'tee'
-  /** Whether it works here, by trying; `fix` says how to get what is missing. */
-  probe(image: Image): Promise<Probe>
-  /** What verifiers pin; made from the image alone. */
+  /** Whether it works here, by trying, without an image; `fix` says how to get what is missing. */
+  probe(): Promise<Probe>
+  /** What verifiers pin; made from the image alone. @throws DriverError not-measurable where the machine decides it */
   measure(image: Image): Promise<Measurement>
   /** Starts an enclave and waits until it answers. @throws DriverError */
   launch(image: Image, options: LaunchOptions): Promise<RunningEnclave>
+  /**
+   * Ends what an agent that was killed left running, and removes its files; returns the names of what it ended.
+   * @throws DriverError sweep-failed
+   */
+  sweep(options: { stateDir: string }): Promise<string[]>
 }
 
 export type Probe = { ok: boolean; detail: string; fix?: string }
@@ -28,16 +38,18 @@ export type LaunchOptions = {
   deadlineMs?: number
   /** `none` runs without a sandbox even where one works. */
   sandbox?: 'auto' | 'none'
-  /** Where the operator keeps its state; the simulated driver needs none. */
+  /** Where the operator keeps its state: what is launched is recorded there for `sweep`; without it nothing is. */
   stateDir?: string
 }
 
 export type RunningEnclave = {
-  /** The channel: docs/protocol.md, Channel to the enclave. */
-  socketPath: string
+  /** A new connection to the channel (docs/protocol.md, Channel to the enclave). Rejects when there is none. */
+  connect(): Promise<Duplex>
   /** The enclave's own process, as this machine numbers it. */
   pid: number
   sandboxed: boolean
+  /** The last lines that it and its driver said, at most 100. */
+  console(): string[]
   /** Asks it to stop, insists after two seconds, and cleans up. Safe to call twice. */
   terminate(): Promise<void>
   /** Settles when it has ended, whoever ended it. */

@@ -10,7 +10,11 @@ import { INSIDE, type Mounts, sandboxArguments } from './sandbox.ts'
 /** The enclave's process, and how it is stopped. Its stdin is a pipe: it ends itself when the other end is gone. */
 export type EnclaveProcess = {
   pid: number
+  /** It and the sandbox around it: none is to outlive the launch. */
+  pids: number[]
   sandboxed: boolean
+  /** Its last lines. */
+  console(): string[]
   exited: Promise<Exit>
   /** Settles when the program says that it listens. @throws DriverError launch-failed, launch-timeout */
   ready(deadlineMs: number): Promise<void>
@@ -22,6 +26,7 @@ const STOP_MS = 2000
 const MAX_LINE = 1000
 const MAX_LINES = 10_000
 const QUOTED_LINES = 5
+const KEPT_LINES = 100
 const READY = 'enclave: ready'
 
 type Log = (line: string) => void
@@ -40,7 +45,8 @@ export async function spawnSandboxed(mounts: Mounts, onLog: Log): Promise<Enclav
     await followed.stop(child.pid)
     throw new DriverError('launch-failed', `bubblewrap started nothing: ${followed.quote()}`)
   }
-  return { ...followed, pid, sandboxed: true, stop: () => followed.stop(pid) }
+  const pids = [pid, child.pid ?? pid]
+  return { ...followed, pid, pids, sandboxed: true, stop: () => followed.stop(pid) }
 }
 
 export function spawnPlain({ imageDir, configFile }: Mounts, onLog: Log): EnclaveProcess {
@@ -51,10 +57,11 @@ export function spawnPlain({ imageDir, configFile }: Mounts, onLog: Log): Enclav
     stdio: ['pipe', 'ignore', 'pipe'],
   })
   const followed = follow(child, onLog)
-  return { ...followed, pid: child.pid ?? -1, sandboxed: false, stop: () => followed.stop(child.pid) }
+  const pid = child.pid ?? -1
+  return { ...followed, pid, pids: [pid], sandboxed: false, stop: () => followed.stop(child.pid) }
 }
 
-type Followed = Pick<EnclaveProcess, 'exited' | 'ready'> & {
+type Followed = Pick<EnclaveProcess, 'exited' | 'ready' | 'console'> & {
   stop(pid?: number): Promise<void>
   quote(): string
 }
@@ -70,13 +77,14 @@ function follow(child: ChildProcess, onLog: Log): Followed {
   readLines(child.stderr!, line => {
     if (line === READY) listening.resolve()
     recent.push(line)
-    if (recent.length > QUOTED_LINES) recent.shift()
+    if (recent.length > KEPT_LINES) recent.shift()
     onLog(line)
   })
-  const quote = () => recent.join(' | ').slice(0, MAX_LINE) || 'it said nothing'
+  const quote = () => recent.slice(-QUOTED_LINES).join(' | ').slice(0, MAX_LINE) || 'it said nothing'
   return {
     exited,
     quote,
+    console: () => [...recent],
     async ready(deadlineMs) {
       const failed = exited.then(({ code, signal }) => {
         throw new DriverError('launch-failed', `the enclave ended (${signal ?? code}): ${quote()}`)

@@ -2,6 +2,9 @@ const FIXES = {
   'image-invalid': 'Build the image again: npx node enclave/scripts/build.ts.',
   'launch-failed': 'Read the lines of the enclave that the message quotes.',
   'launch-timeout': 'Give it a longer deadline, or free the machine.',
+  'not-measurable':
+    'Measure it where it runs: launch an enclave there and read the measurement from its evidence.',
+  'sweep-failed': 'End the enclave that the record names, then delete the record.',
 } as const
 
 export type DriverErrorCode = keyof typeof FIXES
@@ -9,7 +12,7 @@ export type DriverErrorCode = keyof typeof FIXES
 /** The codes as data, in the order of docs/errors.md. */
 export const DRIVER_CODES: readonly DriverErrorCode[] = Object.keys(FIXES) as DriverErrorCode[]
 
-/** An enclave that did not start. */
+/** An enclave that did not start, or was not ended. */
 export class DriverError extends Error {
   override readonly name = 'DriverError'
   readonly code: DriverErrorCode

@@ -41,7 +41,7 @@ const log: string[] = []
 beforeAll(async () => {
   image = await loadImage((await buildImage()).dir)
   enclave = await simulatedDriver.launch(image, launchOptions({ onLog: line => log.push(line) }))
-  client = createEnclaveClient({ socketPath: enclave.socketPath })
+  client = createEnclaveClient({ connect: enclave.connect })
   for (const model of [linear, gather, logarithm]) await client.loadArtifact(hashOf(model), model)
 })
 
@@ -277,7 +277,7 @@ describe('starting and ending', () => {
   test('two launches have different keys, and limits hold', async () => {
     const limited = launchOptions({ engine: { maxArtifacts: 1, maxArtifactBytes: linear.length } })
     const other = await simulatedDriver.launch(image, limited)
-    const second = createEnclaveClient({ socketPath: other.socketPath })
+    const second = createEnclaveClient({ connect: other.connect })
     try {
       const keys = [await client.identity(), await second.identity()].map(
         answer => answer.identity.receiptKey,
@@ -297,7 +297,7 @@ describe('starting and ending', () => {
 
   test('a model that does not end keeps neither health from answering nor the enclave from ending', async () => {
     const other = await simulatedDriver.launch(image, launchOptions())
-    const second = createEnclaveClient({ socketPath: other.socketPath })
+    const second = createEnclaveClient({ connect: other.connect })
     const endless = encodeModel(ENDLESS)
     await second.loadArtifact(hashOf(endless), endless)
     const stuck = second.infer(jobOf(floats([1], 1), { artifact: hashOf(endless) }))
@@ -321,7 +321,7 @@ describe('starting and ending', () => {
     process.kill(other.pid, 'SIGKILL')
     expect(await other.exited).toEqual({ code: null, signal: 'SIGKILL' })
     await other.terminate()
-    const gone = createEnclaveClient({ socketPath: other.socketPath })
+    const gone = createEnclaveClient({ connect: other.connect })
     await expect(gone.health()).rejects.toMatchObject({ code: 'unreachable', retryable: true })
     expect(lines.some(line => line.startsWith('WARNING: '))).toBe(!other.sandboxed)
   })

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { rmSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { existsSync, rmSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { simulatedMeasurement } from '@nacre/verify'
 import { toJson } from '@nacre/verify/bundle'
 import { createEnclaveClient } from '../enclaveClient.ts'
@@ -11,10 +13,11 @@ import type { Driver, LaunchOptions, Probe, RunningEnclave } from './driver.ts'
 import { type EnclaveProcess, spawnPlain, spawnSandboxed } from './enclaveProcess.ts'
 import { DriverError } from './errors.ts'
 import type { Image } from './image.ts'
+import { createRecords } from './records.ts'
 import { INSIDE, probeSandbox } from './sandbox.ts'
 
 /** Everything of one launch on the host's disk. Unix socket paths end at 107 bytes: it lies in the temporary folder. */
-type RunFolder = { dir: string; sockets: string; configFile: string }
+type RunFolder = { name: string; dir: string; sockets: string; configFile: string }
 
 const DEADLINE_MS = 20_000
 const ENGINE_LIMITS = { maxArtifacts: 64, maxArtifactBytes: 2 ** 30 }
@@ -27,17 +30,24 @@ const INSTALL = 'Install bubblewrap (apt install bubblewrap) and allow unprivile
  * nothing against whoever runs the machine.
  */
 export const simulatedDriver: Driver = {
+  name: 'simulated',
   kind: 'simulated',
   assurance: 'simulated',
   probe,
   measure: async image => simulatedMeasurement(image.manifest),
   launch,
+  sweep: ({ stateDir }) => createRecords('simulated', stateDir).sweep(),
 }
 
-async function probe(image: Image): Promise<Probe> {
-  const run = await makeRunFolder()
+/** A program of the system's: no image is there yet. */
+const TRUE = ['/usr/bin/true', '/bin/true'].find(path => existsSync(path)) ?? '/bin/true'
+
+async function probe(): Promise<Probe> {
+  const run = nameRunFolder()
+  await makeRunFolder(run)
   try {
-    const { ok, detail } = await probeSandbox({ imageDir: image.dir, socketDir: run.sockets })
+    const mounts = { imageDir: dirname(TRUE), socketDir: run.sockets }
+    const { ok, detail } = await probeSandbox(mounts, [`${INSIDE.image}/true`])
     return ok
       ? { ok, detail }
       : { ok: true, detail: `${detail}; enclaves run as plain processes`, fix: INSTALL }
@@ -48,34 +58,45 @@ async function probe(image: Image): Promise<Probe> {
 
 async function launch(image: Image, options: LaunchOptions): Promise<RunningEnclave> {
   const { onLog = () => {}, deadlineMs = DEADLINE_MS } = options
-  const run = await makeRunFolder()
-  const removeAtExit = () => rmSync(run.dir, { recursive: true, force: true })
+  const run = nameRunFolder()
+  const records = createRecords('simulated', options.stateDir)
+  // Before there is anything, so that nothing is ever there without a record.
+  const removeRecord = records.add({ name: run.name, pids: [], folder: run.dir })
+  const removeAtExit = () => {
+    rmSync(run.dir, { recursive: true, force: true })
+    removeRecord()
+  }
   process.once('exit', removeAtExit)
   const closers: (() => unknown)[] = [
     () => process.off('exit', removeAtExit),
+    removeRecord,
     () => rm(run.dir, { recursive: true, force: true }),
   ]
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
+    await makeRunFolder(run)
     const nsm = await serveNsm({
       socket: join(run.sockets, 'nsm.sock'),
       root: options.root,
-      ...moduleOf(image),
+      moduleId: run.name,
+      pcrs: simulatedMeasurement(image.manifest).registers,
     })
     closers.push(() => nsm.close())
     const enclave = await start(image, run, options, onLog)
     closers.push(() => enclave.stop())
+    records.add({ name: run.name, pids: enclave.pids, folder: run.dir })
     const exited = enclave.exited.finally(close)
     await enclave.ready(deadlineMs)
-    const socketPath = join(run.sockets, 'enclave.sock')
-    await checkHealth(socketPath, deadlineMs)
-    const { pid, sandboxed } = enclave
+    const connectChannel = () => connectTo(join(run.sockets, 'enclave.sock'))
+    await checkHealth(connectChannel, deadlineMs)
+    const { pid, sandboxed, console } = enclave
     return {
-      socketPath,
+      connect: connectChannel,
       pid,
       sandboxed,
+      console,
       exited,
       terminate: async () => void (await Promise.all([close(), exited])),
     }
@@ -109,25 +130,41 @@ function startOptions(sockets: string, { config, engine = ENGINE_LIMITS }: Launc
   return toJson({
     version: 1,
     config,
+    evidence: 'simulated',
     sockets: { channel: `${sockets}/enclave.sock`, securityModule: `${sockets}/nsm.sock` },
     engine,
   })
 }
 
-function moduleOf(image: Image): { moduleId: string; pcrs: Uint8Array[] } {
-  const moduleId = `simulated-${randomBytes(8).toString('hex')}`
-  return { moduleId, pcrs: simulatedMeasurement(image.manifest).registers }
+function nameRunFolder(): RunFolder {
+  const id = randomBytes(8).toString('hex')
+  const dir = join(tmpdir(), `nacre-${id}`)
+  return {
+    name: `simulated-${id}`,
+    dir,
+    sockets: join(dir, 'run'),
+    configFile: join(dir, 'config.json'),
+  }
 }
 
-async function makeRunFolder(): Promise<RunFolder> {
-  const dir = await mkdtemp(join(tmpdir(), 'nacre-'))
-  const sockets = join(dir, 'run')
+/** Fails where the name exists already, whoever made it. */
+async function makeRunFolder({ dir, sockets }: RunFolder): Promise<void> {
+  await mkdir(dir, { mode: 0o700 })
   await mkdir(sockets, { mode: 0o700 })
-  return { dir, sockets, configFile: join(dir, 'config.json') }
 }
 
-async function checkHealth(socketPath: string, timeoutMs: number): Promise<void> {
-  const client = createEnclaveClient({ socketPath, timeoutMs })
+function connectTo(socketPath: string): Promise<Duplex> {
+  const { promise, resolve, reject } = Promise.withResolvers<Duplex>()
+  const socket = connect(socketPath)
+  socket.once('error', reject).once('connect', () => {
+    socket.off('error', reject)
+    resolve(socket)
+  })
+  return promise
+}
+
+async function checkHealth(connectChannel: RunningEnclave['connect'], timeoutMs: number): Promise<void> {
+  const client = createEnclaveClient({ connect: connectChannel, timeoutMs })
   try {
     await client.health()
   } catch (cause) {

@@ -1,4 +1,6 @@
 import { createHash, randomInt } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { relayAbi } from '@nacre/contracts'
 import { type Hex, parseBundle } from '@nacre/verify'
 import { decodeFunctionData, isAddressEqual, parseTransaction } from 'viem'
@@ -78,11 +80,14 @@ test.each(shuffled(points))(
     const reached = arm()
     const id = await world.ask()
     await reached
+    const [left] = launches()
     await killAgent(agent)
     rpc.behave(watching)
     const { rows } = await world.database.query('select bundle from requests where id = $1', [id])
     const stored = rows[0]?.bundle ? idOf(parseBundle(rows[0].bundle)) : undefined
     agent = await start()
+    expect(left && existsSync(left.folder)).toBe(false)
+    expect(launches()).toHaveLength(1)
     const { receiptId } = await world.untilFulfilled(id)
     const row = await world.untilState(id, 'fulfilled')
     expect(idOf(parseBundle(row.bundle))).toBe(receiptId)
@@ -102,6 +107,12 @@ test(`nothing was sent before it was stored, no request has two receipts, no wei
   expect([...receipts.values()].filter(({ size }) => size !== 1)).toEqual([])
   await expectBalances(world)
 })
+
+/** What the agent has written down of the enclaves that it runs. */
+function launches(): { folder: string }[] {
+  const dir = join(world.config.stateDir, 'enclaves')
+  return readdirSync(dir).map(file => JSON.parse(readFileSync(join(dir, file), 'utf8')))
+}
 
 function start(): Promise<AgentProcess> {
   const databaseUrl = new URL(world.config.databaseUrl)

@@ -18,6 +18,8 @@ export type LaunchEnclaveOptions = {
   config: EnclaveConfig
   artifacts: Artifact[]
   onLog: (line: string) => void
+  /** Where the launch is recorded, so that the next agent ends it if this one is killed. */
+  stateDir?: string
 }
 
 /** Reads artifact files; their name is the hash of their bytes. Throws CONFIG_INVALID for one that cannot be read. */
@@ -43,9 +45,12 @@ export async function launchEnclave({
   config,
   artifacts,
   onLog,
+  stateDir,
 }: LaunchEnclaveOptions): Promise<Launched> {
-  const running = await attempt(() => driver.launch(image, { config, root, onLog }))
-  const client = createEnclaveClient({ socketPath: running.socketPath })
+  const running = await attempt(() =>
+    driver.launch(image, { config, root, onLog, ...(stateDir !== undefined && { stateDir }) }),
+  )
+  const client = createEnclaveClient({ connect: running.connect })
   const terminate = () => {
     client.close()
     return running.terminate()

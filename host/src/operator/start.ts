@@ -5,6 +5,7 @@ import { createWatcher, type Head } from '../chain/watcher.ts'
 import { describeError, firstLine, RetryableError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
 import { createQueues } from '../common/queue.ts'
+import type { DriverError } from '../drivers/errors.ts'
 import { simulatedDriver } from '../drivers/simulated.ts'
 import { createPayments, type Payments } from '../payments/payments.ts'
 import { createSettler, type Settler } from '../payments/settle.ts'
@@ -53,6 +54,7 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   const nodes = nodesOf(common, metrics)
   const prepared = await prepare(common, nodes)
   const { database, image } = prepared
+  await endLeftovers(common)
   const transactions = sender(prepared, nodes, common, metrics)
   const parts: Parts = { ...prepared, common, metrics, nodes, transactions }
 
@@ -132,6 +134,17 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   return { url, receiptKey: identity.receiptKey, sandboxed, failed: failure.promise }
 }
 
+/** Ends the enclaves of an agent that was killed. What cannot be ended is told; it does not keep this one from serving. */
+async function endLeftovers({ config, logger }: Common<OperatorConfig>): Promise<void> {
+  try {
+    const ended = await simulatedDriver.sweep({ stateDir: config.stateDir })
+    if (ended.length > 0) logger.warn({ ended }, 'an agent that was killed left enclaves, they were ended')
+  } catch (error) {
+    const { code, message, fix } = error as DriverError
+    logger.error({ code, message, fix }, 'an agent that was killed left an enclave that could not be ended')
+  }
+}
+
 /** The chain's node, or two that are held against each other. */
 function nodesOf({ config, logger }: Common<OperatorConfig>, { witness, disagreements }: Metrics): Nodes {
   const { rpcUrl, witnessUrl, witnessLagMs: lagMs } = config
@@ -185,6 +198,7 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
         root,
         config: parts.enclaveConfig,
         artifacts,
+        stateDir: config.stateDir,
         onLog: line => (line.startsWith('WARNING') ? logger.warn(line) : logger.debug({ line }, 'enclave')),
       }),
     register: ({ identity, config: own, attest }) =>

@@ -1,6 +1,7 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FatalError } from '../common/errors.ts'
+import { describeProcess, isAlive } from './identity.ts'
 
 /** A held lock. `release` is idempotent. */
 export type Lock = { release(): void }
@@ -31,12 +32,6 @@ export function lockState(dir: string): Lock {
   }
 }
 
-/** Whether this process runs; one that ended and was not yet reaped by its parent does not. */
-export function isRunning(pid: number): boolean {
-  const state = statOf(pid)[0]
-  return state !== undefined && state !== 'Z'
-}
-
 /** Linking is atomic and the file is complete when it appears. */
 function tryLink(from: string, to: string): boolean {
   try {
@@ -60,22 +55,6 @@ function removeStale(path: string, stale: string, dir: string): void {
   if (found !== stale) tryLink(moved, path)
   rmSync(moved, { force: true })
   if (found !== stale) throw inUse(dir, found)
-}
-
-/** pid and start time: a pid alone may have been given to another process since. */
-function describeProcess(pid: number): string {
-  return `${pid} ${statOf(pid)[19] ?? ''}`
-}
-
-function isAlive(holder: string): boolean {
-  const pid = Number(holder.split(' ')[0])
-  return Number.isInteger(pid) && isRunning(pid) && describeProcess(pid) === holder
-}
-
-/** Fields of proc(5) stat from the state on; empty when there is no such process. */
-function statOf(pid: number): string[] {
-  const stat = read(`/proc/${pid}/stat`)
-  return stat === '' ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 function read(path: string): string {

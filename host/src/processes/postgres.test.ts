@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterEach, expect, test } from 'vitest'
-import { isRunning } from './lock.ts'
+import { isRunning } from './identity.ts'
 import { type Postgres, startPostgres } from './postgres.ts'
 import { spawnChild } from './supervise.ts'
 

@@ -12,7 +12,8 @@ import {
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FatalError } from '../common/errors.ts'
-import { isRunning, lockState } from './lock.ts'
+import { isRunning } from './identity.ts'
+import { lockState } from './lock.ts'
 import { choosePort, packageFolder } from './packages.ts'
 import { type Child, type Exit, spawnChild, waitReady } from './supervise.ts'
 

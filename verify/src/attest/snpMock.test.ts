@@ -5,6 +5,7 @@ import {
   levelOf,
   MOCK_TCB,
   type SnpOptions,
+  tableOf,
   wrapped,
 } from '../../../test/mock-authority/index.ts'
 import { concat, type EvidencePolicy, isNotValid, toHex, utf8, type Verdict, verifySnp } from '../index.ts'
@@ -454,17 +455,3 @@ function pemOf(der: Uint8Array, header = 'CERTIFICATE'): string {
 }
 
 const pemList = (der: Uint8Array): string => pemOf(der, 'X509 CRL')
-
-/** As a host gives it with an extended report: GUID, offset and length of each, a zero entry, the certificates. */
-function tableOf(certificates: Uint8Array[]): Uint8Array {
-  const header = new Uint8Array(24 * (certificates.length + 1))
-  const view = new DataView(header.buffer)
-  let offset = header.length
-  for (const [i, { length }] of certificates.entries()) {
-    header.fill(i + 1, 24 * i, 24 * i + 16)
-    view.setUint32(24 * i + 16, offset, true)
-    view.setUint32(24 * i + 20, length, true)
-    offset += length
-  }
-  return concat(header, ...certificates)
-}

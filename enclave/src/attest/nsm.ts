@@ -1,27 +1,26 @@
 import { connect } from 'node:net'
 import { decodeCbor, encodeCbor } from '@nacre/verify'
-import { ChannelError } from './errors.ts'
-import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE, MODULE_TIMEOUT_MS } from './limits.ts'
+import type { ChannelError } from '../errors.ts'
+import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE, MODULE_TIMEOUT_MS } from '../limits.ts'
+import { type Provider, unavailable } from './evidence.ts'
 
-/** AWS NSM's messages in frames `u32be length | CBOR` over a Unix socket; one connection a call. */
-export type SecurityModule = { attest(userData: Uint8Array, nonce: Uint8Array): Promise<Uint8Array> }
-
-export function securityModule(socketPath: string, timeoutMs: number = MODULE_TIMEOUT_MS): SecurityModule {
-  return {
-    /** The signed attestation document. @throws ChannelError security-module */
-    async attest(userData, nonce) {
-      const request = new Map([
-        [
-          'Attestation',
-          new Map([
-            ['user_data', userData],
-            ['nonce', nonce],
-            ['public_key', null],
-          ]),
-        ],
-      ])
-      return documentOf(await call(socketPath, encodeCbor(request), timeoutMs))
-    },
+/**
+ * The signed document of a security module: AWS NSM's messages in frames `u32be length | CBOR` over a Unix socket, one
+ * connection a call. Who answers there is the simulated driver, or in a VM the guest's bridge to its real module.
+ */
+export function nsmProvider(socketPath: string, timeoutMs: number = MODULE_TIMEOUT_MS): Provider {
+  return async (userData, nonce) => {
+    const request = new Map([
+      [
+        'Attestation',
+        new Map([
+          ['user_data', userData],
+          ['nonce', nonce],
+          ['public_key', null],
+        ]),
+      ],
+    ])
+    return documentOf(await call(socketPath, encodeCbor(request), timeoutMs))
   }
 }
 
@@ -76,5 +75,5 @@ function frame(content: Uint8Array): Uint8Array {
 }
 
 function failed(reason: string, cause?: unknown): ChannelError {
-  return new ChannelError('security-module', `security module: ${reason}`, cause)
+  return unavailable('security module', reason, cause)
 }

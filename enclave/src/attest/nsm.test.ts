@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CborValue, decodeCbor, encodeCbor } from '@nacre/verify'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { securityModule } from './securityModule.ts'
+import { nsmProvider } from './nsm.ts'
 
 /** What answers here is a security module that misbehaves: what it says byte for byte is each test's. */
 let dir: string
@@ -30,7 +30,7 @@ afterEach(async () => {
 
 const userData = new Uint8Array(32).fill(1)
 const attest = (timeoutMs = 30_000) =>
-  securityModule(join(dir, 'nsm'), timeoutMs).attest(userData, new Uint8Array(8).fill(2))
+  nsmProvider(join(dir, 'nsm'), timeoutMs)(userData, new Uint8Array(8).fill(2))
 
 function frame(content: Uint8Array): Buffer {
   const header = Buffer.alloc(4)
@@ -78,12 +78,12 @@ test('half an answer and then nothing, or the end, or no module at all', async (
   await expect(attest(500)).rejects.toMatchObject({ message: expect.stringContaining('does not answer') })
   reply = socket => socket.end(Buffer.of(0, 0, 0, 9, 1))
   await expect(attest()).rejects.toMatchObject({ message: expect.stringContaining('closed') })
-  await expect(securityModule(join(dir, 'nobody')).attest(userData, userData)).rejects.toMatchObject({
+  await expect(nsmProvider(join(dir, 'nobody'))(userData, userData)).rejects.toMatchObject({
     code: 'security-module',
   })
 })
 
 test('a request that is over the bound is not sent', async () => {
-  const long = securityModule(join(dir, 'nsm')).attest(userData, new Uint8Array(5000))
+  const long = nsmProvider(join(dir, 'nsm'))(userData, new Uint8Array(5000))
   await expect(long).rejects.toMatchObject({ code: 'security-module' })
 })
