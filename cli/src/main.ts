@@ -11,6 +11,7 @@ import { EXIT } from './errors.ts'
 import { addOperatorCommands } from './operator/commands.ts'
 import { createOutput, reportError } from './output.ts'
 import { COMPILE_CACHE } from './paths.ts'
+import { addReleaseCommands } from './release/commands.ts'
 import { usageError, wholeNumber } from './usage.ts'
 
 // Compiled modules are kept beside the packages, for the processes that are started from here too: starts are a second
@@ -107,19 +108,7 @@ command(receipt, 'verify', 'check a receipt and list every check')
 addAttestationCommands(program)
 addEnclaveCommands(program)
 
-const release = program.command('release').description('enclave images')
-command(release, 'show', 'the manifest, id and measurement of a built image')
-  .argument('[image]', 'image folder', undefined)
-  .option('--publisher <address>', 'publisher, for the release id')
-  .action(async (image, options, self) =>
-    run(self, async out => (await import('./commands/release.ts')).show(image, options, out)),
-  )
-command(release, 'measure', 'build the image and measure every byte of it again')
-  .argument('[image]', 'image folder', undefined)
-  .option('--publisher <address>', 'publisher, for the release id')
-  .action(async (image, options, self) =>
-    run(self, async out => (await import('./commands/release.ts')).measure(image, options, out)),
-  )
+addReleaseCommands(program)
 
 const model = program.command('model').description('models of a development network')
 command(model, 'add', 'give a model to the development network: announced at its next start')

@@ -1,6 +1,7 @@
 export { type Authority, type AuthorityOptions, createAuthority, type EvidenceOptions } from './authority.ts'
 export * from './bundle.ts'
 export { type CertificateFields, issueCertificate } from './certificate.ts'
+export * from './cpio.ts'
 export {
   bundleOf,
   createDcapAuthority,
@@ -11,6 +12,7 @@ export {
   pemOf,
 } from './dcap.ts'
 export * from './dstack.ts'
+export * from './eif.ts'
 export { createNitroAuthority, encodeIndefinite, type NitroAuthority, type NitroOptions } from './nitro.ts'
 export * from './nvidia.ts'
 export * from './snp.ts'

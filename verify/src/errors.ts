@@ -23,6 +23,10 @@ const FIXES = {
   'invalid-case': 'Write the case with encodeCase.',
   'invalid-statement':
     'Ask the verifier enclaves again; a statement is what the receipt of their answer signs.',
+  'invalid-eif': 'Build the image again; the file must be whole, and no other program may have changed it.',
+  'invalid-eif-signature':
+    'Sign the image again with a key on P-384 and its certificate, or take it from its publisher again.',
+  'invalid-cpio': 'Write ramdisks as one uncompressed cpio archive in the newc format, without hard links.',
   'empty-policy': 'Name at least one release or publisher that you accept.',
   'invalid-context': 'Pass the time in seconds as a bigint, and expectations as lower-case 0x hex.',
 } as const

@@ -114,8 +114,8 @@ function sentence({ ok, code }: Told): string {
   return red(`  Valid, but NOT WANTED by this policy: ${code}`)
 }
 
-/** The trust comes from the caller alone. */
-function policyOf({ policy, nonce }: AttestationOptions): EvidencePolicy {
+/** The trust comes from the caller alone. @throws CliError bad-file, bad-input */
+export function policyOf({ policy, nonce }: Pick<AttestationOptions, 'policy' | 'nonce'>): EvidencePolicy {
   const base = policy === undefined ? DEFAULT_EVIDENCE_POLICY : readPolicy(policy)
   if (nonce === undefined) return base
   try {

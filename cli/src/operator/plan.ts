@@ -13,7 +13,13 @@ import { accountOf, type Settings, unlock } from './settings.ts'
 export type Step = { what: string; call: Call }
 
 /** What is missing on chain for what was asked, and what is there already. */
-export type Plan = { steps: Step[]; already: string[]; notes?: string[] }
+export type Plan = {
+  steps: Step[]
+  already: string[]
+  notes?: string[]
+  /** What the account is here; "Operator" when absent. */
+  role?: string
+}
 
 export type PlanOptions = { yes?: boolean; dryRun?: boolean }
 
@@ -73,8 +79,8 @@ async function sendAll(
   return true
 }
 
-function show({ steps, already, notes = [] }: Plan, account: Hex, output: Output): void {
-  output.line(bold(`Operator ${account}`))
+function show({ steps, already, notes = [], role = 'Operator' }: Plan, account: Hex, output: Output): void {
+  output.line(bold(`${role} ${account}`))
   for (const text of already) output.line(`  ${green('=')} ${plain(text)}`)
   for (const { what } of steps) output.line(`  + ${plain(what)}`)
   for (const text of notes) output.line(`  ${plain(text)}`)

@@ -75,7 +75,8 @@ function readPolicy(file: string): Policy {
   }
 }
 
-function readText(file: string, what: string): string {
+/** @throws CliError bad-file */
+export function readText(file: string, what: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
@@ -92,7 +93,8 @@ function badFile(what: string, error: unknown): CliError {
   })
 }
 
-function halfNamed(): CliError {
+/** Of every command that takes both. */
+export function halfNamed(): CliError {
   return new CliError('usage', {
     what: 'only one of --rpc and --deployment is given',
     why: 'a chain is its node and the addresses of the contracts on it',
