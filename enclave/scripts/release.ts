@@ -112,10 +112,15 @@ async function replaceFolder(dir: string, files: Record<string, Uint8Array>): Pr
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { positionals, values } = parseArgs({ allowPositionals: true, options: { kernel: { type: 'string' } } })
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { kernel: { type: 'string' } },
+  })
   const [outDir, name = 'onnx'] = positionals
   if (outDir === undefined || !isImageName(name))
-    throw new Error(`npx node enclave/scripts/release.ts DIR [${Object.keys(IMAGES).join(' | ')}] [--kernel FILE]`)
+    throw new Error(
+      `npx node enclave/scripts/release.ts DIR [${Object.keys(IMAGES).join(' | ')}] [--kernel FILE]`,
+    )
   const { dir, manifest, eif } = await buildRelease({
     outDir,
     kind: IMAGES[name],

@@ -82,7 +82,9 @@ export async function unpackPackage(deb: Uint8Array, paths: string[]): Promise<M
     const archive = join(dir, 'data.tar.xz')
     await writeFile(archive, memberOf(deb, 'data.tar.xz'))
     await run('tar', ['-xJf', archive, '-C', dir, ...paths.map(path => `./${path}`)]).catch(explain)
-    const contents = paths.map(async (path): Promise<[string, Uint8Array]> => [path, await readFile(join(dir, path))])
+    const contents = paths.map(
+      async (path): Promise<[string, Uint8Array]> => [path, await readFile(join(dir, path))],
+    )
     return new Map(await Promise.all(contents))
   } finally {
     await rm(dir, { recursive: true, force: true })
@@ -99,7 +101,9 @@ export async function unxz(bytes: Uint8Array): Promise<Uint8Array> {
 function explain(error: NodeJS.ErrnoException & { stderr?: unknown; path?: string }): never {
   if (error.code === 'ENOENT')
     throw new Error(`${error.path} is not installed: apt-get install tar xz-utils`, { cause: error })
-  throw new Error(`a package cannot be unpacked: ${String(error.stderr ?? error.message).trim()}`, { cause: error })
+  throw new Error(`a package cannot be unpacked: ${String(error.stderr ?? error.message).trim()}`, {
+    cause: error,
+  })
 }
 
 const AR_MAGIC = '!<arch>\n'
@@ -110,7 +114,10 @@ function memberOf(archive: Uint8Array, wanted: string): Uint8Array {
   const bytes = Buffer.from(archive.buffer, archive.byteOffset, archive.length)
   if (bytes.toString('latin1', 0, AR_MAGIC.length) !== AR_MAGIC) throw new Error('not a package of Debian')
   for (let at = AR_MAGIC.length; at + AR_HEADER <= bytes.length; ) {
-    const name = bytes.toString('latin1', at, at + 16).trim().replace(/\/$/, '')
+    const name = bytes
+      .toString('latin1', at, at + 16)
+      .trim()
+      .replace(/\/$/, '')
     const size = Number(bytes.toString('latin1', at + 48, at + 58))
     const content = at + AR_HEADER
     if (name === wanted) return bytes.subarray(content, content + size)

@@ -60,7 +60,9 @@ const CMDLINE = 'console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on nacre
 /** The files of a guest, in no order. The same sources and lock files give the same bytes. */
 export async function guestFiles(options: GuestOptions): Promise<GuestFile[]> {
   if (process.platform !== 'linux' || process.arch !== 'x64')
-    throw new Error(`releases are for Linux on x64, and are built there: this is ${process.platform} ${process.arch}`)
+    throw new Error(
+      `releases are for Linux on x64, and are built there: this is ${process.platform} ${process.arch}`,
+    )
   const parts = await Promise.all([boot(options), systemFiles(options), guestPrograms(), imageFiles(options)])
   return parts.flat()
 }
@@ -139,7 +141,9 @@ async function boot(options: GuestOptions): Promise<GuestFile[]> {
 }
 
 function packageOf(name: string): DebianPackage {
-  const found = DEBIAN_PACKAGES.find(entry => entry.name === name || (name.endsWith('-') && entry.name.startsWith(name)))
+  const found = DEBIAN_PACKAGES.find(
+    entry => entry.name === name || (name.endsWith('-') && entry.name.startsWith(name)),
+  )
   if (!found) throw new Error(`enclave/debian.lock.json names no ${name}`)
   return found
 }

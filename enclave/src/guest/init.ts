@@ -11,8 +11,8 @@ import type { Duplex } from 'node:stream'
 import { checkRandomness } from './entropy.ts'
 import { type Libc, openLibc } from './libc.ts'
 import { openLink } from './link.ts'
-import { loadModules } from './modules.ts'
 import { serveModule } from './moduleServer.ts'
+import { loadModules } from './modules.ts'
 import { NSM_DEVICE, nsmDevice } from './nsmDevice.ts'
 import { BRIDGE_FDS, GUEST, MAX_LINE, MAX_START, USERS } from './paths.ts'
 
@@ -79,8 +79,10 @@ async function startOptions(control: Duplex): Promise<string> {
     if (received.length > MAX_START) throw new Error(`start options of more than ${MAX_START} bytes`)
     if (received.endsWith('\n')) break
   }
-  const sockets = { channel: GUEST.channel, securityModule: GUEST.securityModule }
-  return JSON.stringify({ ...JSON.parse(received), sockets })
+  const options = JSON.parse(received)
+  const hasModule = options.evidence === 'simulated' || options.evidence === 'nitro'
+  const sockets = { channel: GUEST.channel, ...(hasModule && { securityModule: GUEST.securityModule }) }
+  return JSON.stringify({ ...options, sockets })
 }
 
 /** Its standard input stays open as long as init lives; what it says goes to the host. */

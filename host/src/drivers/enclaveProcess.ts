@@ -3,6 +3,7 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { createConsole, readLines } from './console.ts'
 import type { Exit } from './driver.ts'
 import { DriverError } from './errors.ts'
 import { INSIDE, type Mounts, sandboxArguments } from './sandbox.ts'
@@ -23,11 +24,6 @@ export type EnclaveProcess = {
 }
 
 const STOP_MS = 2000
-const MAX_LINE = 1000
-const MAX_LINES = 10_000
-const QUOTED_LINES = 5
-const KEPT_LINES = 100
-const READY = 'enclave: ready'
 
 type Log = (line: string) => void
 
@@ -67,30 +63,22 @@ type Followed = Pick<EnclaveProcess, 'exited' | 'ready' | 'console'> & {
 }
 
 function follow(child: ChildProcess, onLog: Log): Followed {
-  const recent: string[] = []
-  const listening = Promise.withResolvers<void>()
+  const lines = createConsole(onLog)
   let ended = false
   const exited = exitOf(child).finally(() => {
     ended = true
   })
   child.stdin?.on('error', () => {})
-  readLines(child.stderr!, line => {
-    if (line === READY) listening.resolve()
-    recent.push(line)
-    if (recent.length > KEPT_LINES) recent.shift()
-    onLog(line)
-  })
-  const quote = () => recent.slice(-QUOTED_LINES).join(' | ').slice(0, MAX_LINE) || 'it said nothing'
+  readLines(child.stderr!, lines.write)
   return {
     exited,
-    quote,
-    console: () => [...recent],
-    async ready(deadlineMs) {
-      const failed = exited.then(({ code, signal }) => {
-        throw new DriverError('launch-failed', `the enclave ended (${signal ?? code}): ${quote()}`)
-      })
-      await beforeDeadline(Promise.race([listening.promise, failed]), deadlineMs, quote)
-    },
+    quote: lines.quote,
+    console: lines.lines,
+    ready: deadlineMs =>
+      lines.ready(
+        exited.then(({ code, signal }) => `${signal ?? code}`),
+        deadlineMs,
+      ),
     async stop(pid) {
       // A process id may belong to somebody else once its process has ended.
       if (ended) return
@@ -116,36 +104,6 @@ async function exitOf(child: ChildProcess): Promise<Exit> {
     resolve(inner ? { code: null, signal: inner } : { code, signal })
   })
   return await promise
-}
-
-/** Lines of a stream, cut at MAX_LINE; after MAX_LINES the rest is dropped. */
-function readLines(stream: Readable, onLine: Log): void {
-  let rest = ''
-  let lines = 0
-  const emit = (line: string) => {
-    lines++
-    if (lines <= MAX_LINES) onLine(line.slice(0, MAX_LINE))
-    if (lines === MAX_LINES) onLine('enclave: further lines are dropped')
-  }
-  stream.setEncoding('utf8')
-  stream.on('data', (chunk: string) => {
-    const parts = (rest + chunk).split('\n')
-    rest = (parts.pop() ?? '').slice(0, MAX_LINE)
-    for (const line of parts) emit(line)
-  })
-  stream.on('end', () => rest && emit(rest))
-}
-
-async function beforeDeadline(work: Promise<void>, deadlineMs: number, quote: () => string): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<void>()
-  const timer = setTimeout(
-    () =>
-      reject(
-        new DriverError('launch-timeout', `the enclave is not ready after ${deadlineMs} ms: ${quote()}`),
-      ),
-    deadlineMs,
-  )
-  await Promise.race([work, promise]).finally(() => clearTimeout(timer))
 }
 
 function kill(pid: number | undefined, signal: NodeJS.Signals): void {

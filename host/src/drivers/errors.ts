@@ -1,7 +1,8 @@
 const FIXES = {
-  'image-invalid': 'Build the image again: npx node enclave/scripts/build.ts.',
+  'image-invalid': 'Build the image again: nacre release build, or npx node enclave/scripts/build.ts.',
   'launch-failed': 'Read the lines of the enclave that the message quotes.',
   'launch-timeout': 'Give it a longer deadline, or free the machine.',
+  'guest-unreachable': 'Look at its console in the log; the agent launches another enclave.',
   'not-measurable':
     'Measure it where it runs: launch an enclave there and read the measurement from its evidence.',
   'sweep-failed': 'End the enclave that the record names, then delete the record.',

@@ -3,14 +3,26 @@ import { createReadStream } from 'node:fs'
 import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { type Manifest, messageOf, parseManifest } from '@nacre/verify'
+import {
+  type Manifest,
+  type Measurement,
+  measurementsOf,
+  messageOf,
+  parseManifest,
+  sameMeasurement,
+} from '@nacre/verify'
 import { MAX_MANIFEST } from '@nacre/verify/release'
+import { readEif } from './eifFile.ts'
 import { DriverError } from './errors.ts'
 
-/** A built enclave image: a folder with exactly the manifest's files, and manifest.json. */
+/**
+ * A built enclave image: of version 1 a folder with exactly the manifest's files, and manifest.json; of version 2 a
+ * release, with the image file that boots and the list of what is in it instead of the files.
+ */
 export type Image = { dir: string; manifest: Manifest }
 
 const MANIFEST = 'manifest.json'
+const SBOM = 'sbom.cdx.json'
 
 /**
  * Opens an image and checks every file against the manifest; a file too many is an error like one too few.
@@ -19,15 +31,27 @@ const MANIFEST = 'manifest.json'
 export async function loadImage(dir: string): Promise<Image> {
   const root = resolve(dir)
   const manifest = await readManifest(root)
-  const wanted = [MANIFEST, ...manifest.files.map(file => file.path)].sort()
+  const named =
+    manifest.version === 2 ? [`${manifest.name}.eif`, SBOM] : manifest.files.map(file => file.path)
+  const wanted = [MANIFEST, ...named].sort()
   const found = (await listFiles(root)).sort()
   const difference = [
     ...found.filter(path => !wanted.includes(path)).map(path => `${path} is not in the manifest`),
     ...wanted.filter(path => !found.includes(path)).map(path => `${path} is missing`),
   ]
   if (difference[0] !== undefined) throw invalid(root, difference[0])
-  await Promise.all(manifest.files.map(file => checkFile(root, file)))
-  return { dir: root, manifest }
+  const image = { dir: root, manifest }
+  if (manifest.version === 2) await checkEif(image)
+  else await Promise.all(manifest.files.map(file => checkFile(root, file)))
+  return image
+}
+
+/** The manifest's id binds what is measured, and that every byte that boots. */
+async function checkEif(image: Image): Promise<void> {
+  const { path, pcrs } = await readEif(image)
+  const measured: Measurement = { kind: 'nitro', registers: pcrs }
+  if (measurementsOf(image.manifest).some(named => sameMeasurement(named, measured))) return
+  throw invalid(image.dir, `${path} is not the file that the manifest measures`)
 }
 
 async function readManifest(root: string): Promise<Manifest> {

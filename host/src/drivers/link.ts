@@ -3,14 +3,15 @@ import {
   type ClientHttp2Stream,
   connect as connectHttp2,
   type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
   type OutgoingHttpHeaders,
 } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { messageOf } from '@nacre/verify'
-import { serveStream } from '../nsm/server.ts'
 import type { SoftwareModule } from '../nsm/module.ts'
+import { serveModule } from '../nsm/server.ts'
+import { readLines } from './console.ts'
 import { DriverError } from './errors.ts'
-import { readLines } from './lines.ts'
 
 /** The host's end of a guest's link. */
 export type Link = {
@@ -49,7 +50,7 @@ export function openLink(stream: Duplex, { startOptions, securityModule, onLine 
   })
   session.on('close', ended.resolve)
   stream.on('close', () => session.destroy())
-  if (securityModule) serveStream(securityModule, tunnel(session, 'security-module'))
+  if (securityModule) serveModule(securityModule, tunnel(session, 'security-module'))
   const started = request(session, { ':method': 'POST', ':path': '/v1/start' })
   started.end(JSON.stringify(startOptions))
   readLines(started, onLine)
@@ -71,24 +72,18 @@ function request(session: ClientHttp2Session, headers: OutgoingHttpHeaders): Cli
 async function connect(session: ClientHttp2Session): Promise<Duplex> {
   if (session.destroyed) throw unreachable('the link is closed')
   const stream = tunnel(session, 'channel')
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingHttpHeaders>()
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingHttpHeaders & IncomingHttpStatusHeader>()
   stream.once('response', resolve)
   stream.once('error', reject)
   stream.once('close', () => reject(new Error('it was closed')))
   try {
     const { ':status': status } = await promise
     if (status !== 200) throw new Error(`status ${status}`)
-    return asSocket(stream)
+    return stream
   } catch (cause) {
     stream.destroy()
     throw unreachable(messageOf(cause), cause)
   }
-}
-
-/** node:http's agent calls these of its sockets, which a stream of HTTP/2 does not have. */
-function asSocket(stream: ClientHttp2Stream): Duplex {
-  const nothing = () => stream
-  return Object.assign(stream, { setKeepAlive: nothing, setNoDelay: nothing, ref: nothing, unref: nothing })
 }
 
 function unreachable(reason: string, cause?: unknown): DriverError {

@@ -7,11 +7,10 @@ import { dirname, join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { simulatedMeasurement } from '@nacre/verify'
 import { toJson } from '@nacre/verify/bundle'
-import { createEnclaveClient } from '../enclaveClient.ts'
 import { serveNsm } from '../nsm/server.ts'
+import { checkHealth } from './checkHealth.ts'
 import type { Driver, LaunchOptions, Probe, RunningEnclave } from './driver.ts'
 import { type EnclaveProcess, spawnPlain, spawnSandboxed } from './enclaveProcess.ts'
-import { DriverError } from './errors.ts'
 import type { Image } from './image.ts'
 import { createRecords } from './records.ts'
 import { INSIDE, probeSandbox } from './sandbox.ts'
@@ -161,19 +160,4 @@ function connectTo(socketPath: string): Promise<Duplex> {
     resolve(socket)
   })
   return promise
-}
-
-async function checkHealth(connectChannel: RunningEnclave['connect'], timeoutMs: number): Promise<void> {
-  const client = createEnclaveClient({ connect: connectChannel, timeoutMs })
-  try {
-    await client.health()
-  } catch (cause) {
-    throw new DriverError(
-      'launch-failed',
-      `the enclave says it is ready, and does not answer: ${cause}`,
-      cause,
-    )
-  } finally {
-    client.close()
-  }
 }

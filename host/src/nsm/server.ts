@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '@nacre/verify'
 import { createModule, type ModuleOptions, type SoftwareModule } from './module.ts'
 
@@ -24,7 +25,8 @@ export async function serveNsm(options: NsmOptions): Promise<{ close(): Promise<
   const server = createServer(socket => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
-    serveConnection(module, socket)
+    socket.setTimeout(IDLE_TIMEOUT_MS, () => socket.destroy())
+    serveModule(module, socket)
   })
   server.maxConnections = MAX_CONNECTIONS
   server.listen(options.socket)
@@ -38,9 +40,9 @@ export async function serveNsm(options: NsmOptions): Promise<{ close(): Promise<
   }
 }
 
-function serveConnection(module: SoftwareModule, socket: Socket): void {
+/** Answers what comes over one stream: a connection, or a tunnel out of a virtual machine. */
+export function serveModule(module: SoftwareModule, socket: Duplex): void {
   let received = Buffer.alloc(0)
-  socket.setTimeout(IDLE_TIMEOUT_MS, () => socket.destroy())
   socket.on('error', () => socket.destroy())
   socket.on('data', chunk => {
     received = Buffer.concat([received, chunk])
