@@ -1,9 +1,11 @@
 import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Manifest, manifestHash } from '@nacre/verify'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { bundle } from '../build.ts'
 import { IMAGES } from '../images.ts'
+import { sbomOf } from './contents.ts'
 import { type NpmPackage, packagesOf } from './npmPackages.ts'
 import { encodeSbom, type SbomParts } from './sbom.ts'
 
@@ -117,6 +119,15 @@ describe('of the image onnx', () => {
     )
     expect(other.serialNumber).not.toBe(document.serialNumber)
   })
+})
+
+test('of a kind of image it is made of the bundle, the natives and what else is shipped', async () => {
+  const shipped = [join(REPOSITORY, 'node_modules/esbuild/package.json')]
+  const text = Buffer.from(await sbomOf({ kind: IMAGES.attestation, manifest, debian, shipped })).toString()
+  for (const name of ['tiny-secp256k1', 'hash-wasm', 'pkg:npm/esbuild@', 'nacre:workspace:@nacre/verify'])
+    expect(text).toContain(name)
+  // In another image.
+  expect(text).not.toContain('pkg:npm/onnxruntime')
 })
 
 const one = (licence: string): NpmPackage => ({
