@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url'
 import type { Manifest } from '@nacre/verify'
 import { bundle } from '../build.ts'
 import type { ImageKind } from '../images.ts'
+import type { DebianPackage } from './debian.ts'
 import { packagesOf } from './npmPackages.ts'
-import { type DebianPackage, encodeSbom, type Workspace } from './sbom.ts'
+import { encodeSbom, type Workspace } from './sbom.ts'
 
 export type Contents = {
   kind: ImageKind

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { bundle } from '../build.ts'
 import { IMAGES } from '../images.ts'
 import { sbomOf } from './contents.ts'
+import type { DebianPackage } from './debian.ts'
 import { type NpmPackage, packagesOf } from './npmPackages.ts'
 import { encodeSbom, type SbomParts } from './sbom.ts'
 
@@ -22,12 +23,19 @@ const manifest: Manifest = {
   ],
   measurements: [{ kind: 'nitro', registers: [register, register, register] }],
 }
-const debian = [
-  { name: 'libstdc++6', version: '12.2.0-14+deb12u1', sha256: SHA256, path: 'pool/main/g/gcc-12/x.deb' },
+const debian: DebianPackage[] = [
+  {
+    name: 'libstdc++6',
+    version: '12.2.0-14+deb12u1',
+    sha256: SHA256,
+    size: 1,
+    path: 'pool/main/g/gcc-12/x.deb',
+  },
   {
     name: 'linux-image-6.12.95+deb12-cloud-amd64',
     version: '6.12.95-1~bpo12+1',
     sha256: SHA256,
+    size: 1,
     path: 'pool/y.deb',
   },
 ]
