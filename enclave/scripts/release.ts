@@ -6,9 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { encodeManifest, type Hex, type Manifest, manifestHash } from '@nacre/verify'
 import { IMAGES, type ImageKind, isImageName } from './images.ts'
+import { sbomOf } from './release/contents.ts'
 import { encodeRamdisk } from './release/cpio.ts'
 import { encodeEif } from './release/eif.ts'
-import { type GuestFile, type GuestOptions, guestFiles } from './release/guest.ts'
+import { type GuestFile, type GuestOptions, guestFiles, sourcesOf } from './release/guest.ts'
 
 /** A release: a folder with the manifest, the image file that boots, and the list of what is in it. */
 export type Release = { dir: string; manifest: Manifest; eif: string }
@@ -33,7 +34,12 @@ export async function buildRelease({ outDir, ...options }: ReleaseOptions): Prom
     const eif = pack(kind, files)
     const manifest = describe(kind, files, eif.measurement)
     const name = `${kind.name}.eif`
-    await replaceFolder(outDir, { [name]: eif.bytes, 'manifest.json': encodeManifest(manifest) })
+    const sbom = await sbomOf({ kind, manifest, ...sourcesOf(options) })
+    await replaceFolder(outDir, {
+      [name]: eif.bytes,
+      'manifest.json': encodeManifest(manifest),
+      'sbom.cdx.json': sbom,
+    })
     return { dir: outDir, manifest, eif: join(outDir, name) }
   } finally {
     await rm(scratch, { recursive: true, force: true })

@@ -21,7 +21,6 @@ test('entries come as they are, whatever pads the archive', () => {
     { path: 'console', type: 'device', mode: 0o600, data: utf8('') },
     { path: 'empty', type: 'file', mode: 0o644, data: utf8('') },
   ])
-  expect(read[1]?.data.buffer).not.toBe(undefined)
   expect(readCpio(encodeCpio([]))).toEqual([])
 })
 

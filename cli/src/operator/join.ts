@@ -111,6 +111,6 @@ function unlisted(releaseId: Hex, state: string): CliError {
   return new CliError('bad-input', {
     what: `release ${releaseId} cannot be declared`,
     why: state === 'revoked' ? 'its publisher has revoked it' : 'nobody has listed it on this chain',
-    fix: 'name a listed one: --release ID; the publisher lists with Releases.list',
+    fix: 'name a listed one: --release ID; its publisher lists it with nacre release publish',
   })
 }

@@ -49,7 +49,7 @@ export function readEif(path: string): { bytes: Uint8Array; eif: Eif } {
     const bytes = readWhole(path, MAX_EIF)
     return { bytes, eif: parseEif(bytes, { hashes: nodeHashes }) }
   } catch (error) {
-    throw badFile(`${path} is no enclave image file`, error, 'take it from its publisher, or build it again')
+    throw badFile(`the image ${path} cannot be used`, error, 'take it from its publisher, or build it again')
   }
 }
 

@@ -6,6 +6,11 @@ import { hashOf } from '../operator/values.ts'
 import { type Output, yellow } from '../output.ts'
 import { callOf, costOf, type PublisherOptions, publisherSettings, readRelease, releasesOf } from './chain.ts'
 
+const WARNING = [
+  'Revoking cannot be taken back. From then on no contract takes a receipt of any enclave of this release, whoever',
+  'operates it; requests that only such enclaves could answer expire and are refunded.',
+]
+
 /** `nacre release revoke ID`: for ever. A release that is revoked already is a success, and nothing is sent. */
 export async function revoke(
   text: string,
@@ -14,12 +19,7 @@ export async function revoke(
 ): Promise<number> {
   const id = hashOf(text, 'the release')
   const settings = await publisherSettings(options)
-  output.line(
-    yellow('Revoking cannot be taken back. From then on no contract takes a receipt of any enclave of it,'),
-  )
-  output.line(
-    yellow('of any operator: requests that only they could answer expire, and their operators are slashed.'),
-  )
+  for (const line of WARNING) output.line(yellow(line))
   const done = await carryOut(settings, options, output, subject => plan(subject, id))
   output.result({ ...done, release_id: id })
   return EXIT.ok

@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { CliError } from '../errors.ts'
-import { interrupted } from '../operator/send.ts'
 import { REPOSITORY } from '../paths.ts'
 
 export type ScriptOptions = {
@@ -51,7 +50,7 @@ export async function runScript(options: ScriptOptions): Promise<string> {
   try {
     const [code] = (await once(child, 'close')) as [number | null]
     await Promise.all(reading)
-    if (signal.aborted) throw interrupted('the build was not finished, and nothing of it is left')
+    if (signal.aborted) throw stopped()
     if (code !== 0) throw failed(script, said.join('\n') || `it ended with ${code}`)
     return results[0] ?? ''
   } finally {
@@ -62,6 +61,14 @@ export async function runScript(options: ScriptOptions): Promise<string> {
 
 async function eachLine(stream: Readable, take: (line: string) => void): Promise<void> {
   for await (const line of createInterface({ input: stream })) take(line)
+}
+
+function stopped(): CliError {
+  return new CliError('interrupted', {
+    what: 'stopped by a signal',
+    why: 'the build was not finished, and nothing of it is left',
+    fix: 'run the same command again',
+  })
 }
 
 function failed(script: string, why: string): CliError {

@@ -21,6 +21,11 @@ export type GuestOptions = {
 }
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
+/** Calls C from the init: reports and modules are behind ioctl. */
+const KOFFI = join(
+  dirname(createRequire(import.meta.url).resolve('@koromix/koffi-linux-x64/package.json')),
+  'linux_x64/koffi.node',
+)
 const LIBRARIES = 'lib/x86_64-linux-gnu'
 const LOADER = 'lib64/ld-linux-x86-64.so.2'
 
@@ -67,6 +72,16 @@ export async function guestFiles(options: GuestOptions): Promise<GuestFile[]> {
   return parts.flat()
 }
 
+/** Where a guest's files come from beside the image's own: for the list of what is inside. */
+export function sourcesOf({ kernelFile }: Pick<GuestOptions, 'kernelFile'>): {
+  debian: readonly DebianPackage[]
+  shipped: string[]
+} {
+  // A kernel of one's own is in no package.
+  const isUsed = ({ name }: DebianPackage) => kernelFile === undefined || !name.startsWith('linux-image-')
+  return { debian: DEBIAN_PACKAGES.filter(isUsed), shipped: [KOFFI] }
+}
+
 /** The image's own files; Node is the platform's. */
 async function imageFiles({ kind, scratch }: GuestOptions): Promise<GuestFile[]> {
   const { dir, manifest } = await buildImage(scratch, kind)
@@ -79,13 +94,12 @@ async function imageFiles({ kind, scratch }: GuestOptions): Promise<GuestFile[]>
 }
 
 async function guestPrograms(): Promise<GuestFile[]> {
-  const koffi = dirname(createRequire(import.meta.url).resolve('@koromix/koffi-linux-x64/package.json'))
   const start = Buffer.from("#!/bin/node\nimport('/guest/init.mjs')\n")
   return [
     { path: 'init', content: start, executable: true },
     { path: 'guest/init.mjs', content: await bundleGuest('init') },
     { path: 'guest/bridge.mjs', content: await bundleGuest('bridge') },
-    { path: 'lib/koffi.node', content: await readFile(join(koffi, 'linux_x64/koffi.node')) },
+    { path: 'lib/koffi.node', content: await readFile(KOFFI) },
   ]
 }
 

@@ -1,9 +1,12 @@
 import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Manifest, manifestHash } from '@nacre/verify'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { bundle } from '../build.ts'
 import { IMAGES } from '../images.ts'
+import { sbomOf } from './contents.ts'
+import type { DebianPackage } from './debian.ts'
 import { type NpmPackage, packagesOf } from './npmPackages.ts'
 import { encodeSbom, type SbomParts } from './sbom.ts'
 
@@ -20,12 +23,19 @@ const manifest: Manifest = {
   ],
   measurements: [{ kind: 'nitro', registers: [register, register, register] }],
 }
-const debian = [
-  { name: 'libstdc++6', version: '12.2.0-14+deb12u1', sha256: SHA256, path: 'pool/main/g/gcc-12/x.deb' },
+const debian: DebianPackage[] = [
+  {
+    name: 'libstdc++6',
+    version: '12.2.0-14+deb12u1',
+    sha256: SHA256,
+    size: 1,
+    path: 'pool/main/g/gcc-12/x.deb',
+  },
   {
     name: 'linux-image-6.12.95+deb12-cloud-amd64',
     version: '6.12.95-1~bpo12+1',
     sha256: SHA256,
+    size: 1,
     path: 'pool/y.deb',
   },
 ]
@@ -117,6 +127,15 @@ describe('of the image onnx', () => {
     )
     expect(other.serialNumber).not.toBe(document.serialNumber)
   })
+})
+
+test('of a kind of image it is made of the bundle, the natives and what else is shipped', async () => {
+  const shipped = [join(REPOSITORY, 'node_modules/esbuild/package.json')]
+  const text = Buffer.from(await sbomOf({ kind: IMAGES.attestation, manifest, debian, shipped })).toString()
+  for (const name of ['tiny-secp256k1', 'hash-wasm', 'pkg:npm/esbuild@', 'nacre:workspace:@nacre/verify'])
+    expect(text).toContain(name)
+  // In another image.
+  expect(text).not.toContain('pkg:npm/onnxruntime')
 })
 
 const one = (licence: string): NpmPackage => ({

@@ -1,8 +1,7 @@
 import { type Hex, type Manifest, manifestHash } from '@nacre/verify'
+import type { DebianPackage } from './debian.ts'
 import type { NpmPackage } from './npmPackages.ts'
 
-/** A package of Debian; `path` is below a mirror's root. */
-export type DebianPackage = { name: string; version: string; sha256: string; path: string }
 /** A part of this repository. */
 export type Workspace = { name: string; version: string; licence: string }
 
