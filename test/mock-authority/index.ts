@@ -12,6 +12,7 @@ export {
 } from './dcap.ts'
 export * from './dstack.ts'
 export { createNitroAuthority, encodeIndefinite, type NitroAuthority, type NitroOptions } from './nitro.ts'
+export * from './nitroBundle.ts'
 export * from './nvidia.ts'
 export * from './snp.ts'
 export * from './x509.ts'

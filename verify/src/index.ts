@@ -46,6 +46,7 @@ export type { Check } from './checks.ts'
 export type { ChainFacts, Expectations, VerifyContext } from './context.ts'
 export * from './crypto.ts'
 export * from './errors.ts'
+export * from './evidence.ts'
 export * from './hash.ts'
 export * from './identity.ts'
 export {
