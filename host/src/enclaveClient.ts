@@ -21,13 +21,12 @@ import {
   parseUsage,
   toJson,
 } from '@nacre/verify/bundle'
+import { type Evidence, parseEvidence } from '@nacre/verify/evidence'
 import { decodeFrame, encodeFrame, maxFrame } from '@nacre/verify/frame'
 import { parseBatch } from '@nacre/verify/payment'
 import { arrayOf, hexOf, integerOf, objectOf, oneOf, type Parser, textOf } from '@nacre/verify/shape'
 import { channelAgent } from './channelAgent.ts'
 import { CHANNEL_ERRORS, EnclaveError, type EnclaveErrorCode } from './enclaveErrors.ts'
-
-export type Evidence = { kind: 'simulated'; bytes: Hex }
 
 /** -1 is a dimension that the model leaves free. */
 export type TensorType = { dtype: Dtype; dims: number[] }
@@ -114,7 +113,6 @@ const parseIdentityAnswer = objectOf<EnclaveIdentity>({
   config: parseConfig,
   engine: textOf(128),
 })
-const parseEvidence = objectOf<Evidence>({ kind: oneOf('simulated'), bytes: hexOf({ max: 8192 }) })
 const parseTensorType = objectOf<TensorType>({
   dtype: oneOf('float32', 'uint8', 'int8', 'int32', 'int64', 'float64'),
   dims: arrayOf(integerOf(-1, 2 ** 24), 8),

@@ -1,24 +1,29 @@
 import {
   type Check,
-  type CryptoProvider,
   configHash,
   type EnclaveConfig,
-  equalBytes,
+  type Evidence,
+  type EvidenceCrypto,
   fromHex,
   type Hex,
   type Identity,
   type Manifest,
   manifestHash,
+  measurementsOf,
+  nobleCrypto,
   type Policy,
   parseConfig,
+  parseEvidence,
   parseIdentity,
   parseManifest,
   parsePolicy,
   releaseId,
-  simulatedMeasurement,
+  sameMeasurement,
   userData,
-  verifySimulated,
 } from '@nacre/verify'
+import { checkAge } from '@nacre/verify/attest/simulated'
+import { createChecklist } from '@nacre/verify/checks'
+import { checkEvidence } from '@nacre/verify/verify/evidence'
 import { sdkError } from './errors.ts'
 
 /** What runs at an operator, with every check made of it. */
@@ -35,34 +40,27 @@ export type AttestOptions = {
   nonce: Hex
   /** Unix time, seconds. */
   time: bigint
-  crypto?: Partial<CryptoProvider>
+  crypto?: Partial<EvidenceCrypto>
 }
 
 /**
- * Checks an operator's attestation: evidence over the nonce, by a root that the policy names, that binds these keys,
- * this configuration and a release that the policy accepts.
+ * Checks an operator's attestation: evidence over the nonce, under a root that the policy accepts, that binds these
+ * keys, this configuration and a release that the policy accepts.
  * @throws NacreError bad-answer when it is not an attestation at all
  */
 export function verifyAttestation(answer: unknown, options: AttestOptions): Attested {
+  const { nonce, time, crypto } = options
   const policy = parsePolicy(options.policy)
   const { identity, config, evidence, publisher, manifest } = parse(answer)
-  const verdicts = policy.developmentRoots.map(root =>
-    verifySimulated(evidence, {
-      root: fromHex(root),
-      time: options.time,
-      nonce: fromHex(options.nonce, 32),
-      maxAge: policy.maxEvidenceAge,
-      ...(options.crypto && { crypto: options.crypto }),
-    }),
-  )
-  const verdict = verdicts.find(one => one.ok) ?? verdicts[0]
-  const attestation = verdict?.attestation
+  const list = createChecklist()
+  fromHex(nonce, 32)
+  const context = { policy, time, nonces: [nonce], crypto: { ...nobleCrypto, ...crypto } }
+  const attested = checkEvidence(list, evidence, context)
+  checkAge(list, 'evidence-age', attested, time, policy.maxEvidenceAge)
+  const attestation = attested.ok ? attested.value : undefined
   const release = releaseId(publisher, manifestHash(manifest))
-  const expected = simulatedMeasurement(manifest).registers
   const checks: Check[] = [
-    ...(verdict?.checks ?? [
-      check('evidence-root', false, 'simulated evidence, and the policy names no development root'),
-    ]),
+    ...list.checks,
     check('identity', attestation?.userData === userData(identity), 'the evidence binds the keys'),
     check(
       'configuration',
@@ -72,12 +70,14 @@ export function verifyAttestation(answer: unknown, options: AttestOptions): Atte
     check(
       'release',
       attestation !== undefined &&
-        expected.every((register, i) =>
-          equalBytes(register, attestation?.measurement.registers[i] ?? new Uint8Array()),
-        ),
+        measurementsOf(manifest).some(one => sameMeasurement(one, attestation.measurement)),
       `the measurement is the manifest’s, release ${release}`,
     ),
-    check('policy-assurance', policy.assurance.includes('simulated'), 'simulated'),
+    check(
+      'policy-assurance',
+      attestation !== undefined && policy.assurance.includes(attestation.assurance),
+      attestation?.assurance ?? 'none',
+    ),
     check(
       'policy-release',
       policy.releases.includes(release) || policy.publishers.includes(publisher),
@@ -93,7 +93,7 @@ export function verifyAttestation(answer: unknown, options: AttestOptions): Atte
 type Parts = {
   identity: Identity
   config: EnclaveConfig
-  evidence: Uint8Array
+  evidence: Evidence
   publisher: Hex
   manifest: Manifest
 }
@@ -101,14 +101,12 @@ type Parts = {
 function parse(answer: unknown): Parts {
   try {
     const { identity, config, evidence, release } = answer as Record<string, Record<string, unknown>>
-    if (evidence?.kind !== 'simulated')
-      throw new Error(`evidence of kind ${String(evidence?.kind)} is unknown`)
     const publisher = String(release?.publisher) as Hex
     fromHex(publisher, 20)
     return {
       identity: parseIdentity(identity, 'identity'),
       config: parseConfig(config, 'config'),
-      evidence: fromHex(String(evidence.bytes)),
+      evidence: parseEvidence(evidence, 'evidence'),
       publisher,
       manifest: parseManifest(release?.manifest),
     }

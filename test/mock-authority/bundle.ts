@@ -2,6 +2,7 @@ import {
   addressOf,
   configHash,
   type EnclaveConfig,
+  type Evidence,
   encodeTensor,
   fromHex,
   type Hex,
@@ -46,7 +47,7 @@ export const manifest: Manifest = {
 }
 export const publisher: Hex = '0x00000000000000000000000000000000000000a1'
 
-const config: EnclaveConfig = {
+const configOf = (manifest: Manifest): EnclaveConfig => ({
   version: 1,
   chainId: 31_337n,
   registry: '0x00000000000000000000000000000000000000b2',
@@ -54,14 +55,14 @@ const config: EnclaveConfig = {
   releaseId: releaseId(publisher, manifestHash(manifest)),
   maxInput: 1_048_576,
   maxOutput: 65_536,
-}
-const identity: Identity = {
+})
+const identityOf = (config: EnclaveConfig): Identity => ({
   version: 1,
   receiptKey: addressOf(secp256k1PublicKey(receiptKey)),
   tlsKeyHash: ZERO_HASH,
   hpkeKey: ZERO_HASH,
   configHash: configHash(config),
-}
+})
 
 export const relayOrigin: Origin = {
   type: 'relay',
@@ -75,7 +76,7 @@ export const evidenceNonce: Hex = keccak256(utf8('evidence nonce'))
 /** What the bundle's evidence is issued with. */
 export const evidenceOptions: EvidenceOptions = {
   measurement: simulatedMeasurement(manifest).registers[0] as Uint8Array,
-  userData: userData(identity),
+  userData: userData(identityOf(configOf(manifest))),
   nonce: evidenceNonce,
   timestamp: NOW - 60n,
 }
@@ -97,15 +98,21 @@ export type BundleOptions = {
   /** A failure: its status and text. */
   failure?: { status: number; text: string }
   evidence?: Partial<EvidenceOptions>
+  /** Of another release. */
+  manifest?: Manifest
+  /** Other evidence than the simulated module's, over these. */
+  attest?: (bound: { userData: Hex; nonce: Hex }) => Evidence
 }
 
 /** A bundle that verifies, or one that an enclave or authority gone wrong would have signed. */
 export function createBundle(options: BundleOptions = {}): ReceiptBundle {
-  const { origin = relayOrigin, failure } = options
+  const { origin = relayOrigin, failure, manifest: own = manifest, attest = simulated(options) } = options
+  const config = configOf(own)
+  const identity = identityOf(config)
   const input = encodeTensor({ dtype: 'float32', dims: [1, 4], data: Float32Array.of(5.1, 3.5, 1.4, 0.2) })
   const answer = encodeTensor({ dtype: 'float32', dims: [1, 1], data: Float32Array.of(0.25) })
   const output = failure ? utf8(failure.text) : answer
-  const parameters = { engine: manifest.engine, seed: 0n }
+  const parameters = { engine: own.engine, seed: 0n }
   const usage = { units: 1n, price: 1_000_000_000_000n, token: ZERO_ADDRESS, maxOutput: 256 }
   const receipt: Receipt = {
     version: 1,
@@ -139,11 +146,15 @@ export function createBundle(options: BundleOptions = {}): ReceiptBundle {
     usage,
     identity,
     config,
-    evidence: {
-      kind: 'simulated',
-      bytes: toHex(authority.issue({ ...evidenceOptions, ...options.evidence })),
-    },
+    evidence: attest({ userData: userData(identity), nonce: evidenceNonce }),
     evidenceNonce,
-    release: { publisher, manifest },
+    release: { publisher, manifest: own },
   }
 }
+
+const simulated =
+  ({ evidence }: BundleOptions) =>
+  (bound: { userData: Hex; nonce: Hex }): Evidence => ({
+    kind: 'simulated',
+    bytes: toHex(authority.issue({ ...evidenceOptions, ...bound, ...evidence })),
+  })

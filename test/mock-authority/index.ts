@@ -14,6 +14,7 @@ export {
 export * from './dstack.ts'
 export * from './eif.ts'
 export { createNitroAuthority, encodeIndefinite, type NitroAuthority, type NitroOptions } from './nitro.ts'
+export * from './nitroBundle.ts'
 export * from './nvidia.ts'
 export * from './snp.ts'
 export * from './x509.ts'

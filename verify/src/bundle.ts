@@ -1,4 +1,5 @@
 import type { Hex } from './bytes.ts'
+import { type Evidence, parseEvidence } from './evidence.ts'
 import type { EnclaveConfig, Identity } from './identity.ts'
 import type { Parameters } from './parameters.ts'
 import type { Receipt } from './receipt.ts'
@@ -34,7 +35,7 @@ export type ReceiptBundle = {
   usage: Usage
   identity: Identity
   config: EnclaveConfig
-  evidence: { kind: 'simulated'; bytes: Hex }
+  evidence: Evidence
   evidenceNonce: Hex
   release: { publisher: Hex; manifest: Manifest }
 }
@@ -123,7 +124,7 @@ const shape = objectOf<ReceiptBundle>({
   usage: parseUsage,
   identity: parseIdentity,
   config: parseConfig,
-  evidence: objectOf<ReceiptBundle['evidence']>({ kind: oneOf('simulated'), bytes: hexOf({ max: 8192 }) }),
+  evidence: parseEvidence,
   evidenceNonce: hexOf({ max: 64 }),
   release: objectOf<ReceiptBundle['release']>({
     publisher: hexOf(20),

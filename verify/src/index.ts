@@ -53,6 +53,7 @@ export type { EifSignature } from './eif/signature.ts'
 export { type EifSignatureOptions, signedPayload, verifyEifSignature } from './eif/verifySignature.ts'
 export * from './eif.ts'
 export * from './errors.ts'
+export * from './evidence.ts'
 export * from './hash.ts'
 export * from './identity.ts'
 export {

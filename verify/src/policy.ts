@@ -12,6 +12,8 @@ export type Policy = {
   maxEvidenceAge: number
   /** DER certificates of security modules that simulate; never in production. */
   developmentRoots: Hex[]
+  /** SHA-256 of root certificates (DER) that AWS Nitro's evidence may be under in the place of AWS's; for tests. */
+  nitroRoots?: Hex[]
   /** Only these operators; any when absent. */
   operators?: Hex[]
   /** Only these artifacts; any when absent. */
@@ -34,8 +36,8 @@ export const DEFAULT_POLICY: Policy = {
 }
 
 const shape = objectOf<
-  Omit<Policy, 'operators' | 'artifacts'>,
-  Pick<Required<Policy>, 'operators' | 'artifacts'>
+  Omit<Policy, 'nitroRoots' | 'operators' | 'artifacts'>,
+  Pick<Required<Policy>, 'nitroRoots' | 'operators' | 'artifacts'>
 >(
   {
     version: versionOf(1),
@@ -45,18 +47,23 @@ const shape = objectOf<
     maxEvidenceAge: integerOf(1, MAX_AGE),
     developmentRoots: arrayOf(hexOf({ max: MAX_ROOT }), 16),
   },
-  { operators: arrayOf(hexOf(20), MAX_ENTRIES), artifacts: arrayOf(hexOf(32), MAX_ENTRIES) },
+  {
+    nitroRoots: arrayOf(hexOf(32), 16),
+    operators: arrayOf(hexOf(20), MAX_ENTRIES),
+    artifacts: arrayOf(hexOf(32), MAX_ENTRIES),
+  },
 )
 
 /**
  * @throws NacreError wrong-type, missing-field, unknown-field, unsupported-version, too-large, empty-policy (no
- * release and no publisher, no assurance, or a list of operators or artifacts that is empty)
+ * release and no publisher, no assurance, or a list of Nitro roots, operators or artifacts that is empty)
  */
 export function parsePolicy(value: unknown): Policy {
   const policy = shape(value, 'policy')
-  const { releases, publishers, assurance, operators, artifacts } = policy
+  const { releases, publishers, assurance, nitroRoots, operators, artifacts } = policy
   if (releases.length + publishers.length === 0) throw empty('names no release and no publisher')
   if (assurance.length === 0) throw empty('names no assurance')
+  if (nitroRoots?.length === 0) throw empty('has an empty list of Nitro roots')
   if (operators?.length === 0) throw empty('has an empty list of operators')
   if (artifacts?.length === 0) throw empty('has an empty list of artifacts')
   return policy
@@ -77,6 +84,7 @@ export const policySchema: { readonly [keyword: string]: unknown } = {
     publishers: listSchema('^0x[0-9a-f]{40}$'),
     maxEvidenceAge: { type: 'integer', minimum: 1, maximum: MAX_AGE },
     developmentRoots: { ...listSchema(`^0x([0-9a-f]{2}){0,${MAX_ROOT}}$`), maxItems: 16 },
+    nitroRoots: { ...listSchema('^0x[0-9a-f]{64}$'), minItems: 1, maxItems: 16 },
     operators: { ...listSchema('^0x[0-9a-f]{40}$'), minItems: 1 },
     artifacts: { ...listSchema('^0x[0-9a-f]{64}$'), minItems: 1 },
   },

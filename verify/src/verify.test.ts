@@ -3,9 +3,11 @@ import { describe, expect, test } from 'vitest'
 import {
   clientOrigin,
   createBundle,
+  createNitroBundle,
   evidenceNonce,
   evidenceOptions,
   NOW,
+  nitroPolicy,
   policy,
 } from '../../test/mock-authority/index.ts'
 import {
@@ -133,7 +135,8 @@ describe('each other part of the bundle, changed', () => {
       'release',
     ],
     ['evidenceNonce', { evidenceNonce: ONES }, 'evidence-nonce'],
-    ['evidence kind', { evidence: { ...bundle.evidence, kind: 'nitro' as 'simulated' } }, 'evidence-kind'],
+    ['evidence kind', { evidence: { ...bundle.evidence, kind: 'nitro' } }, 'evidence-format'],
+    ['evidence kind without collateral', { evidence: { ...bundle.evidence, kind: 'tdx' } }, 'evidence-kind'],
     ['evidence bytes', { evidence: { ...bundle.evidence, bytes: 'nonsense' as Hex } }, 'evidence-kind'],
     ['signature', { signature: '0x00' }, 'signature'],
   ]
@@ -216,6 +219,50 @@ test('the default policy rejects simulated evidence, whatever releases and roots
   expect(failing(bundle, {}, { ...named, developmentRoots })).toEqual(['policy-assurance'])
   expect(failing(bundle, {}, { ...named, assurance: ['simulated'] })).toContain('evidence-root')
   expect(codeOf(() => verifyReceipt(bundle, DEFAULT_POLICY, { time: NOW }))).toBe('empty-policy')
+})
+
+describe('evidence of AWS Nitro', () => {
+  const attested = createNitroBundle()
+
+  test('a valid bundle has the same checks as a simulated one, and the assurance of a TEE', () => {
+    const result = verifyReceipt(attested, nitroPolicy, { time: NOW })
+    expect(result).toMatchObject({ ok: true, assurance: 'tee' })
+    const simulated = verifyReceipt(bundle, policy, { time: NOW })
+    expect(result.checks.map(({ name }) => name)).toEqual(simulated.checks.map(({ name }) => name))
+  })
+
+  test('its root is AWS’s unless the policy names another: never the document’s own', () => {
+    const { nitroRoots, ...aws } = nitroPolicy
+    const rejected = verifyReceipt(attested, aws, { time: NOW })
+    expect(rejected).toMatchObject({ ok: false })
+    expect(rejected.assurance).toBeUndefined()
+    expect(failing(attested, {}, { ...nitroPolicy, nitroRoots: [ONES] })).toContain('evidence-root')
+    expect(failing(attested, {}, { ...nitroPolicy, nitroRoots: [ONES, ...nitroRoots!] })).toEqual([])
+  })
+
+  test('a policy that names a development root does not accept it for Nitro, nor the other way round', () => {
+    expect(failing(attested, {}, { ...policy, assurance: ['tee', 'simulated'] })).toContain('evidence-root')
+    expect(failing(bundle, {}, { ...nitroPolicy, assurance: ['tee', 'simulated'] })).toContain(
+      'evidence-root',
+    )
+  })
+
+  test('the crypto provider that is passed in is the one that decides', () => {
+    const crypto = { verifyEs384: () => false }
+    const { checks } = verifyReceipt(attested, nitroPolicy, { time: NOW, crypto })
+    expect(checks.find(check => !check.ok)?.name).toBe('evidence-certificates')
+  })
+
+  test('any changed byte of it fails', () => {
+    const property = fc.property(fc.nat(), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+      const bytes = fromHex(attested.evidence.bytes)
+      const index = at % bytes.length
+      bytes[index] = (bytes[index] as number) ^ flip
+      const evidence = { kind: 'nitro' as const, bytes: toHex(bytes) }
+      expect(failing({ ...attested, evidence }, {}, nitroPolicy)).not.toEqual([])
+    })
+    fc.assert(property, { numRuns: 50 })
+  })
 })
 
 test('policy: operators and artifacts', () => {

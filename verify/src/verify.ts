@@ -1,14 +1,15 @@
-import { checkSimulated } from './attest/simulated.ts'
+import type { EvidenceCrypto } from './attest/crypto.ts'
 import type { ReceiptBundle } from './bundle.ts'
-import { fromHex, type Hex, ZERO_HASH } from './bytes.ts'
+import { type Hex, ZERO_HASH } from './bytes.ts'
 import { type Check, createChecklist } from './checks.ts'
 import { requireContext, type VerifyContext } from './context.ts'
-import { type CryptoProvider, withDefaults } from './crypto.ts'
+import { withDefaults } from './crypto.ts'
 import { type Policy, parsePolicy } from './policy.ts'
 import { receiptId } from './receipt.ts'
 import { checkAnswer, checkSignature, failureOf } from './verify/answer.ts'
 import { checkChain } from './verify/chain.ts'
-import { checkConfiguration, checkEvidenceKind, checkIdentity, checkRelease } from './verify/enclave.ts'
+import { checkConfiguration, checkIdentity, checkRelease } from './verify/enclave.ts'
+import { checkEvidence } from './verify/evidence.ts'
 import { checkExpectations } from './verify/expectations.ts'
 import { checkPolicy } from './verify/policy.ts'
 
@@ -43,7 +44,7 @@ export type Verification = {
 export function verifyReceipt(
   bundle: ReceiptBundle,
   policy: Policy,
-  context: VerifyContext & { crypto?: Partial<CryptoProvider> },
+  context: VerifyContext & { crypto?: Partial<EvidenceCrypto> },
 ): Verification {
   const wanted = parsePolicy(policy)
   requireContext(context)
@@ -53,9 +54,8 @@ export function verifyReceipt(
   checkAnswer(list, bundle, crypto)
   checkExpectations(list, bundle, context.expect ?? {})
   const signer = checkSignature(list, bundle, crypto)
-  const evidence = checkEvidenceKind(list, bundle)
-  const attested = checkSimulated(list, evidence, {
-    roots: wanted.developmentRoots.map(root => fromHex(root)),
+  const attested = checkEvidence(list, bundle.evidence, {
+    policy: wanted,
     time: context.time,
     nonces: [bundle.evidenceNonce, context.expect?.evidenceNonce ?? bundle.evidenceNonce],
     crypto,

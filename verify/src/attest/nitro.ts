@@ -2,7 +2,7 @@ import { toHex } from '../bytes.ts'
 import { type Checklist, combine, type Fact, passed } from '../checks.ts'
 import type { Attested } from './attested.ts'
 import { iso, nameOf, parseX509, type X509 } from './certificate.ts'
-import { checkChain, checkPinned } from './certificateChain.ts'
+import { type ChainContext, checkChain, checkPinned } from './certificateChain.ts'
 import { demand } from './codes.ts'
 import { decodeSign1, ES384, sign1Message } from './cose.ts'
 import type { EvidenceCrypto } from './crypto.ts'
@@ -40,37 +40,62 @@ export function verifyNitro(
   return createVerdict('nitro', context, list => authenticate(list, evidence, context))
 }
 
-type Signed = NitroDocument & { payload: Uint8Array; signature: Uint8Array }
+/** A document as it came: what was signed, and by what. */
+export type SignedDocument = NitroDocument & { payload: Uint8Array; signature: Uint8Array }
 
 function authenticate(list: Checklist, evidence: Uint8Array, context: EvidenceContext): Fact<Attested> {
-  const { crypto, time, policy } = context
-  const document = list.check('format', [], () => {
-    const { payload, signature } = decodeSign1(evidence, MAX_NITRO_EVIDENCE, ES384)
-    const document = decodeNitroDocument(payload)
-    const found: Signed = { ...document, payload, signature }
-    return passed(`COSE_Sign1, ES384, ${document.moduleId}, ${document.pcrs.size} PCRs`, found)
-  })
-  const chain = list.check('root', [document], ({ cabundle, certificate }) => {
-    const chain = [...cabundle, certificate].map(der => parseX509(der))
-    checkPinned(chain[0] as X509, { certificates: policy.roots ?? [AWS_NITRO_ROOT] }, context)
-    return passed(policy.roots ? 'a root that the policy names' : 'the root of AWS Nitro Enclaves, G1', chain)
-  })
-  const leaf = list.check('certificates', [chain], chain => {
-    for (const certificate of chain) checkAlgorithm(certificate)
-    const leaf = checkChain(chain, context)
-    demand(leaf.maySign, 'broken-chain', 'the leaf certificate may not sign documents')
-    return passed(`${chain.length} certificates, the leaf valid until ${iso(leaf.notAfter)}`, leaf)
-  })
-  const signed = list.check('signature', [document, leaf], ({ payload, signature }, { key }) => {
-    const message = sign1Message(payload, ES384)
-    const valid = key.type === 'p384' && crypto.verifyEs384(message, signature, key.point)
-    demand(valid, 'bad-signature', 'the leaf certificate did not sign this document')
-    return passed('signed by the leaf certificate')
-  })
+  const { time, policy } = context
+  const document = list.check('format', [], () => readDocument(evidence))
+  const chain = list.check('root', [document], document => checkRoot(document, policy.roots, context))
+  const leaf = list.check('certificates', [chain], chain => checkCertificates(chain, context))
+  const signed = list.check('signature', [document, leaf], (document, leaf) =>
+    checkSignature(document, leaf, context),
+  )
   const made = list.check('document-time', [document, leaf], ({ timestamp }, leaf) =>
     checkDocumentTime(timestamp, leaf, time),
   )
   return combine([document, signed, made], (document, _, timestamp) => attestedBy(document, timestamp))
+}
+
+type Passed<T> = ReturnType<typeof passed<T>>
+
+// The checks of a document, which verifyReceipt makes too. Each fails by throwing.
+
+export function readDocument(evidence: Uint8Array): Passed<SignedDocument> {
+  const { payload, signature } = decodeSign1(evidence, MAX_NITRO_EVIDENCE, ES384)
+  const document = decodeNitroDocument(payload)
+  const told = `COSE_Sign1, ES384, ${document.moduleId}, ${document.pcrs.size} PCRs`
+  return passed(told, { ...document, payload, signature })
+}
+
+/** `roots`: SHA-256, hex, of those that the caller names in the place of AWS's. The chain, of which only the root is checked. */
+export function checkRoot(
+  { cabundle, certificate }: NitroDocument,
+  roots: readonly string[] | undefined,
+  context: ChainContext,
+): Passed<X509[]> {
+  const chain = [...cabundle, certificate].map(der => parseX509(der))
+  checkPinned(chain[0] as X509, { certificates: roots ?? [AWS_NITRO_ROOT] }, context)
+  return passed(roots ? 'a root that the policy names' : 'the root of AWS Nitro Enclaves, G1', chain)
+}
+
+/** The leaf of a chain that holds at the context's time. */
+export function checkCertificates(chain: X509[], context: ChainContext): Passed<X509> {
+  for (const certificate of chain) checkAlgorithm(certificate)
+  const leaf = checkChain(chain, context)
+  demand(leaf.maySign, 'broken-chain', 'the leaf certificate may not sign documents')
+  return passed(`${chain.length} certificates, the leaf valid until ${iso(leaf.notAfter)}`, leaf)
+}
+
+export function checkSignature(
+  { payload, signature }: SignedDocument,
+  { key }: X509,
+  { crypto }: ChainContext,
+): ReturnType<typeof passed> {
+  const message = sign1Message(payload, ES384)
+  const valid = key.type === 'p384' && crypto.verifyEs384(message, signature, key.point)
+  demand(valid, 'bad-signature', 'the leaf certificate did not sign this document')
+  return passed('signed by the leaf certificate')
 }
 
 /** AWS's certificates are of one kind, as the document is: one on a weaker curve is none of them. Fails with broken-chain. */
@@ -83,11 +108,7 @@ function checkAlgorithm({ subject, algorithm, key }: X509): void {
  * The module signs its own time, in milliseconds: it must be one at which the leaf was valid, and not one that is
  * still to come. The result is in seconds. Fails with wrong-binding, not-yet-valid.
  */
-export function checkDocumentTime(
-  milliseconds: number,
-  leaf: X509,
-  time: bigint,
-): ReturnType<typeof passed<bigint>> {
+export function checkDocumentTime(milliseconds: number, leaf: X509, time: bigint): Passed<bigint> {
   const timestamp = BigInt(milliseconds) / 1000n
   const inside = leaf.notBefore <= timestamp && timestamp <= leaf.notAfter
   demand(inside, 'wrong-binding', `made at ${iso(timestamp)}, outside its certificate's validity`)
@@ -96,7 +117,10 @@ export function checkDocumentTime(
   return passed(`made at ${iso(timestamp)}`, timestamp)
 }
 
-function attestedBy({ pcrs, moduleId, userData, publicKey, nonce }: Signed, timestamp: bigint): Attested {
+function attestedBy(
+  { pcrs, moduleId, userData, publicKey, nonce }: SignedDocument,
+  timestamp: bigint,
+): Attested {
   const registers = [...pcrs].sort(([a], [b]) => a - b).map(([index, pcr]) => [`pcr${index}`, hex(pcr)])
   return {
     measurements: Object.fromEntries(registers),
@@ -117,7 +141,7 @@ function attestedBy({ pcrs, moduleId, userData, publicKey, nonce }: Signed, time
  * In debug mode PCR 0, 1 and 2 are zero, while PCR3 and PCR4 are not: each of the three is looked at by itself. One
  * that is absent counts as zero, for a document without it says nothing about the image.
  */
-function isDebug(pcrs: NitroDocument['pcrs']): boolean {
+export function isDebug(pcrs: NitroDocument['pcrs']): boolean {
   return [0, 1, 2].some(index => pcrs.get(index)?.every(byte => byte === 0) ?? true)
 }
 

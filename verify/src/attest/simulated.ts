@@ -131,7 +131,8 @@ function checkTime(timestamp: bigint, leaf: Certificate, time: bigint): ReturnTy
   return passed(`made at ${timestamp}`)
 }
 
-function checkNonce(nonce: Hex, expected: Hex[]): ReturnType<typeof passed> {
+/** Whether the evidence is over the nonces that are expected, whatever kind it is of. */
+export function checkNonce(nonce: Hex, expected: Hex[]): ReturnType<typeof passed> {
   for (const wanted of expected) {
     ensureEqual('the nonce', nonce, wanted)
   }
