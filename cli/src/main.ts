@@ -3,7 +3,7 @@
  * neither the host nor a chain.
  */
 import { enableCompileCache } from 'node:module'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { addAttestationCommands } from './attestation/commands.ts'
 import { command, run, several, state } from './commandLine.ts'
 import { addEnclaveCommands } from './enclave/commands.ts'
@@ -47,6 +47,14 @@ command(program, 'dev', 'the whole network on this machine, SIMULATED, and its m
     '--port <n>',
     'port of operator 1, the chain and the others follow (default: 8645)',
     wholeNumber('--port', 1024, 65_500),
+  )
+  .addOption(
+    new Option(
+      '--tee <driver>',
+      'how enclaves run: as processes, or as virtual machines (qemu); both SIMULATED',
+    )
+      .choices(['simulated', 'qemu'])
+      .default('simulated'),
   )
   .option('--operators <n>', 'how many operators, 1 to 8', wholeNumber('--operators', 1, 8), 3)
   .option(

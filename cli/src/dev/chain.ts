@@ -15,9 +15,9 @@ import {
   type Manifest,
   manifestHash,
   measurementDigest,
+  measurementsOf,
   NacreError,
   releaseId,
-  simulatedMeasurement,
   TEE_KIND,
   ZERO_ADDRESS,
 } from '@nacre/verify'
@@ -73,8 +73,11 @@ export async function listRelease(options: {
   const releases = { address: deployment.releases, abi: releasesAbi } as const
   const [listedBy] = await client.readContract({ ...releases, functionName: 'releaseOf', args: [id] })
   if (listedBy !== ZERO_ADDRESS) return id
-  const digest = measurementDigest(simulatedMeasurement(manifest))
-  const measurements = [{ kind: TEE_KIND.simulated, digest }]
+  const simulated = measurementsOf(manifest).filter(({ kind }) => kind === 'simulated')
+  const measurements = simulated.map(measurement => ({
+    kind: TEE_KIND.simulated,
+    digest: measurementDigest(measurement),
+  }))
   await send(client, wallet, { ...releases, functionName: 'list', args: [hash, measurements] })
   return id
 }

@@ -11,31 +11,43 @@ export type Image = { dir: string; manifest: Manifest }
 
 export const IMAGE_DIR: string = join(REPOSITORY, 'enclave', 'dist', 'image')
 
-/** What the image is made of; packages by their lock, Node by its version. */
-const INPUTS = ['enclave/src', 'enclave/scripts', 'verify/src']
+/** How a development network runs its enclaves: both are SIMULATED. */
+export const DEV_TEES = ['simulated', 'qemu'] as const
+export type DevTee = (typeof DEV_TEES)[number]
 
-/** The image of these sources: built unless it is there. The operator hashes every file of it again before use. */
-export async function ensureImage(): Promise<Image> {
-  const record = `${IMAGE_DIR}.inputs`
+/** What images are made of; packages by their locks, Node by its version. */
+const FOLDERS = ['enclave/src', 'enclave/scripts', 'verify/src']
+const LOCKS = ['package-lock.json', 'enclave/debian.lock.json']
+
+/** What runs as a process, and what a virtual machine boots: where each is built, and by what. */
+const BUILDS = {
+  simulated: { dir: IMAGE_DIR, script: 'build.ts' },
+  qemu: { dir: join(REPOSITORY, 'enclave', 'dist', 'release'), script: 'release.ts' },
+} as const
+
+/** The image of these sources: built unless it is there. The operator hashes every byte of it again before use. */
+export async function ensureImage(tee: DevTee = 'simulated'): Promise<Image> {
+  const { dir } = BUILDS[tee]
+  const record = `${dir}.inputs`
   const inputs = hashInputs()
-  if (readText(record) === inputs && readText(join(IMAGE_DIR, 'manifest.json')) !== '')
-    return readImage(IMAGE_DIR)
-  const image = await buildImage()
+  if (readText(record) === inputs && readText(join(dir, 'manifest.json')) !== '') return readImage(dir)
+  const image = await buildImage(tee)
   writeFileSync(record, inputs)
   return image
 }
 
 /** Builds the enclave's image, in a process of its own: this one never loads the enclave's sources. */
-export async function buildImage(): Promise<Image> {
-  const script = join(REPOSITORY, 'enclave', 'scripts', 'build.ts')
-  await promisify(execFile)(process.execPath, [script], { cwd: REPOSITORY }).catch(error => {
+export async function buildImage(tee: DevTee = 'simulated'): Promise<Image> {
+  const { dir, script } = BUILDS[tee]
+  const file = join(REPOSITORY, 'enclave', 'scripts', script)
+  await promisify(execFile)(process.execPath, [file, dir], { cwd: REPOSITORY }).catch(error => {
     throw new CliError('child-failed', {
       what: 'the enclave’s image was not built',
       why: String(error.stderr || error.message).trim(),
-      fix: 'run npm ci, then npx node enclave/scripts/build.ts',
+      fix: `run npm ci, then npx node enclave/scripts/${script} ${dir}`,
     })
   })
-  return readImage(IMAGE_DIR)
+  return readImage(dir)
 }
 
 /** The image's manifest as it was built; `nacre release measure` hashes the files again. */
@@ -53,7 +65,7 @@ export function readImage(dir: string): Image {
 
 function hashInputs(): string {
   const hash = createHash('sha256').update(`${process.version} ${process.arch}\0`)
-  for (const file of ['package-lock.json', ...INPUTS.flatMap(filesIn)])
+  for (const file of [...LOCKS, ...FOLDERS.flatMap(filesIn)])
     hash
       .update(`${file}\0`)
       .update(readFileSync(join(REPOSITORY, file)))

@@ -5,7 +5,7 @@ import { manifestHash, toHex } from '@nacre/verify'
 import { zeroAddress } from 'viem'
 import type { Model } from '../catalog.ts'
 import { REPOSITORY, type StatePaths } from '../paths.ts'
-import type { Image } from './image.ts'
+import type { DevTee, Image } from './image.ts'
 import { ACCOUNTS, operatorAccount } from './settings.ts'
 
 export type OperatorSetup = {
@@ -16,6 +16,7 @@ export type OperatorSetup = {
   deployment: Deployment
   image: Image
   catalog: Model[]
+  tee: DevTee
 }
 
 /** What a batch has to come to: the gas of settling it, on a chain whose base fee is low. Wei. */
@@ -25,7 +26,7 @@ export const AGENT: string = join(REPOSITORY, 'host', 'src', 'operator', 'main.t
 
 /** Writes one operator agent's configuration and key into a folder of its own; returns the configuration's path. */
 export function writeOperatorConfig(setup: OperatorSetup, number: number, port: number): string {
-  const { paths, rpcUrl, wsUrl, databaseUrl, deployment, image, catalog } = setup
+  const { paths, rpcUrl, wsUrl, databaseUrl, deployment, image, catalog, tee } = setup
   const stateDir = join(paths.operator, `${number}`)
   mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   const privateKeyFile = join(stateDir, 'private-key')
@@ -40,6 +41,7 @@ export function writeOperatorConfig(setup: OperatorSetup, number: number, port: 
     privateKeyFile,
     deployment: { ...deployment, consumers: undefined },
     imageDir: image.dir,
+    tee: { driver: tee },
     artifacts: catalog.map(model => model.path),
     release: {
       publisher: ACCOUNTS.publisher.address.toLowerCase(),

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { enclaveRegistryAbi } from '@nacre/contracts'
 import type { Hex } from '@nacre/verify'
 import type { PublicClient } from 'viem'
-import type { Model } from '../catalog.ts'
 import { CliError } from '../errors.ts'
 import { red, yellow } from '../output.ts'
 import { agentError } from './agentError.ts'
@@ -29,7 +28,12 @@ export type Operator = {
 
 type OperatorsOptions = { client: PublicClient; setup: OperatorSetup; releaseId: Hex; ports: number[] }
 
-const READY_MS = 60_000
+/** Machines without KVM, several at a time on few cores, boot for a while. */
+const READY_MS = { simulated: 60_000, qemu: 240_000 }
+const SANDBOXED = {
+  simulated: 'the enclaves run in bubblewrap sandboxes without a network',
+  qemu: 'the enclaves run in virtual machines without a network, booted from the measured image',
+}
 const NO_SANDBOX =
   'WARNING: bubblewrap does not work here. The enclaves are plain processes WITHOUT A SANDBOX: apt-get install bubblewrap'
 
@@ -46,7 +50,7 @@ export async function startOperators(run: Run, options: OperatorsOptions): Promi
   await lifetime.keep('operators', () => Promise.all(operators.map(({ agent }) => agent.stop())))
   const started = await Promise.all(operators.map(operator => operator.start()))
   const sandboxed = started.every(ready => ready.sandboxed)
-  progress.step(sandboxed ? 'the enclaves run in bubblewrap sandboxes without a network' : red(NO_SANDBOX))
+  progress.step(sandboxed ? SANDBOXED[options.setup.tee] : red(NO_SANDBOX))
   return operators
 }
 
@@ -74,7 +78,7 @@ function createOperator(
 
   const agent = createAgentProcess({
     name,
-    launch: () => launch(run, options.setup.catalog, { name, config, log, scratch: options.scratch }),
+    launch: () => launch(run, options.setup, { name, config, log, scratch: options.scratch }),
     say: text => progress.step(yellow(text)),
     onBack: ready => void greet(ready).catch(error => lifetime.fail(error)),
     onGivenUp: error => lifetime.fail(error),
@@ -96,7 +100,7 @@ function createOperator(
 /** The agent is a process of its own; what it writes goes to its log. */
 function launch(
   { host, paths }: Run,
-  catalog: Model[],
+  { catalog, tee }: OperatorSetup,
   { name, config, log, scratch }: Record<'name' | 'config' | 'log' | 'scratch', string>,
 ): Launched {
   const ready = Promise.withResolvers<Ready>()
@@ -113,7 +117,7 @@ function launch(
     },
   })
   recordProcess(paths.processes, name, child.pid)
-  const saidReady = host.waitReady(name, child, ready.promise, READY_MS).then(() => ready.promise)
+  const saidReady = host.waitReady(name, child, ready.promise, READY_MS[tee]).then(() => ready.promise)
   return { pid: child.pid, exited: child.exited, ready: saidReady, stop: child.stop }
 }
 

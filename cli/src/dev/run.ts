@@ -1,6 +1,7 @@
 import { CliError } from '../errors.ts'
 import type { Output } from '../output.ts'
 import type { StatePaths } from '../paths.ts'
+import type { DevTee } from './image.ts'
 import type { Lifetime } from './lifetime.ts'
 import type { Progress } from './progress.ts'
 
@@ -13,6 +14,7 @@ export type DevOptions = {
   /** Rounds; true when only the flag was given. */
   chaos?: number | true
   seed?: number
+  tee?: DevTee
 }
 
 export type Host = Awaited<ReturnType<typeof loadHost>>

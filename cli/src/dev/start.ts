@@ -37,7 +37,15 @@ export async function start(run: Run): Promise<Started> {
   const { deployment, releaseId } = await deployNetwork(run, client, chain.rpcUrl, { root, image, catalog })
   savePolicy(paths.policy, releaseId, root)
 
-  const setup = { paths, ...chain, databaseUrl, deployment, image, catalog }
+  const setup = {
+    paths,
+    ...chain,
+    databaseUrl,
+    deployment,
+    image,
+    catalog,
+    tee: run.options.tee ?? 'simulated',
+  }
   // The stakes' epoch passes while the enclaves boot.
   const serving = waitUntilServing(client, deployment)
   serving.catch(() => {})
@@ -75,8 +83,8 @@ async function choosePorts({ options }: Run): Promise<{ operators: number[]; cha
   return { operators, chain }
 }
 
-async function startImage({ progress }: Run): Promise<Image> {
-  const image = await ensureImage()
+async function startImage({ progress, options }: Run): Promise<Image> {
+  const image = await ensureImage(options.tee)
   progress.step(`enclave image measured: ${image.manifest.files.length} files, ${image.manifest.engine}`)
   return image
 }

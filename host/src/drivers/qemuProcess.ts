@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
 import type { Eif } from '@nacre/verify'
 import { type Console, readLines } from './console.ts'
 import { DriverError } from './errors.ts'
@@ -70,5 +71,5 @@ export async function bootQemu(
 
 /** A guest writes what it wants: no escape sequences reach a terminal. */
 function printable(line: string): string {
-  return line.replace(/[^\x20-\x7e]/g, '')
+  return stripVTControlCharacters(line).replace(/[^\x20-\x7e]/g, '')
 }

@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path'
 import { z } from 'zod'
+import { DRIVERS } from '../drivers/index.ts'
 
 /** anvil's, the only one on which the simulated verifier serves. */
 const DEVELOPMENT_CHAIN = 31_337
@@ -47,6 +48,12 @@ const fields = z.strictObject({
     balances: hex(20).optional(),
     block: integer,
   }),
+  /** How enclaves run here: docs/operating.md, Enclaves on real hardware. */
+  tee: z
+    .strictObject({
+      driver: z.enum(Object.keys(DRIVERS) as [keyof typeof DRIVERS]).default('simulated'),
+    })
+    .prefault({}),
   imageDir: path,
   artifacts: z.array(path).min(1),
   release: z.object({ publisher: hex(20), manifestHash: hex(32) }),
@@ -103,6 +110,14 @@ export const operatorConfig = fields
     path: ['privateKeyFile'],
     error: `a key that is not encrypted serves on development chains (${DEVELOPMENT_CHAIN}) only: nacre operator key import FILE makes a keystore of it; then keystoreFile and passwordFile`,
   })
+  .refine(
+    ({ tee, deployment }) =>
+      DRIVERS[tee.driver].assurance === 'tee' || deployment.chainId === DEVELOPMENT_CHAIN,
+    {
+      path: ['tee', 'driver'],
+      error: `its evidence is simulated, which serves on development chains (${DEVELOPMENT_CHAIN}) only: name the driver of this machine's TEE (nacre doctor lists them)`,
+    },
+  )
   .refine(({ payments, deployment }) => !takesVouchers(payments) || deployment.balances !== undefined, {
     path: ['deployment', 'balances'],
     error: 'vouchers are taken (payments.least), and the contract that pays them is not named',

@@ -6,7 +6,7 @@ import { describeError, firstLine, RetryableError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
 import { createQueues } from '../common/queue.ts'
 import type { DriverError } from '../drivers/errors.ts'
-import { simulatedDriver } from '../drivers/simulated.ts'
+import { DRIVERS } from '../drivers/index.ts'
 import { createPayments, type Payments } from '../payments/payments.ts'
 import { createSettler, type Settler } from '../payments/settle.ts'
 import type { OperatorConfig } from './config.ts'
@@ -137,7 +137,10 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
 /** Ends the enclaves of an agent that was killed. What cannot be ended is told; it does not keep this one from serving. */
 async function endLeftovers({ config, logger }: Common<OperatorConfig>): Promise<void> {
   try {
-    const ended = await simulatedDriver.sweep({ stateDir: config.stateDir })
+    const ended: string[] = []
+    // Of every driver: the one that was configured before may have left them.
+    for (const driver of Object.values(DRIVERS))
+      ended.push(...(await driver.sweep({ stateDir: config.stateDir })))
     if (ended.length > 0) logger.warn({ ended }, 'an agent that was killed left enclaves, they were ended')
   } catch (error) {
     const { code, message, fix } = error as DriverError
@@ -193,7 +196,7 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
     common,
     launch: () =>
       launchEnclave({
-        driver: simulatedDriver,
+        driver: DRIVERS[config.tee.driver],
         image,
         root,
         config: parts.enclaveConfig,
@@ -254,12 +257,12 @@ function unavailable(code: 'ENCLAVE_UNAVAILABLE' | 'CHAIN_UNAVAILABLE', message:
 }
 
 function profileOf({ common, enclaveConfig, artifacts, windowS }: Parts): Profile {
-  const { deployment, release, fallbackStepS } = common.config
+  const { deployment, release, fallbackStepS, tee } = common.config
   return {
     operator: enclaveConfig.operator,
     releaseId: enclaveConfig.releaseId,
     publisher: release.publisher,
-    assurance: simulatedDriver.assurance,
+    assurance: DRIVERS[tee.driver].assurance,
     artifacts: new Set(artifacts.map(({ artifact }) => artifact)),
     relay: deployment.relay,
     fallbackStepS,
