@@ -35,7 +35,6 @@ test('a key is a keystore with a password file, or on a development chain a plai
   expect(read({ ...KEYSTORE, $schema: './operator.schema.json' })).toMatchObject(KEYSTORE)
   expect(read(PLAIN)).toMatchObject(PLAIN)
   const other = { deployment: { ...LEAST.deployment, chainId: 1 } }
-  expect(read({ ...KEYSTORE, ...other })).toMatchObject(KEYSTORE)
   expect(() => read({ ...PLAIN, ...other })).toThrow('nacre operator key import')
   for (const keys of [
     {},
@@ -45,6 +44,14 @@ test('a key is a keystore with a password file, or on a development chain a plai
     { ...PLAIN, passwordFile: KEYSTORE.passwordFile },
   ])
     expect(() => read(keys), JSON.stringify(keys)).toThrow('keystoreFile')
+})
+
+test('an enclave with simulated evidence runs for development chains alone', () => {
+  const other = { deployment: { ...LEAST.deployment, chainId: 1 } }
+  for (const driver of ['simulated', 'qemu'])
+    expect(() => read({ ...KEYSTORE, ...other, tee: { driver } })).toThrow('its evidence is simulated')
+  expect(read({ ...PLAIN, tee: { driver: 'qemu' } }).tee).toEqual({ driver: 'qemu' })
+  expect(read(PLAIN).tee).toEqual({ driver: 'simulated' })
 })
 
 test('vouchers are taken with a token and the contract that pays, and are not demanded without', () => {
