@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**'],
+    // What boots machines: vitest.qemu.config.ts.
+    exclude: ['**/node_modules/**', '**/dist/**', 'test/qemu/**'],
     globalSetup: ['test/chain.ts', 'test/evidence.ts'],
     // They end what hangs and measure nothing: tests start whole networks, on machines that are many times slower too.
     testTimeout: 180_000,
