@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { enclaveRegistryAbi } from '@nacre/contracts'
-import { type Hex, type ReceiptBundle, toHex } from '@nacre/verify'
+import { type Evidence, type Hex, toHex } from '@nacre/verify'
 import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Attested, createRegistrations, type Registrations } from '../../../test/registrations.ts'
@@ -42,7 +42,7 @@ afterAll(async () => {
 test('a step whose nonce another program of the account used is sent again, of the same enclave', async () => {
   const attested = await world.attest({ tee: 'simulated', name: 'overtaken' })
   await world.chain.setAutomine(false)
-  const running = registered(attested)
+  const running = registered(attested, 'overtaken')
   await pendingIs(1)
   const nonce = await world.client.getTransactionCount({ address: world.wallet.account.address })
   const fees = { maxFeePerGas: 10n ** 12n, maxPriorityFeePerGas: 10n ** 12n }
@@ -61,6 +61,30 @@ test('a step whose nonce another program of the account used is sent again, of t
     [`certificate:${receiptKey}`, 'success'],
     [`register:${receiptKey}`, 'success'],
   ])
+})
+
+test('an enclave of AWS Nitro is registered by its document, its certificates and all', async () => {
+  const attested = await world.attest({ tee: 'nitro', name: 'nitro' })
+  const { evidence, evidenceNonce, time } = await registered(attested, 'nitro', 'nitro')
+  expect(evidence.kind).toBe('nitro')
+  const { identity, config } = attested
+  const { enclaveRegistry } = world.deployment
+  expect(await keyState(world.client, enclaveRegistry, { identity, config })).toBe('registered')
+  const { timestamp } = await world.client.getBlock({ blockHash: evidenceNonce })
+  expect(time).toBeGreaterThanOrEqual(Number(timestamp))
+})
+
+test('evidence that is not what it is called is refused, and that of no contract for good', async () => {
+  const attested = await world.attest({ tee: 'simulated', name: 'miscalled' })
+  await expect(registered(attested, 'miscalled', 'nitro', 'simulated')).rejects.toMatchObject({
+    name: 'RetryableError',
+    code: 'EVIDENCE_REJECTED',
+    message: expect.stringContaining('it is simulated'),
+  })
+  await expect(registered(attested, 'miscalled', 'tdx', 'simulated')).rejects.toMatchObject({
+    name: 'FatalError',
+    code: 'EVIDENCE_REJECTED',
+  })
 })
 
 test('a key has ended in the second in which the registry takes it no more', async () => {
@@ -82,10 +106,16 @@ test('a key has ended in the second in which the registry takes it no more', asy
   }
 })
 
-function registered({ identity, config }: Attested) {
-  const attest = async (nonce: Hex): Promise<ReceiptBundle['evidence']> => {
-    const { evidence } = await world.attest({ tee: 'simulated', name: 'overtaken', nonce })
-    return { kind: 'simulated', bytes: toHex(evidence) }
+/** `kind` is what the enclave calls its evidence, `tee` what it is. */
+function registered(
+  { identity, config }: Attested,
+  name: string,
+  kind: Evidence['kind'] = 'simulated',
+  tee = kind as 'simulated' | 'nitro',
+) {
+  const attest = async (nonce: Hex): Promise<Evidence> => {
+    const { evidence } = await world.attest({ tee, name, nonce })
+    return { kind, bytes: toHex(evidence) }
   }
   const client = createClient(anvil.rpcUrl)
   return register({ client, transactions, contracts: world.deployment, identity, config, attest })
