@@ -36,12 +36,12 @@ afterEach(() => {
 })
 
 test('a launch that ended leaves no record, and without a state folder there is none', async () => {
-  const remove = createRecords('qemu', stateDir).add({ name: 'one', pids: [process.pid] })
-  expect(existsSync(fileOf('one'))).toBe(true)
+  const remove = createRecords('qemu', stateDir).add({ name: 'qemu-one', pids: [process.pid] })
+  expect(existsSync(fileOf('qemu-one'))).toBe(true)
   remove()
   remove()
   expect(readdirSync(join(stateDir, 'enclaves'))).toEqual([])
-  createRecords('qemu', undefined).add({ name: 'two', pids: [] })()
+  createRecords('qemu', undefined).add({ name: 'qemu-two', pids: [] })()
   expect(await createRecords('qemu', undefined).sweep()).toEqual([])
   expect(await createRecords('qemu', join(stateDir, 'none')).sweep()).toEqual([])
 })
@@ -49,10 +49,10 @@ test('a launch that ended leaves no record, and without a state folder there is 
 test('what a record names is ended and deleted, and nothing of a launcher that runs', async () => {
   const [left, served] = [sleeper(), sleeper()]
   const folder = mkdtempSync(join(tmpdir(), 'nacre-'))
-  orphan('left', { pids: [left], folder })
-  createRecords('qemu', stateDir).add({ name: 'served', pids: [served], folder: stateDir })
+  orphan('qemu-left', { pids: [left], folder })
+  createRecords('qemu', stateDir).add({ name: 'qemu-served', pids: [served], folder: stateDir })
   const [gone, alive] = [describeProcess(left), describeProcess(served)]
-  expect(await createRecords('qemu', stateDir).sweep()).toEqual(['left'])
+  expect(await createRecords('qemu', stateDir).sweep()).toEqual(['qemu-left'])
   expect([isAlive(gone), isAlive(alive)]).toEqual([false, true])
   expect([existsSync(folder), existsSync(stateDir)]).toEqual([false, true])
 })
@@ -60,26 +60,26 @@ test('what a record names is ended and deleted, and nothing of a launcher that r
 test('a process id that belongs to another process now is left alone', async () => {
   const pid = sleeper()
   const [, start] = describeProcess(pid).split(' ')
-  orphan('reused', {}, { processes: [`${pid} ${Number(start) - 1}`] })
-  orphan('rebooted', { pids: [pid] }, { boot: 'another boot' })
-  expect(await createRecords('qemu', stateDir).sweep()).toEqual(['rebooted', 'reused'])
+  orphan('qemu-reused', {}, { processes: [`${pid} ${Number(start) - 1}`] })
+  orphan('qemu-rebooted', { pids: [pid] }, { boot: 'another boot' })
+  expect(await createRecords('qemu', stateDir).sweep()).toEqual(['qemu-rebooted', 'qemu-reused'])
   expect(isAlive(`${pid} ${start}`)).toBe(true)
 })
 
 test('another driver’s launches are its own business', async () => {
-  orphan('left', {})
+  orphan('qemu-left', {})
   expect(await createRecords('simulated', stateDir).sweep()).toEqual([])
-  expect(await createRecords('qemu', stateDir).sweep()).toEqual(['left'])
+  expect(await createRecords('qemu', stateDir).sweep()).toEqual(['qemu-left'])
 })
 
 test('a launch without a process here is ended by its handle', async () => {
-  orphan('left', { handle: 'i-0123-enc0123' })
+  orphan('qemu-left', { handle: 'i-0123-enc0123' })
   const records = createRecords('qemu', stateDir)
   await expect(records.sweep()).rejects.toMatchObject({ code: 'sweep-failed' })
   const refused = records.sweep(() => Promise.reject(new Error('it is busy')))
   await expect(refused).rejects.toMatchObject({ message: expect.stringContaining('it is busy') })
   const ended: string[] = []
-  expect(await records.sweep(async handle => void ended.push(handle))).toEqual(['left'])
+  expect(await records.sweep(async handle => void ended.push(handle))).toEqual(['qemu-left'])
   expect(ended).toEqual(['i-0123-enc0123'])
 })
 
@@ -94,13 +94,13 @@ const broken: [string, object | string][] = [
 ]
 test.each(broken)('a record that is %s is told, after the others were swept', async (_, changes) => {
   mkdirSync(join(stateDir, 'enclaves'))
-  if (typeof changes === 'string') writeFileSync(fileOf('broken'), changes)
-  else orphan('broken', {}, changes)
-  orphan('left', {})
+  if (typeof changes === 'string') writeFileSync(fileOf('qemu-broken'), changes)
+  else orphan('qemu-broken', {}, changes)
+  orphan('qemu-left', {})
   const sweep = createRecords('qemu', stateDir).sweep()
   await expect(sweep).rejects.toMatchObject({
     code: 'sweep-failed',
-    message: expect.stringContaining('broken.json'),
+    message: expect.stringContaining('qemu-broken.json'),
   })
-  expect(readdirSync(join(stateDir, 'enclaves'))).toEqual(['broken.json'])
+  expect(readdirSync(join(stateDir, 'enclaves'))).toEqual(['qemu-broken.json'])
 })

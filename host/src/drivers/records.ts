@@ -10,7 +10,7 @@ import { DriverError } from './errors.ts'
 
 /** What an enclave left behind would consist of. */
 export type Launch = {
-  /** Unique in the state folder: letters, digits and dashes. */
+  /** Unique in the state folder: the driver's, a dash, and letters, digits and dashes. */
   name: string
   /** Processes that are not to outlive it. */
   pids: number[]
@@ -34,7 +34,6 @@ export type Records = {
 /** `processes` and `owner` are pid and start time, which another boot may give again: `boot` says of which they are. */
 type Stored = {
   version: 1
-  driver: string
   name: string
   owner: string
   boot: string
@@ -60,7 +59,6 @@ const ownFolder: Parser<string> = (value, path) => {
 const parseStored = objectOf<Omit<Stored, 'folder' | 'handle'>, Required<Pick<Stored, 'folder' | 'handle'>>>(
   {
     version: versionOf(1),
-    driver: textOf(16),
     name: named,
     owner: textOf(64),
     boot: textOf(64),
@@ -75,17 +73,18 @@ export function createRecords(driver: DriverName, stateDir: string | undefined):
   const dir = join(stateDir, 'enclaves')
   return {
     add(launch) {
+      if (!launch.name.startsWith(`${driver}-`)) throw new TypeError(`${launch.name} is no name of ${driver}`)
       const file = join(dir, `${launch.name}.json`)
-      write(dir, file, storedOf(driver, launch))
+      write(dir, file, storedOf(launch))
       return () => rmSync(file, { force: true })
     },
     sweep: async end => {
       const names: string[] = []
       const failures: unknown[] = []
-      for (const file of list(dir)) {
+      for (const file of list(dir, driver)) {
         try {
           const record = read(file)
-          if (record.driver !== driver || hasOwner(record)) continue
+          if (hasOwner(record)) continue
           await endLaunch(record, end)
           rmSync(file, { force: true })
           names.push(record.name)
@@ -99,10 +98,9 @@ export function createRecords(driver: DriverName, stateDir: string | undefined):
   }
 }
 
-function storedOf(driver: DriverName, { name, pids, folder, handle }: Launch): Stored {
+function storedOf({ name, pids, folder, handle }: Launch): Stored {
   const stored = {
     version: 1,
-    driver,
     name,
     owner: describeProcess(process.pid),
     boot: bootId(),
@@ -120,9 +118,10 @@ function write(dir: string, file: string, record: Stored): void {
   renameSync(`${file}.new`, file)
 }
 
-function list(dir: string): string[] {
+/** Other drivers' records are theirs to read. */
+function list(dir: string, driver: DriverName): string[] {
   try {
-    const names = readdirSync(dir).filter(name => name.endsWith('.json'))
+    const names = readdirSync(dir).filter(name => name.startsWith(`${driver}-`) && name.endsWith('.json'))
     return names.sort().map(name => join(dir, name))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []

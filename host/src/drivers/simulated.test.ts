@@ -274,6 +274,14 @@ describe('refusals without a receipt', () => {
 })
 
 describe('starting and ending', () => {
+  test('the probe needs no image, and says how enclaves would run', async () => {
+    const { ok, detail, fix } = await simulatedDriver.probe()
+    expect(ok).toBe(true)
+    expect(detail).toMatch(/bubblewrap/)
+    expect(fix === undefined).toBe(enclave.sandboxed)
+    expect(enclave.console()).toContain('enclave: ready')
+  })
+
   test('two launches have different keys, and limits hold', async () => {
     const limited = launchOptions({ engine: { maxArtifacts: 1, maxArtifactBytes: linear.length } })
     const other = await simulatedDriver.launch(image, limited)

@@ -158,10 +158,9 @@ test('Nitro evidence is registered by the same plan, through the agent’s own t
   const nodes = createNodes({ rpcUrl })
   const transactions = createTransactions({ nodes, account, chainId: 31_337, database })
   const { identity, config } = await nitro.attest({ name: 'agent' })
-  // No driver of the agent makes it yet, nor does the channel name it: the plan goes by what the bytes are.
   const attest = async (nonce: Hex): Promise<ReceiptBundle['evidence']> => {
     const { evidence } = await nitro.attest({ name: 'agent', nonce })
-    return { kind: 'simulated', bytes: toHex(evidence) }
+    return { kind: 'nitro', bytes: toHex(evidence) }
   }
   const checking = setInterval(() => void transactions.check().catch(() => {}), 50)
   try {

@@ -1,4 +1,13 @@
-import type { Batch, EnclaveConfig, Hex, Identity, Manifest, Origin, ReceiptBundle } from '@nacre/verify'
+import type {
+  Batch,
+  EnclaveConfig,
+  Evidence,
+  Hex,
+  Identity,
+  Manifest,
+  Origin,
+  ReceiptBundle,
+} from '@nacre/verify'
 import type { Payment } from '../enclaveClient.ts'
 import type { ChainRequest } from './requests.ts'
 import type { RequestRow } from './tables.ts'
@@ -28,7 +37,7 @@ export type Bundler = {
 
 /** What the enclave returned for a job. */
 export type Answered = Pick<ReceiptBundle, 'receipt' | 'signature' | 'output' | 'parameters' | 'usage'> & {
-  evidence?: ReceiptBundle['evidence'] | undefined
+  evidence?: Evidence | undefined
   settlement?: SignedBatch | undefined
 }
 
@@ -36,7 +45,7 @@ export type Answered = Pick<ReceiptBundle, 'receipt' | 'signature' | 'output' | 
 export type Attested = {
   identity: Identity
   config: EnclaveConfig
-  evidence: ReceiptBundle['evidence']
+  evidence: Evidence
   evidenceNonce: Hex
   release: { publisher: Hex; manifest: Manifest }
 }

@@ -1,4 +1,4 @@
-import type { EnclaveConfig, Hex, Identity, Manifest, ReceiptBundle } from '@nacre/verify'
+import type { EnclaveConfig, Evidence, Hex, Identity, Manifest, ReceiptBundle } from '@nacre/verify'
 import { describeError, FatalError, RetryableError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
 import { retry } from '../common/wait.ts'
@@ -14,7 +14,7 @@ export type Launched = {
   identity: Identity
   config: EnclaveConfig
   artifacts: ArtifactInfo[]
-  attest(nonce: Hex): Promise<ReceiptBundle['evidence']>
+  attest(nonce: Hex): Promise<Evidence>
   infer(job: Job): Promise<Answered>
   exited: Promise<unknown>
   pid: number

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { enclaveRegistryAbi } from '@nacre/contracts'
-import { type Hex, type ReceiptBundle, toHex } from '@nacre/verify'
+import { type Evidence, type Hex, toHex } from '@nacre/verify'
 import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Attested, createRegistrations, type Registrations } from '../../../test/registrations.ts'
@@ -42,7 +42,7 @@ afterAll(async () => {
 test('a step whose nonce another program of the account used is sent again, of the same enclave', async () => {
   const attested = await world.attest({ tee: 'simulated', name: 'overtaken' })
   await world.chain.setAutomine(false)
-  const running = registered(attested)
+  const running = registered(attested, 'overtaken')
   await pendingIs(1)
   const nonce = await world.client.getTransactionCount({ address: world.wallet.account.address })
   const fees = { maxFeePerGas: 10n ** 12n, maxPriorityFeePerGas: 10n ** 12n }
@@ -61,6 +61,19 @@ test('a step whose nonce another program of the account used is sent again, of t
     [`certificate:${receiptKey}`, 'success'],
     [`register:${receiptKey}`, 'success'],
   ])
+})
+
+test('evidence that is not what it is called is refused, and that of no contract for good', async () => {
+  const attested = await world.attest({ tee: 'simulated', name: 'miscalled' })
+  await expect(registered(attested, 'miscalled', 'nitro')).rejects.toMatchObject({
+    name: 'RetryableError',
+    code: 'EVIDENCE_REJECTED',
+    message: expect.stringContaining('it is simulated'),
+  })
+  await expect(registered(attested, 'miscalled', 'tdx')).rejects.toMatchObject({
+    name: 'FatalError',
+    code: 'EVIDENCE_REJECTED',
+  })
 })
 
 test('a key has ended in the second in which the registry takes it no more', async () => {
@@ -82,10 +95,11 @@ test('a key has ended in the second in which the registry takes it no more', asy
   }
 })
 
-function registered({ identity, config }: Attested) {
-  const attest = async (nonce: Hex): Promise<ReceiptBundle['evidence']> => {
-    const { evidence } = await world.attest({ tee: 'simulated', name: 'overtaken', nonce })
-    return { kind: 'simulated', bytes: toHex(evidence) }
+/** `kind` is what the enclave calls its evidence, which is simulated. */
+function registered({ identity, config }: Attested, name: string, kind: Evidence['kind'] = 'simulated') {
+  const attest = async (nonce: Hex): Promise<Evidence> => {
+    const { evidence } = await world.attest({ tee: 'simulated', name, nonce })
+    return { kind, bytes: toHex(evidence) }
   }
   const client = createClient(anvil.rpcUrl)
   return register({ client, transactions, contracts: world.deployment, identity, config, attest })

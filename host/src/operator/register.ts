@@ -1,4 +1,5 @@
 import { enclaveRegistryAbi, releasesAbi } from '@nacre/contracts'
+import { teeOf } from '@nacre/sdk/attest/openEvidence'
 import {
   planRegistration,
   type RegistrationPlan,
@@ -6,18 +7,16 @@ import {
 } from '@nacre/sdk/attest/registerEnclave'
 import {
   type EnclaveConfig,
+  type Evidence,
   fromHex,
   type Hex,
   type Identity,
   NacreError,
-  type ReceiptBundle,
 } from '@nacre/verify'
 import { encodeFunctionData, type PublicClient, zeroAddress } from 'viem'
 import { callContract } from '../chain/reverts.ts'
 import { FatalError, RetryableError } from '../common/errors.ts'
 import type { Intent, Transactions } from './transactions.ts'
-
-type Evidence = ReceiptBundle['evidence']
 
 export type RegisterOptions = {
   client: PublicClient
@@ -39,7 +38,8 @@ const ANCHOR_DEPTH = 3n
 
 /**
  * Has the chain verify an enclave's evidence over the hash of a recent block and register its key.
- * Throws EVIDENCE_REJECTED when the chain refuses, CHAIN_UNAVAILABLE when it is away.
+ * Throws EVIDENCE_REJECTED when the chain refuses, for good when no contract verifies this kind; CHAIN_UNAVAILABLE when
+ * it is away.
  */
 export async function register(options: RegisterOptions): Promise<Registration> {
   const { client, contracts, identity, config } = options
@@ -49,6 +49,7 @@ export async function register(options: RegisterOptions): Promise<Registration> 
     return client.getBlock({ blockNumber: number > ANCHOR_DEPTH ? number - ANCHOR_DEPTH : 0n })
   })
   const evidence = await options.attest(anchor.hash)
+  await planned(async () => checkKind(evidence))
   const plan = await planned(() =>
     planRegistration({
       client,
@@ -62,6 +63,18 @@ export async function register(options: RegisterOptions): Promise<Registration> 
   await carryOut(plan, options)
   const time = Number(plan.evidence?.timestamp ?? plan.registered?.evidenceTime ?? 0)
   return { evidence, evidenceNonce: anchor.hash, time }
+}
+
+/** A contract verifies documents alone, and the bundle says of them what they are: both have to be one. */
+function checkKind({ kind, bytes }: Evidence): void {
+  if (kind !== 'simulated' && kind !== 'nitro')
+    throw new FatalError('EVIDENCE_REJECTED', `No contract verifies evidence of kind ${kind} by itself.`, {
+      why: 'Its registration takes the word of two verifier enclaves, which this agent does not ask.',
+      fix: 'Use a driver whose evidence is simulated or of AWS Nitro.',
+    })
+  const actual = teeOf(fromHex(bytes))
+  if (actual !== kind)
+    throw rejected('registration', `the enclave says that its evidence is ${kind}, it is ${actual}`)
 }
 
 /** More than any registration needs, whatever others do in between. */

@@ -136,15 +136,15 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
 
 /** Ends the enclaves of an agent that was killed. What cannot be ended is told; it does not keep this one from serving. */
 async function endLeftovers({ config, logger }: Common<OperatorConfig>): Promise<void> {
-  try {
-    const ended: string[] = []
-    // Of every driver: the one that was configured before may have left them.
-    for (const driver of Object.values(DRIVERS))
-      ended.push(...(await driver.sweep({ stateDir: config.stateDir })))
-    if (ended.length > 0) logger.warn({ ended }, 'an agent that was killed left enclaves, they were ended')
-  } catch (error) {
-    const { code, message, fix } = error as DriverError
-    logger.error({ code, message, fix }, 'an agent that was killed left an enclave that could not be ended')
+  // Of every driver: the one that was configured before may have left them.
+  for (const driver of Object.values(DRIVERS)) {
+    try {
+      const ended = await driver.sweep({ stateDir: config.stateDir })
+      if (ended.length > 0) logger.warn({ ended }, 'an agent that was killed left enclaves, they were ended')
+    } catch (error) {
+      const { code, message, fix } = error as DriverError
+      logger.error({ code, message, fix }, 'an agent that was killed left an enclave that could not be ended')
+    }
   }
 }
 
