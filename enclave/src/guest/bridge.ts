@@ -2,6 +2,7 @@
  * The process of a guest that the host speaks to. It passes on and understands nothing of what it passes on; it is a
  * user of its own, without the keys. It ends with the link, and the machine with it.
  */
+import { once } from 'node:events'
 import { connect, Socket } from 'node:net'
 import { streamOf } from './fdStream.ts'
 import { serveLink } from './linkServer.ts'
@@ -16,7 +17,11 @@ await serveLink(streamOf(BRIDGE_FDS.link), {
     init.write(`${options.replaceAll('\n', ' ')}\n`)
     return init
   },
-  channel: () => connect(GUEST.channel),
+  async channel() {
+    const socket = connect(GUEST.channel)
+    await once(socket, 'connect')
+    return socket
+  },
   securityModule: tunnel => void serveModule(GUEST.securityModule, moduleAt(tunnel)),
 }).catch(error => console.error(`bridge: ${error}`))
 // A read of the link may be waiting in a thread, and an ordinary exit would wait for it.

@@ -41,13 +41,16 @@ export function createConsole(onLog: Log): Console {
   }
 }
 
+/** What takes over a terminal: no line has it, whoever wrote it. */
+const CONTROLS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+
 /** Lines of a stream, cut at MAX_LINE; after MAX_LINES the rest is dropped. */
 export function readLines(stream: Readable, onLine: Log): void {
   let rest = ''
   let lines = 0
   const emit = (line: string) => {
     lines++
-    if (lines <= MAX_LINES) onLine(line.slice(0, MAX_LINE))
+    if (lines <= MAX_LINES) onLine(line.slice(0, MAX_LINE).replace(CONTROLS, ''))
     if (lines === MAX_LINES) onLine('enclave: further lines are dropped')
   }
   stream.setEncoding('utf8')
