@@ -10,12 +10,12 @@ import type { Duplex } from 'node:stream'
 import { checkRandomness } from './entropy.ts'
 import { lockKernel } from './kernel.ts'
 import { type Libc, openLibc } from './libc.ts'
-import { passLines } from './lines.ts'
 import { openLink } from './link.ts'
 import { serveModule } from './moduleServer.ts'
 import { loadModules } from './modules.ts'
 import { NSM_DEVICE, nsmDevice } from './nsmDevice.ts'
-import { BRIDGE_FDS, GUEST, MAX_START, USERS } from './paths.ts'
+import { BRIDGE_FDS, GUEST, USERS } from './paths.ts'
+import { programOptions, startProgram } from './program.ts'
 import { openReports } from './reports.ts'
 
 const libc = openLibc(GUEST.koffi)
@@ -41,10 +41,9 @@ async function run(): Promise<void> {
   const control = bridge.stdio[BRIDGE_FDS.init] as Duplex
   // When the bridge is gone so is the machine: its exit tells.
   control.on('error', () => {})
-  const options = await startOptions(control)
   // A new file: whatever has this name already is nobody's to have put there.
-  writeFileSync(GUEST.config, options, { mode: 0o440, flag: 'wx' })
-  const program = startProgram(control)
+  writeFileSync(GUEST.config, await programOptions(control, GUEST), { mode: 0o440, flag: 'wx' })
+  const program = startProgram(control, GUEST, { uid: USERS.program, gid: USERS.group })
   await Promise.race([once(bridge, 'exit'), once(program, 'exit')])
 }
 
@@ -75,30 +74,4 @@ function startBridge(link: number): ChildProcess {
     ...{ uid: USERS.bridge, gid: USERS.group, cwd: '/', env: {} },
     stdio: ['ignore', 'inherit', 'inherit', 'pipe', link],
   })
-}
-
-/** What the host wants the program to be started with, and where the guest's sockets are. The program checks the rest. */
-async function startOptions(control: Duplex): Promise<string> {
-  let received = ''
-  for await (const chunk of control.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
-    received += chunk
-    // And the end of the line.
-    if (received.length > MAX_START + 1) throw new Error(`start options of more than ${MAX_START} bytes`)
-    if (received.endsWith('\n')) break
-  }
-  const options = JSON.parse(received)
-  const hasModule = options.evidence === 'simulated' || options.evidence === 'nitro'
-  const sockets = { channel: GUEST.channel, ...(hasModule && { securityModule: GUEST.securityModule }) }
-  return JSON.stringify({ ...options, sockets })
-}
-
-/** Its standard input stays open as long as init lives; what it says goes to the host. */
-function startProgram(control: Duplex): ChildProcess {
-  const program = spawn(GUEST.node, [GUEST.program, GUEST.config], {
-    ...{ uid: USERS.program, gid: USERS.group, cwd: '/', env: {} },
-    stdio: ['pipe', 'ignore', 'pipe'],
-  })
-  passLines(program.stderr!, control)
-  program.on('exit', (code, signal) => control.end(`enclave: ended (${signal ?? code})\n`))
-  return program
 }

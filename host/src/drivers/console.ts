@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
 import { DriverError } from './errors.ts'
 
 type Log = (line: string) => void
@@ -41,7 +42,7 @@ export function createConsole(onLog: Log): Console {
   }
 }
 
-/** What takes over a terminal: no line has it, whoever wrote it. */
+/** What takes over a terminal, and what is not seen: no line has it, whoever wrote it. */
 const CONTROLS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
 /** Lines of a stream, cut at MAX_LINE; after MAX_LINES the rest is dropped. */
@@ -50,7 +51,7 @@ export function readLines(stream: Readable, onLine: Log): void {
   let lines = 0
   const emit = (line: string) => {
     lines++
-    if (lines <= MAX_LINES) onLine(line.slice(0, MAX_LINE).replace(CONTROLS, ''))
+    if (lines <= MAX_LINES) onLine(printable(line.slice(0, MAX_LINE)))
     if (lines === MAX_LINES) onLine('enclave: further lines are dropped')
   }
   stream.setEncoding('utf8')
@@ -60,6 +61,10 @@ export function readLines(stream: Readable, onLine: Log): void {
     for (const line of parts) emit(line)
   })
   stream.on('end', () => rest && emit(rest))
+}
+
+function printable(line: string): string {
+  return stripVTControlCharacters(line).replace(CONTROLS, '')
 }
 
 async function beforeDeadline(work: Promise<void>, deadlineMs: number, quote: () => string): Promise<void> {
