@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { type FileCalls, kernelFiles } from '../src/attest/tsm.ts'
@@ -13,12 +13,18 @@ export type TsmBehaviour = {
   silent?: boolean
 }
 
-/** A folder that behaves as the kernel's /sys/kernel/config/tsm/report (drivers/virt/coco/tsm.c). */
-export type TsmFolder = { folder: string; files: FileCalls; left(): string[]; close(): void }
+/** A folder that behaves as one that was made in the kernel's /sys/kernel/config/tsm/report (drivers/virt/coco/tsm.c). */
+export type TsmFolder = {
+  folder: string
+  files: FileCalls
+  /** How often a report was asked for. */
+  asked(): number
+  close(): void
+}
 
 const MAX_INBLOB = 64
 
-/** `kernelFiles` on a real folder, where the kernel's own files appear with a folder, and go with it. */
+/** `kernelFiles` on a real folder, which has the kernel's files. */
 export function createTsmFolder({
   provider = 'tdx_guest',
   races = 0,
@@ -26,7 +32,10 @@ export function createTsmFolder({
   report,
 }: TsmBehaviour): TsmFolder {
   const folder = mkdtempSync(join(tmpdir(), 'nacre-tsm-'))
+  const texts = { provider: `${provider}\n`, generation: '0\n', inblob: '', outblob: '' }
+  for (const [name, text] of Object.entries(texts)) writeFileSync(join(folder, name), text)
   let racesLeft = races
+  let asked = 0
   const generationOf = (path: string) => Number(readFileSync(join(path, 'generation'), 'latin1'))
   const wrote = (path: string) => writeFileSync(join(path, 'generation'), `${generationOf(path) + 1}\n`)
   /** Slow, as the platform is asked; a second read gives what is there. */
@@ -40,18 +49,10 @@ export function createTsmFolder({
     if (racesLeft-- > 0) wrote(path)
   }
   const files: FileCalls = {
-    async mkdir(path) {
-      await kernelFiles.mkdir(path)
-      const texts = { provider: `${provider}\n`, generation: '0\n', inblob: '', outblob: '' }
-      for (const [name, text] of Object.entries(texts)) writeFileSync(join(path, name), text)
-    },
-    async rmdir(path) {
-      for (const name of readdirSync(path)) rmSync(join(path, name))
-      await kernelFiles.rmdir(path)
-    },
     async read(path, max) {
       const name = basename(path)
       if (name === 'inblob') throw errno('EACCES')
+      if (name === 'outblob') asked++
       if (name === 'outblob' && silent) return new Promise(() => {})
       if (name === 'outblob') make(dirname(path))
       return kernelFiles.read(path, max)
@@ -66,7 +67,7 @@ export function createTsmFolder({
   return {
     folder,
     files,
-    left: () => readdirSync(folder),
+    asked: () => asked,
     close: () => rmSync(folder, { recursive: true, force: true }),
   }
 }

@@ -8,7 +8,10 @@ import { type TsmOptions, tsmProvider } from './tsm.ts'
 export type Places = { tsm: TsmOptions; dstack: string }
 
 /** Linux's (Documentation/ABI/testing/configfs-tsm-report) and dstack's own. */
-const PLACES: Places = { tsm: { folder: '/sys/kernel/config/tsm/report' }, dstack: '/var/run/dstack.sock' }
+const PLACES: Places = {
+  tsm: { folder: '/sys/kernel/config/tsm/report/nacre' },
+  dstack: '/var/run/dstack.sock',
+}
 
 /** What makes evidence of the kind that the host says this is: a wrong word of it means that there is none. */
 export function createProvider(

@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, rmdir } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '@nacre/verify'
 import {
@@ -15,14 +14,13 @@ import { type Provider, reportDataOf, unavailable } from './evidence.ts'
 
 /** Reports are made by calls on files alone: tests run them on a folder that behaves as the kernel's. */
 export type FileCalls = {
-  mkdir(path: string): Promise<unknown>
-  rmdir(path: string): Promise<unknown>
   /** At most `max` bytes. */
   read(path: string, max: number): Promise<Uint8Array>
   /** In one write, which is what an attribute takes. */
   write(path: string, bytes: Uint8Array): Promise<void>
 }
 
+/** `folder` is an entry of configfs-tsm, which the guest's init has made: its files belong to root whoever makes it. */
 export type TsmOptions = { folder: string; files?: FileCalls; timeoutMs?: number }
 
 const PROVIDERS = { tdx: 'tdx_guest', snp: 'sev_guest' } as const
@@ -64,43 +62,41 @@ async function makeReport(
   throw failed(`somebody else wrote to its folder, ${TSM_ATTEMPTS} times`)
 }
 
-/** Undefined after a race. What the kernel gives is for its own folder's `inblob`: its generation tells whether that is ours. */
+/** Undefined after a race: the folder's generation tells whether what the kernel gives is for our `inblob`. */
 async function tryReport(
   kind: keyof typeof PROVIDERS,
   folder: string,
   files: FileCalls,
   reportData: Uint8Array,
 ): Promise<Uint8Array | undefined> {
-  const path = join(folder, `nacre-${randomBytes(16).toString('hex')}`)
   const text = async (name: string) =>
-    Buffer.from(await files.read(join(path, name), MAX_TSM_TEXT))
+    Buffer.from(await files.read(join(folder, name), MAX_TSM_TEXT))
       .toString('latin1')
       .trim()
-  await files.mkdir(path)
-  try {
-    const provider = await text('provider')
-    if (provider !== PROVIDERS[kind])
-      throw new Error(`this machine's reports are of ${provider}, not of ${PROVIDERS[kind]}`)
-    const before = generationOf(await text('generation'))
-    await files.write(join(path, 'inblob'), reportData)
-    const report = await readReport(kind, path, files)
-    // The one write that is ours, and no other.
-    return generationOf(await text('generation')) === before + 1 ? report : undefined
-  } finally {
-    await files.rmdir(path)
-  }
+  const provider = await text('provider')
+  if (provider !== PROVIDERS[kind])
+    throw new Error(`this machine's reports are of ${provider}, not of ${PROVIDERS[kind]}`)
+  const before = generationOf(await text('generation'))
+  await files.write(join(folder, 'inblob'), reportData)
+  const report = await readReport(kind, folder, files)
+  // The one write that is ours, and no other.
+  return generationOf(await text('generation')) === before + 1 ? report : undefined
 }
 
-async function readReport(kind: keyof typeof PROVIDERS, path: string, files: FileCalls): Promise<Uint8Array> {
+async function readReport(
+  kind: keyof typeof PROVIDERS,
+  folder: string,
+  files: FileCalls,
+): Promise<Uint8Array> {
   if (kind === 'tdx') {
-    const quote = await files.read(join(path, 'outblob'), MAX_TDX_QUOTE)
+    const quote = await files.read(join(folder, 'outblob'), MAX_TDX_QUOTE)
     if (quote.length === 0) throw new Error('an empty quote')
     return quote
   }
-  const report = await files.read(join(path, 'outblob'), SNP_REPORT_SIZE)
+  const report = await files.read(join(folder, 'outblob'), SNP_REPORT_SIZE)
   if (report.length !== SNP_REPORT_SIZE) throw new Error(`a report of ${report.length} bytes`)
   // Kernels before it, and hosts without certificates, have none.
-  const table = await files.read(join(path, 'auxblob'), MAX_TSM_AUX).catch(error => {
+  const table = await files.read(join(folder, 'auxblob'), MAX_TSM_AUX).catch(error => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Uint8Array(0)
     throw error
   })
@@ -114,8 +110,6 @@ function generationOf(text: string): number {
 
 /** The kernel's own, of which nothing is known but the interface: sizes are not what `stat` says. */
 export const kernelFiles: FileCalls = {
-  mkdir,
-  rmdir,
   async read(path, max) {
     const file = await open(path, constants.O_RDONLY)
     try {

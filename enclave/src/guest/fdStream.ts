@@ -13,7 +13,9 @@ const QUIET_MS = 10
 export function streamOf(fd: number): Duplex {
   const buffer = Buffer.allocUnsafe(CHUNK)
   let heard = false
-  const next = (stream: Duplex): void =>
+  const next = (stream: Duplex): void => {
+    // Its number may be another file's by now.
+    if (stream.destroyed) return
     read(fd, buffer, 0, CHUNK, null, (error, length) => {
       if (error) stream.destroy(error)
       else if (length > 0) {
@@ -22,6 +24,7 @@ export function streamOf(fd: number): Duplex {
       } else if (heard) stream.push(null)
       else setTimeout(next, QUIET_MS, stream)
     })
+  }
   return new Duplex({
     allowHalfOpen: false,
     read() {

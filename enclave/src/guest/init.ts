@@ -5,16 +5,18 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { checkRandomness } from './entropy.ts'
+import { lockKernel } from './kernel.ts'
 import { type Libc, openLibc } from './libc.ts'
 import { openLink } from './link.ts'
 import { serveModule } from './moduleServer.ts'
 import { loadModules } from './modules.ts'
 import { NSM_DEVICE, nsmDevice } from './nsmDevice.ts'
-import { BRIDGE_FDS, GUEST, MAX_LINE, MAX_START, USERS } from './paths.ts'
+import { BRIDGE_FDS, GUEST, USERS } from './paths.ts'
+import { programOptions, startProgram } from './program.ts'
+import { openReports } from './reports.ts'
 
 const libc = openLibc(GUEST.koffi)
 
@@ -31,15 +33,17 @@ async function run(): Promise<void> {
   process.umask(0o007)
   mountAll(libc)
   loadModules(libc)
+  openReports(libc)
   checkRandomness()
   lockKernel()
-  const link = await openLink(libc)
-  const bridge = startBridge(link)
+  if (existsSync(NSM_DEVICE)) serveDevice(libc)
+  const bridge = startBridge(await openLink(libc))
   const control = bridge.stdio[BRIDGE_FDS.init] as Duplex
-  if (existsSync(NSM_DEVICE)) serveModule(GUEST.securityModule, nsmDevice(libc))
-  const options = await startOptions(control)
-  writeFileSync(GUEST.config, options, { mode: 0o440 })
-  const program = startProgram(control)
+  // When the bridge is gone so is the machine: its exit tells.
+  control.on('error', () => {})
+  // A new file: whatever has this name already is nobody's to have put there.
+  writeFileSync(GUEST.config, await programOptions(control, GUEST), { mode: 0o440, flag: 'wx' })
+  const program = startProgram(control, GUEST, { uid: USERS.program, gid: USERS.group })
   await Promise.race([once(bridge, 'exit'), once(program, 'exit')])
 }
 
@@ -54,14 +58,15 @@ function mountAll(libc: Libc): void {
   mount('tmpfs', '/tmp', 'tmpfs', 'mode=1777')
   mount('tmpfs', '/run', 'tmpfs', 'mode=755')
   mkdirSync(GUEST.run)
+  // Nobody removes what another user made.
+  chmodSync(GUEST.run, 0o1770)
 }
 
-/** No other kernel and no other module from now on. */
-function lockKernel(): void {
-  for (const name of ['modules_disabled', 'kexec_load_disabled']) {
-    const file = `/proc/sys/kernel/${name}`
-    if (existsSync(file)) writeFileSync(file, '1')
-  }
+/** For the program alone: whoever may ask the module has evidence made for keys of its own. */
+function serveDevice(libc: Libc): void {
+  serveModule(GUEST.securityModule, nsmDevice(libc))
+  chownSync(GUEST.securityModule, USERS.program, USERS.program)
+  chmodSync(GUEST.securityModule, 0o600)
 }
 
 function startBridge(link: number): ChildProcess {
@@ -69,31 +74,4 @@ function startBridge(link: number): ChildProcess {
     ...{ uid: USERS.bridge, gid: USERS.group, cwd: '/', env: {} },
     stdio: ['ignore', 'inherit', 'inherit', 'pipe', link],
   })
-}
-
-/** What the host wants the program to be started with, and where the guest's sockets are. The program checks the rest. */
-async function startOptions(control: Duplex): Promise<string> {
-  let received = ''
-  for await (const chunk of control.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
-    received += chunk
-    if (received.length > MAX_START) throw new Error(`start options of more than ${MAX_START} bytes`)
-    if (received.endsWith('\n')) break
-  }
-  const options = JSON.parse(received)
-  const hasModule = options.evidence === 'simulated' || options.evidence === 'nitro'
-  const sockets = { channel: GUEST.channel, ...(hasModule && { securityModule: GUEST.securityModule }) }
-  return JSON.stringify({ ...options, sockets })
-}
-
-/** Its standard input stays open as long as init lives; what it says goes to the host. */
-function startProgram(control: Duplex): ChildProcess {
-  const program = spawn(GUEST.node, [GUEST.program, GUEST.config], {
-    ...{ uid: USERS.program, gid: USERS.group, cwd: '/', env: {} },
-    stdio: ['pipe', 'ignore', 'pipe'],
-  })
-  if (!program.stderr) throw new Error('the program has no output')
-  const lines = createInterface({ input: program.stderr })
-  lines.on('line', line => control.write(`${line.slice(0, MAX_LINE)}\n`))
-  program.on('exit', (code, signal) => control.end(`enclave: ended (${signal ?? code})\n`))
-  return program
 }

@@ -12,8 +12,8 @@ import { MAX_START } from './paths.ts'
 export type LinkHandlers = {
   /** Starts the program with these options, JSON; what it says comes back. Called once at most. */
   start(options: string): Readable
-  /** A connection to the program's channel. */
-  channel(): Duplex
+  /** A connection to the program's channel; rejects as long as it is not there. */
+  channel(): Promise<Duplex>
   /** The host's software security module. Called once at most, before `start`. */
   securityModule(module: Duplex): void
 }
@@ -21,7 +21,7 @@ export type LinkHandlers = {
 /** As many as the channel takes, and the link's own. */
 const MAX_STREAMS = 72
 const WINDOW = 2 ** 20
-const STATUS = { ok: 200, notFound: 404, conflict: 409, tooLarge: 413 } as const
+const STATUS = { ok: 200, notFound: 404, conflict: 409, tooLarge: 413, unavailable: 503 } as const
 
 /**
  * Serves the guest's side of the link (docs/protocol.md, Link to a guest): HTTP/2 over one byte stream. Whatever the
@@ -54,11 +54,7 @@ async function answer(
 ): Promise<void> {
   const name = nameOf(headers)
   if (name === undefined) return refuse(stream, STATUS.notFound)
-  if (name === 'channel') {
-    stream.respond({ ':status': STATUS.ok })
-    const connection = handlers.channel()
-    return await pipeline(stream, connection, stream)
-  }
+  if (name === 'channel') return await tunnel(stream, await handlers.channel().catch(() => undefined))
   if (once[name] || once.start) return refuse(stream, STATUS.conflict)
   once[name] = true
   if (name === 'securityModule') {
@@ -69,6 +65,13 @@ async function answer(
   if (options === undefined) return refuse(stream, STATUS.tooLarge)
   stream.respond({ ':status': STATUS.ok })
   await pipeline(handlers.start(options), stream)
+}
+
+async function tunnel(stream: ServerHttp2Stream, connection: Duplex | undefined): Promise<void> {
+  if (stream.destroyed) return void connection?.destroy()
+  if (!connection) return refuse(stream, STATUS.unavailable)
+  stream.respond({ ':status': STATUS.ok })
+  await pipeline(stream, connection, stream)
 }
 
 function nameOf(headers: IncomingHttpHeaders): 'channel' | 'securityModule' | 'start' | undefined {

@@ -7,12 +7,17 @@ import { frameOf, framesOf } from './frames.ts'
 export type ModuleCall = (request: Uint8Array) => Promise<Uint8Array> | Uint8Array
 
 const MAX_CONNECTIONS = 64
+/** Requests that wait for one that a module does not answer: those beyond are refused, not kept. */
+const MAX_WAITING = 64
 
 /** Serves a security module on a Unix socket, one request at a time: what the program asks its evidence of. */
 export function serveModule(socketPath: string, call: ModuleCall): Server {
   let last: Promise<unknown> = Promise.resolve()
+  let waiting = 0
   const inTurn: ModuleCall = request => {
-    const answer = last.then(() => call(request))
+    if (waiting >= MAX_WAITING) throw new Error(`${waiting} requests wait for the security module`)
+    waiting++
+    const answer = last.then(() => call(request)).finally(() => waiting--)
     last = answer.catch(() => {})
     return answer
   }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
 import { DriverError } from './errors.ts'
 
 type Log = (line: string) => void
@@ -41,13 +42,16 @@ export function createConsole(onLog: Log): Console {
   }
 }
 
+/** What takes over a terminal, and what is not seen: no line has it, whoever wrote it. */
+const CONTROLS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+
 /** Lines of a stream, cut at MAX_LINE; after MAX_LINES the rest is dropped. */
 export function readLines(stream: Readable, onLine: Log): void {
   let rest = ''
   let lines = 0
   const emit = (line: string) => {
     lines++
-    if (lines <= MAX_LINES) onLine(line.slice(0, MAX_LINE))
+    if (lines <= MAX_LINES) onLine(printable(line.slice(0, MAX_LINE)))
     if (lines === MAX_LINES) onLine('enclave: further lines are dropped')
   }
   stream.setEncoding('utf8')
@@ -57,6 +61,10 @@ export function readLines(stream: Readable, onLine: Log): void {
     for (const line of parts) emit(line)
   })
   stream.on('end', () => rest && emit(rest))
+}
+
+function printable(line: string): string {
+  return stripVTControlCharacters(line).replace(CONTROLS, '')
 }
 
 async function beforeDeadline(work: Promise<void>, deadlineMs: number, quote: () => string): Promise<void> {

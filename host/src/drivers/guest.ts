@@ -50,15 +50,18 @@ export async function launchGuest(launch: GuestLaunch): Promise<RunningEnclave> 
   const lines = createConsole(onLog)
   // Before there is anything, so that nothing is ever there without a record.
   const removeRecord = records.add({ name, pids: [], folder })
+  const left: { pids: number[]; handle?: string } = { pids: [] }
   const removeAtExit = () => {
+    // A guest ends with its link; one that does not is ended, for nobody would find it without its record.
+    for (const pid of left.pids) killNow(pid)
     rmSync(folder, { recursive: true, force: true })
-    removeRecord()
+    if (left.handle === undefined) removeRecord()
   }
   process.once('exit', removeAtExit)
   const closers: (() => unknown)[] = [
-    () => process.off('exit', removeAtExit),
     removeRecord,
     () => rm(folder, { recursive: true, force: true }),
+    () => process.off('exit', removeAtExit),
   ]
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer()
@@ -66,8 +69,9 @@ export async function launchGuest(launch: GuestLaunch): Promise<RunningEnclave> 
   try {
     await mkdir(folder, { mode: 0o700 })
     const machine = await launch.boot({ name, folder, console: lines })
-    closers.push(() => machine.stop())
     const { pid, pids, handle } = machine
+    Object.assign(left, { pids, handle })
+    closers.push(() => machine.stop())
     records.add({ name, pids, folder, ...(handle !== undefined && { handle }) })
     const link = openLink(machine.link, {
       startOptions: startOptions(evidence, options),
@@ -93,6 +97,14 @@ export async function launchGuest(launch: GuestLaunch): Promise<RunningEnclave> 
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+function killNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended already.
   }
 }
 

@@ -2,8 +2,6 @@ import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
   connect as connectHttp2,
-  type IncomingHttpHeaders,
-  type IncomingHttpStatusHeader,
   type OutgoingHttpHeaders,
 } from 'node:http2'
 import type { Duplex } from 'node:stream'
@@ -33,6 +31,8 @@ export type LinkOptions = {
 }
 
 const WINDOW = 2 ** 20
+/** A guest that does not answer a request for a connection in this time has none. */
+const CONNECT_MS = 10_000
 
 /**
  * Starts the program of a guest over the byte stream to it (docs/protocol.md, Link to a guest). What comes from the guest
@@ -56,7 +56,9 @@ export function openLink(stream: Duplex, { startOptions, securityModule, onLine 
   readLines(started, onLine)
   started.on('error', error => onLine(`link: ${messageOf(error)}`))
   started.on('response', ({ ':status': status }) => {
-    if (status !== 200) onLine(`link: the guest refused its start with status ${status}`)
+    if (status === 200) return
+    onLine(`link: the guest refused its start with status ${status}`)
+    session.destroy()
   })
   return { connect: () => connect(session), ended: ended.promise, close: () => session.destroy() }
 }
@@ -70,20 +72,26 @@ function request(session: ClientHttp2Session, headers: OutgoingHttpHeaders): Cli
 }
 
 async function connect(session: ClientHttp2Session): Promise<Duplex> {
-  if (session.destroyed) throw unreachable('the link is closed')
-  const stream = tunnel(session, 'channel')
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingHttpHeaders & IncomingHttpStatusHeader>()
-  stream.once('response', resolve)
-  stream.once('error', reject)
-  stream.once('close', () => reject(new Error('it was closed')))
+  let stream: ClientHttp2Stream | undefined
   try {
-    const { ':status': status } = await promise
+    stream = tunnel(session, 'channel')
+    const status = await statusOf(stream)
     if (status !== 200) throw new Error(`status ${status}`)
     return stream
   } catch (cause) {
-    stream.destroy()
+    stream?.destroy()
     throw unreachable(messageOf(cause), cause)
   }
+}
+
+function statusOf(stream: ClientHttp2Stream): Promise<number | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
+  const late = setTimeout(() => reject(new Error(`no answer in ${CONNECT_MS} ms`)), CONNECT_MS)
+  stream.once('response', headers => resolve(headers[':status']))
+  // It stays: what fails later is told by the stream's end.
+  stream.on('error', reject)
+  stream.once('close', () => reject(new Error('it was closed')))
+  return promise.finally(() => clearTimeout(late))
 }
 
 function unreachable(reason: string, cause?: unknown): DriverError {

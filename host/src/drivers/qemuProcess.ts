@@ -3,8 +3,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { stripVTControlCharacters } from 'node:util'
-import type { Eif } from '@nacre/verify'
+import { type Eif, messageOf } from '@nacre/verify'
 import { type Console, readLines } from './console.ts'
 import { DriverError } from './errors.ts'
 import type { Machine } from './guest.ts'
@@ -50,12 +49,13 @@ export async function bootQemu(
   // A pipe of node:child_process is a socket pair.
   const link = child.stdio[3] as Duplex
   link.on('error', () => link.destroy())
-  readLines(child.stdout!, line => console.write(`console: ${printable(line)}`))
-  readLines(child.stderr!, line => console.write(`qemu: ${printable(line)}`))
-  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
+  readLines(child.stdout!, line => console.write(`console: ${line}`))
+  readLines(child.stderr!, line => console.write(`qemu: ${line}`))
   await once(child, 'spawn').catch(cause => {
-    throw new DriverError('launch-failed', `${QEMU} does not start: ${cause.message}`, cause)
+    throw new DriverError('launch-failed', `${QEMU} does not start: ${messageOf(cause)}`, cause)
   })
+  // Not before: what never started never exits.
+  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
   const pid = child.pid ?? -1
   return {
     link,
@@ -67,9 +67,4 @@ export async function bootQemu(
       await exited
     },
   }
-}
-
-/** A guest writes what it wants: no escape sequences reach a terminal. */
-function printable(line: string): string {
-  return stripVTControlCharacters(line).replace(/[^\x20-\x7e]/g, '')
 }
