@@ -25,7 +25,7 @@ try {
 } catch (error) {
   console.error(`init: ${error instanceof Error ? error.message : error}`)
 }
-libc.powerOff()
+libc.endMachine()
 
 async function run(): Promise<void> {
   // What one user makes and the other opens: their group may.

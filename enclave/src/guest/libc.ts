@@ -5,7 +5,7 @@ export type Libc = {
   mount(source: string, target: string, type: string, options?: string): void
   /** `module` is an open kernel module. */
   loadModule(module: number, parameters: string): void
-  powerOff(): void
+  endMachine(): void
   socket(): number
   /** Of AF_VSOCK: `cid` and `port`. */
   bind(socket: number, cid: number, port: number): void
@@ -28,7 +28,8 @@ type Koffi = {
 const MOUNT_FLAGS = 0x2 | 0x4 | 0x8 // nosuid, nodev, noexec
 const MS_NOSUID = 0x2
 const FINIT_MODULE = 313
-const POWER_OFF = 0x4321fedc
+/** LINUX_REBOOT_CMD_RESTART: a machine without ACPI, as Nitro makes them, only halts when it is switched off. */
+const RESTART = 0x01234567
 const AF_VSOCK = 40
 const SOCK_STREAM_CLOEXEC = 0x1 | 0x80000
 /** `_IOWR(0x0A, 0, struct nsm_raw)`, Linux, include/uapi/linux/nsm.h. */
@@ -63,7 +64,7 @@ export function openLibc(koffiFile: string): Libc {
       mount(source, target, type, type === 'devtmpfs' ? MS_NOSUID : MOUNT_FLAGS, options)
     },
     loadModule: (module, parameters) => void syscall(FINIT_MODULE, module, parameters, 0),
-    powerOff: () => void reboot(POWER_OFF),
+    endMachine: () => void reboot(RESTART),
     socket: () => socket(AF_VSOCK, SOCK_STREAM_CLOEXEC, 0),
     bind: (fd, cid, port) => void bind(fd, vsockAddress(cid, port), 16),
     connect: (fd, cid, port) => void connect(fd, vsockAddress(cid, port), 16),
