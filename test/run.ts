@@ -3,8 +3,10 @@
  *
  *     npx node test/run.ts [--long] [--only NAME]
  *
- * Two lanes: the Solidity compiler and its tests, then the types and the browser, beside everything that is TypeScript.
- * A skipped test counts as a failure: what cannot be tested here must say so in a test of its own.
+ * Two lanes: the Solidity compiler and its tests, then types, browser and virtual machines, beside everything that is
+ * TypeScript.
+ * A skipped test counts as a failure: what cannot be tested here must say so in a test of its own. Only the machines of
+ * test/qemu are counted as skipped where they cannot be had, and the last line says so then: `N passed, N failed, N skipped`.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -12,12 +14,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-type Counts = { passed: number; failed: number; detail: string }
+type Counts = { passed: number; failed: number; skipped?: number; detail: string }
 type Outcome = { code: number; output: string }
 type Part = (typeof PARTS)[number]
 type Step = { name: string; command: string[]; cwd?: string; count: (outcome: Outcome) => Counts }
 
-const PARTS = ['contracts', 'types', 'browser', 'static', 'typescript'] as const
+const PARTS = ['contracts', 'types', 'browser', 'qemu', 'static', 'typescript'] as const
 const USAGE = `usage: npx node test/run.ts [--long] [--only ${PARTS.join('|')}]`
 const root = join(import.meta.dirname, '..')
 const scratch = mkdtempSync(join(tmpdir(), 'nacre-test-'))
@@ -50,6 +52,7 @@ const parts: Record<Part, Step[]> = {
   ],
   types: [step('types', ['npm', 'run', '--silent', 'types'])],
   browser: [vitest('vitest in Chromium', '--config=vitest.browser.config.ts')],
+  qemu: [{ name: 'virtual machines', command: [process.execPath, 'test/qemu/run.ts'], count: countQemu }],
   static: [
     step('format and lint', [join(root, 'node_modules/@biomejs/cli-linux-x64/biome'), 'check', '.']),
     step('import rules', ['npm', 'run', '--silent', 'imports']),
@@ -63,18 +66,18 @@ const started = Date.now()
 const wanted = (part: Part): Step[] => (options.only && options.only !== part ? [] : parts[part])
 const results = (
   await Promise.all([
-    runLane([...wanted('contracts'), ...wanted('types'), ...wanted('browser')]),
+    runLane([...wanted('contracts'), ...wanted('types'), ...wanted('browser'), ...wanted('qemu')]),
     runLane([...wanted('static'), ...wanted('typescript')]),
   ])
 ).flat()
 rmSync(scratch, { recursive: true, force: true })
 
-const total = results.reduce((sum, r) => ({ passed: sum.passed + r.passed, failed: sum.failed + r.failed }), {
-  passed: 0,
-  failed: 0,
-})
+const sum = (of: (counts: Counts) => number | undefined): number =>
+  results.reduce((total, counts) => total + (of(counts) ?? 0), 0)
+const total = { passed: sum(r => r.passed), failed: sum(r => r.failed), skipped: sum(r => r.skipped) }
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
 process.stdout.write(`\nall tests in ${((Date.now() - started) / 1000).toFixed(0)} s\n`)
-process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`)
+process.stdout.write(`${total.passed} passed, ${total.failed} failed${skipped}\n`)
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0
 
 async function runLane(steps: Step[]): Promise<Counts[]> {
@@ -87,7 +90,7 @@ async function runLane(steps: Step[]): Promise<Counts[]> {
     process.stdout.write(
       `${c.failed > 0 ? 'FAIL' : 'ok  '} ${s.name} (${seconds} s) ${c.passed} passed, ${c.failed} failed\n`,
     )
-    if (c.failed > 0) process.stdout.write(`${c.detail}\n`)
+    if (c.failed > 0 || c.skipped) process.stdout.write(`${c.detail}\n`)
     counts.push(c)
   }
   return counts
@@ -130,6 +133,19 @@ function vitest(name: string, ...args: string[]): Step {
     name,
     command: [bin('vitest'), 'run', ...args, ...reporters],
     count: outcome => countVitest(outcome, report),
+  }
+}
+
+/** The last line of test/qemu/run.ts. */
+function countQemu({ code, output }: Outcome): Counts {
+  const [, passed, failed, skipped] = /(\d+) passed, (\d+) failed, (\d+) skipped\s*$/.exec(output) ?? []
+  if (passed === undefined) return { passed: 0, failed: 1, detail: output.slice(-12000) }
+  const broken = code !== 0 && failed === '0' ? 1 : 0
+  return {
+    passed: Number(passed),
+    failed: Number(failed) + broken,
+    skipped: Number(skipped),
+    detail: output.slice(-12000),
   }
 }
 
