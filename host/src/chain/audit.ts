@@ -91,6 +91,7 @@ function nameOf({ blockNumber, transactionHash, logIndex, topics }: ChainLog): u
   return { block: Number(blockNumber), transaction: transactionHash, logIndex, topics }
 }
 
-function inOrder(one: ChainLog, other: ChainLog): number {
+/** As the chain has them. */
+export function inOrder(one: ChainLog, other: ChainLog): number {
   return Number(one.blockNumber - other.blockNumber) || one.logIndex - other.logIndex
 }

@@ -7,6 +7,7 @@ import { createTestClient, createWalletClient, type Hex, http, numberToHex, publ
 import { privateKeyToAccount } from 'viem/accounts'
 import { anvil as anvilChain } from 'viem/chains'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { startRpcProxy } from '../../testing/rpcProxy.ts'
 import { connect, type Database } from '../database/connect.ts'
 import { temporaryPostgres } from '../database/testing.ts'
 import { type Anvil, startAnvil } from '../processes/anvil.ts'
@@ -100,6 +101,27 @@ async function cursor(): Promise<unknown> {
   const { rows } = await database.queries.execute(sql`select hash from cursor`)
   return rows[0]?.hash
 }
+
+test('events that a node shows later than their block are asked for again', async () => {
+  const proxy = await startRpcProxy(anvil.port)
+  try {
+    let asked = 0
+    proxy.behave(async ({ method, params }, forward) => {
+      if (method !== 'eth_getLogs') return forward()
+      const byHash = 'blockHash' in (params[0] as object)
+      asked += byHash ? 1 : 0
+      return byHash ? forward() : { result: [] }
+    })
+    await emit(1, 2)
+    await chain().mine({ blocks: 3 })
+    await watcher({ nodes: createNodes({ rpcUrl: proxy.url }) }).sync()
+    expect(await stored()).toEqual([1, 2])
+    // Blocks without events say so in their headers: they are not asked for.
+    expect(asked).toBe(2)
+  } finally {
+    proxy.close()
+  }
+})
 
 test('every event is stored once, in ranges, and a restart goes on where it stopped', async () => {
   await emit(1, 2, 3)

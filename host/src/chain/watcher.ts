@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { BlockNotFoundError, type Hex, type PublicClient } from 'viem'
 import { FatalError, RetryableError } from '../common/errors.ts'
 import { retry } from '../common/wait.ts'
 import { type Database, databaseError, type Queries } from '../database/connect.ts'
-import { type Audit, type ChainLog, createAudit } from './audit.ts'
+import { type Audit, type ChainLog, createAudit, inOrder } from './audit.ts'
+import { mayHoldEvents } from './bloom.ts'
 import { isTooMuch, read } from './client.ts'
 import { type HeadBlock, lower, type Shown } from './compare.ts'
 import {
@@ -58,6 +60,8 @@ export const KEEP = 128
 /** One in hand, and one that sees what came since. What cannot be read is tried by these, not by more at every poll. */
 const MAX_PASSES = 2
 const MAX_PAUSE_MS = 5_000
+/** What a node that shows a block is given to show its events too. */
+const LATE_MS = 100
 
 /** Follows the chain: announcements and polling both feed `sync`, which alone moves the cursor. */
 export function createWatcher(options: WatcherOptions): Watcher {
@@ -209,12 +213,13 @@ async function advance(options: Pass, at: BlockId, to: bigint, { head, by }: Sho
   const headers = numbers.map(number =>
     number === head.number ? head : client.getBlock({ blockNumber: number }),
   )
-  const [blocks, logs] = await read(() =>
+  const [blocks, shownLogs] = await read(() =>
     Promise.all([
       Promise.all(headers),
       client.getLogs({ address: addresses, fromBlock: at.number + 1n, toBlock: to }),
     ]),
   )
+  const logs = [...shownLogs, ...(await lateEvents(options, blocks, shownLogs))].sort(inOrder)
   const hashes = new Map([at, ...blocks].map(({ number, hash }) => [number, hash]))
   if (!isOneChain(hashes, blocks, logs)) throw changedWhileReading()
   const counted = await audit.review({ from: at.number, to, hashes }, logs, by)
@@ -228,6 +233,25 @@ async function advance(options: Pass, at: BlockId, to: bigint, { head, by }: Sho
     await apply(queries, counted)
   })
   return { number: to, hash: blocks.at(-1)!.hash }
+}
+
+/**
+ * A node may show a block before it shows the block's events, and whoever takes that for an answer never sees a request
+ * that it is slashed for. Blocks that may hold some by their header, and of which none came, are asked for by their hash.
+ */
+async function lateEvents(
+  { nodes, addresses }: Pass,
+  blocks: HeadBlock[],
+  logs: ChainLog[],
+): Promise<ChainLog[]> {
+  const seen = new Set(logs.map(({ blockHash }) => blockHash))
+  const suspect = blocks.filter(
+    ({ hash, logsBloom }) => !seen.has(hash) && addresses.some(address => mayHoldEvents(logsBloom, address)),
+  )
+  if (suspect.length === 0) return []
+  await sleep(LATE_MS)
+  const found = suspect.map(({ hash }) => nodes.client.getLogs({ address: addresses, blockHash: hash }))
+  return (await read(() => Promise.all(found))).flat()
 }
 
 function isOneChain(hashes: ReadonlyMap<bigint, Hex>, blocks: HeadBlock[], logs: ChainLog[]): boolean {
