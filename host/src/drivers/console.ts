@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
 import { DriverError } from './errors.ts'
 
 type Log = (line: string) => void
@@ -57,6 +58,11 @@ export function readLines(stream: Readable, onLine: Log): void {
     for (const line of parts) emit(line)
   })
   stream.on('end', () => rest && emit(rest))
+}
+
+/** A guest writes what it wants: no escape sequences reach a terminal. */
+export function printable(line: string): string {
+  return stripVTControlCharacters(line).replace(/[^\x20-\x7e]/g, '')
 }
 
 async function beforeDeadline(work: Promise<void>, deadlineMs: number, quote: () => string): Promise<void> {

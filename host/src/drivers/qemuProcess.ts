@@ -3,9 +3,8 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { stripVTControlCharacters } from 'node:util'
 import type { Eif } from '@nacre/verify'
-import { type Console, readLines } from './console.ts'
+import { type Console, printable, readLines } from './console.ts'
 import { DriverError } from './errors.ts'
 import type { Machine } from './guest.ts'
 
@@ -67,9 +66,4 @@ export async function bootQemu(
       await exited
     },
   }
-}
-
-/** A guest writes what it wants: no escape sequences reach a terminal. */
-function printable(line: string): string {
-  return stripVTControlCharacters(line).replace(/[^\x20-\x7e]/g, '')
 }
