@@ -7,6 +7,7 @@ export type Programs = {
   dir: string
   /** A shell script by this name; again replaces it. */
   add(name: string, script: string): void
+  delete(name: string): void
   /** Nothing but these programs is found: as on a machine where none is installed. */
   hideOthers(): void
   remove(): void
@@ -25,6 +26,7 @@ export function installPrograms(): Programs {
       writeFileSync(file, `#!/bin/sh\n${script}\n`)
       chmodSync(file, 0o755)
     },
+    delete: name => rmSync(join(dir, name)),
     hideOthers() {
       process.env.PATH = dir
     },

@@ -71,7 +71,7 @@ export async function launchGuest(launch: GuestLaunch): Promise<RunningEnclave> 
     void link.ended.then(close)
     const exited = machine.exited.finally(close)
     const how = exited.then(({ code, signal }) => `${signal ?? code ?? 'it is gone'}`)
-    await lines.ready(how, left())
+    await lines.ready(how, deadlineMs, left())
     await checkHealth(link.connect, left())
     return {
       connect: link.connect,
