@@ -10,8 +10,8 @@ export type Console = {
   lines(): string[]
   /** The last of them, for an error's message. */
   quote(): string
-  /** Settles when the program says that it listens. @throws DriverError launch-failed, launch-timeout */
-  ready(ended: Promise<string>, deadlineMs: number): Promise<void>
+  /** Settles when the program says that it listens; `leftMs` of the deadline are left. @throws DriverError launch-failed, launch-timeout */
+  ready(ended: Promise<string>, deadlineMs: number, leftMs?: number): Promise<void>
 }
 
 export const MAX_LINE = 1000
@@ -33,11 +33,13 @@ export function createConsole(onLog: Log): Console {
     },
     lines: () => [...recent],
     quote,
-    async ready(ended, deadlineMs) {
+    async ready(ended, deadlineMs, leftMs = deadlineMs) {
       const failed = ended.then(how => {
         throw new DriverError('launch-failed', `the enclave ended (${how}): ${quote()}`)
       })
-      await beforeDeadline(Promise.race([listening.promise, failed]), deadlineMs, quote)
+      const late = () =>
+        new DriverError('launch-timeout', `the enclave is not ready after ${deadlineMs} ms: ${quote()}`)
+      await beforeDeadline(Promise.race([listening.promise, failed]), leftMs, late)
     },
   }
 }
@@ -63,14 +65,13 @@ export function readLines(stream: Readable, onLine: Log): void {
   stream.on('end', () => rest && emit(rest))
 }
 
-function printable(line: string): string {
+/** A guest or a program writes what it wants: no escape sequence reaches a terminal. */
+export function printable(line: string): string {
   return stripVTControlCharacters(line).replace(CONTROLS, '')
 }
 
-async function beforeDeadline(work: Promise<void>, deadlineMs: number, quote: () => string): Promise<void> {
+async function beforeDeadline(work: Promise<void>, ms: number, late: () => DriverError): Promise<void> {
   const { promise, reject } = Promise.withResolvers<void>()
-  const late = () =>
-    reject(new DriverError('launch-timeout', `the enclave is not ready after ${deadlineMs} ms: ${quote()}`))
-  const timer = setTimeout(late, deadlineMs)
+  const timer = setTimeout(() => reject(late()), ms)
   await Promise.race([work, promise]).finally(() => clearTimeout(timer))
 }

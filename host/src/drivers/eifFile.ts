@@ -8,10 +8,8 @@ import { DriverError } from './errors.ts'
 export type MeasuredEif = { path: string; eif: Eif; pcrs: Uint8Array[] }
 
 /** Reads the file that boots. Whether it is the one that the manifest means is the caller's question. @throws DriverError image-invalid */
-export async function readEif({ dir, manifest }: { dir: string; manifest: Manifest }): Promise<MeasuredEif> {
-  if (manifest.version !== 2)
-    throw new DriverError('image-invalid', `image ${dir} runs as a process, it boots no machine`)
-  const path = join(dir, `${manifest.name}.eif`)
+export async function readEif(image: Folder): Promise<MeasuredEif> {
+  const path = eifPathOf(image)
   try {
     const { size } = await stat(path)
     if (size > MAX_EIF) throw new Error(`it has ${size} bytes, and at most ${MAX_EIF} are read`)
@@ -21,4 +19,12 @@ export async function readEif({ dir, manifest }: { dir: string; manifest: Manife
   } catch (cause) {
     throw new DriverError('image-invalid', `image ${path}: ${messageOf(cause)}`, cause)
   }
+}
+
+type Folder = { dir: string; manifest: Manifest }
+
+/** @throws DriverError image-invalid */
+export function eifPathOf({ dir, manifest }: Folder): string {
+  if (manifest.version === 2) return join(dir, `${manifest.name}.eif`)
+  throw new DriverError('image-invalid', `image ${dir} runs as a process, it boots no machine`)
 }

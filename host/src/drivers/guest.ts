@@ -4,6 +4,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { messageOf } from '@nacre/verify'
 import { toJson } from '@nacre/verify/bundle'
 import type { EvidenceKind } from '@nacre/verify/evidence'
 import type { SoftwareModule } from '../nsm/module.ts'
@@ -18,13 +19,23 @@ export type Machine = {
   link: Duplex
   /** Its process on this machine. */
   pid: number
-  /** What is not to outlive the launch. */
-  pids: number[]
-  /** What the driver ends it by where that is no process. */
-  handle?: string
   exited: Promise<Exit>
-  /** Ends it at once: a guest has nothing to save. */
+  /** Ends it at once: a guest has nothing to save. Does nothing when it has ended. */
   stop(): Promise<void>
+}
+
+/** What a launch gives to what boots its machine. */
+export type Run = {
+  name: string
+  /** To be deleted at the end, with what is in it. */
+  folder: string
+  console: Console
+  /** Milliseconds until the launch has failed. */
+  left(): number
+  /** Writes down what a sweep would have to end: processes, and by what the driver ends what is no process here. */
+  record(what: { pids: number[]; handle?: string }): void
+  /** Runs when the launch fails or the machine has ended; when it rejects, the record stays for the next sweep. */
+  defer(close: () => Promise<unknown>): void
 }
 
 export type GuestLaunch = {
@@ -32,8 +43,7 @@ export type GuestLaunch = {
   evidence: EvidenceKind
   /** For a guest that has none of its own. */
   securityModule?: SoftwareModule
-  /** Boots it; what is to be deleted later goes into `folder`. */
-  boot(run: { name: string; folder: string; console: Console }): Promise<Machine>
+  boot(run: Run): Promise<Machine>
   options: LaunchOptions
   deadlineMs: number
 }
@@ -44,55 +54,32 @@ const ENGINE_LIMITS = { maxArtifacts: 64, maxArtifactBytes: 2 ** 30 }
 export async function launchGuest(launch: GuestLaunch): Promise<RunningEnclave> {
   const { driver, options, securityModule, evidence } = launch
   const { onLog = () => {}, deadlineMs = launch.deadlineMs } = options
-  const name = `${driver}-${randomBytes(8).toString('hex')}`
-  const folder = join(tmpdir(), `nacre-${name}`)
-  const records = createRecords(driver, options.stateDir)
+  const end = performance.now() + deadlineMs
+  const left = () => Math.max(1, Math.ceil(end - performance.now()))
   const lines = createConsole(onLog)
-  // Before there is anything, so that nothing is ever there without a record.
-  const removeRecord = records.add({ name, pids: [], folder })
-  const left: { pids: number[]; handle?: string } = { pids: [] }
-  const removeAtExit = () => {
-    // A guest ends with its link; one that does not is ended, for nobody would find it without its record.
-    for (const pid of left.pids) killNow(pid)
-    rmSync(folder, { recursive: true, force: true })
-    if (left.handle === undefined) removeRecord()
-  }
-  process.once('exit', removeAtExit)
-  const closers: (() => unknown)[] = [
-    removeRecord,
-    () => rm(folder, { recursive: true, force: true }),
-    () => process.off('exit', removeAtExit),
-  ]
-  const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer()
-  }
+  const { name, folder, ...run } = await openRun(driver, options.stateDir)
+  const close = () => run.close().catch(error => lines.write(`${driver}: ${messageOf(error)}`))
   try {
-    await mkdir(folder, { mode: 0o700 })
-    const machine = await launch.boot({ name, folder, console: lines })
-    const { pid, pids, handle } = machine
-    Object.assign(left, { pids, handle })
-    closers.push(() => machine.stop())
-    records.add({ name, pids, folder, ...(handle !== undefined && { handle }) })
+    const machine = await launch.boot({ name, folder, console: lines, left, ...run })
+    run.defer(() => machine.stop())
     const link = openLink(machine.link, {
       startOptions: startOptions(evidence, options),
       ...(securityModule && { securityModule }),
       onLine: lines.write,
     })
-    closers.push(() => link.close())
-    void link.ended.then(() => machine.stop())
+    run.defer(async () => link.close())
+    void link.ended.then(close)
     const exited = machine.exited.finally(close)
-    await lines.ready(
-      exited.then(({ code, signal }) => `${signal ?? code}`),
-      deadlineMs,
-    )
-    await checkHealth(link.connect, deadlineMs)
+    const how = exited.then(({ code, signal }) => `${signal ?? code ?? 'it is gone'}`)
+    await lines.ready(how, deadlineMs, left())
+    await checkHealth(link.connect, left())
     return {
       connect: link.connect,
-      pid,
+      pid: machine.pid,
       sandboxed: true,
       console: lines.lines,
       exited,
-      terminate: async () => void (await Promise.all([close(), exited])),
+      terminate: async () => void (await Promise.all([run.close(), exited])),
     }
   } catch (error) {
     await close()
@@ -100,15 +87,52 @@ export async function launchGuest(launch: GuestLaunch): Promise<RunningEnclave> 
   }
 }
 
-function killNow(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has ended already.
+type OpenRun = Pick<Run, 'name' | 'folder' | 'record' | 'defer'> & { close(): Promise<void> }
+
+/** Folder and record of a launch, from before there is anything until all of it is gone. */
+async function openRun(driver: DriverName, stateDir: string | undefined): Promise<OpenRun> {
+  const name = `${driver}-${randomBytes(8).toString('hex')}`
+  const folder = join(tmpdir(), `nacre-${name}`)
+  const records = createRecords(driver, stateDir)
+  let pids: number[] = []
+  const record = (what: { pids: number[]; handle?: string }) => {
+    pids = what.pids
+    return records.add({ name, folder, ...what })
+  }
+  // The record stays: whether everything ends with this process, the next one looks.
+  const atExit = () => {
+    for (const pid of pids) kill(pid)
+    rmSync(folder, { recursive: true, force: true })
+  }
+  process.once('exit', atExit)
+  const closers: (() => unknown)[] = [
+    () => process.off('exit', atExit),
+    record({ pids: [] }),
+    () => rm(folder, { recursive: true, force: true }),
+  ]
+  await mkdir(folder, { mode: 0o700 })
+  let closing: Promise<void> | undefined
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  return {
+    name,
+    folder,
+    record,
+    defer: closer => closers.push(closer),
+    close: () => (closing ??= close()),
   }
 }
 
 /** What enclave/src/config.ts reads; the guest adds where its sockets are. */
 function startOptions(evidence: EvidenceKind, { config, engine = ENGINE_LIMITS }: LaunchOptions): unknown {
   return toJson({ version: 1, config, evidence, engine })
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended already.
+  }
 }

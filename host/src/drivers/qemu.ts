@@ -40,6 +40,6 @@ async function launch(image: Image, options: LaunchOptions): Promise<RunningEncl
     securityModule,
     options,
     deadlineMs: DEADLINE_MS,
-    boot: async ({ folder, console }) => bootQemu(eif, { folder, console, machine: await machineOf() }),
+    boot: async run => bootQemu(eif, run, { machine: await machineOf() }),
   })
 }

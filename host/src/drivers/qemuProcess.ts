@@ -4,17 +4,15 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { type Eif, messageOf } from '@nacre/verify'
-import { type Console, readLines } from './console.ts'
+import { readLines } from './console.ts'
+import type { Exit } from './driver.ts'
 import { DriverError } from './errors.ts'
-import type { Machine } from './guest.ts'
+import type { Machine, Run } from './guest.ts'
 
 export const QEMU = 'qemu-system-x86_64'
 const MEMORY_MB = 1024
 
 export type QemuOptions = {
-  /** Where kernel and ramdisk are written. */
-  folder: string
-  console: Console
   /** What differs by machine: accelerator, processor, protection of memory. */
   machine: string[]
   memoryMb?: number
@@ -27,7 +25,8 @@ export type QemuOptions = {
  */
 export async function bootQemu(
   { kernel, cmdline, ramdisks }: Eif,
-  { folder, console, machine, memoryMb = MEMORY_MB, cpus = 1 }: QemuOptions,
+  { folder, console, record }: Pick<Run, 'folder' | 'console' | 'record'>,
+  { machine, memoryMb = MEMORY_MB, cpus = 1 }: QemuOptions,
 ): Promise<Machine> {
   const files = { kernel: join(folder, 'kernel'), ramdisk: join(folder, 'ramdisk') }
   await writeFile(files.kernel, kernel)
@@ -51,20 +50,20 @@ export async function bootQemu(
   link.on('error', () => link.destroy())
   readLines(child.stdout!, line => console.write(`console: ${line}`))
   readLines(child.stderr!, line => console.write(`qemu: ${line}`))
+  const ended = Promise.withResolvers<Exit>()
+  child.once('exit', (code, signal) => ended.resolve({ code, signal }))
   await once(child, 'spawn').catch(cause => {
     throw new DriverError('launch-failed', `${QEMU} does not start: ${messageOf(cause)}`, cause)
   })
-  // Not before: what never started never exits.
-  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
   const pid = child.pid ?? -1
+  record({ pids: [pid] })
   return {
     link,
     pid,
-    pids: [pid],
-    exited,
+    exited: ended.promise,
     stop: async () => {
       child.kill('SIGKILL')
-      await exited
+      await ended.promise
     },
   }
 }

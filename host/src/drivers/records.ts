@@ -143,8 +143,9 @@ async function endLaunch(
   end?: (handle: string) => Promise<void>,
 ): Promise<void> {
   if (boot === bootId()) {
-    if (handle !== undefined) await endHandle(handle, end)
+    // First what may still be at making what the handle names.
     await Promise.all(processes.map(kill))
+    if (handle !== undefined) await endHandle(handle, end)
   }
   if (folder !== undefined) await rm(folder, { recursive: true, force: true })
 }
