@@ -33,7 +33,7 @@ beforeAll(async () => {
   for (const path of paths) await cp(join(REPOSITORY, path), join(checkout, path), { recursive: true })
   await mkdir(join(checkout, 'node_modules/@nacre'))
   await symlink('../../verify', join(checkout, 'node_modules/@nacre/verify'))
-  for (const path of ['esbuild', '@esbuild']) {
+  for (const path of ['esbuild', '@esbuild', `node-linux-${process.arch}`]) {
     await symlink(join(REPOSITORY, 'node_modules', path), join(checkout, 'node_modules', path))
   }
 })

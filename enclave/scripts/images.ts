@@ -1,4 +1,4 @@
-import { readFile, realpath } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { ATTESTATION_ENGINE, ENGINE } from '../src/engineName.ts'
@@ -36,7 +36,17 @@ const resolve = createRequire(import.meta.url).resolve
 async function everyImage(): Promise<Record<string, string>> {
   return {
     'app/secp256k1.wasm': join(dirname(resolve('tiny-secp256k1')), '../secp256k1.wasm'),
-    'bin/node': await realpath(process.execPath),
+    'bin/node': pinnedNode(),
+  }
+}
+
+/** The one of package-lock.json, whichever runs this: a machine's own would make another image. */
+function pinnedNode(): string {
+  const name = `node-${process.platform}-${process.arch}`
+  try {
+    return join(dirname(resolve(`${name}/package.json`)), 'bin/node')
+  } catch (cause) {
+    throw new Error(`${name} is not installed: npm ci, without --omit=optional`, { cause })
   }
 }
 
