@@ -117,7 +117,14 @@ async function replaceFolder(dir: string, files: Record<string, Uint8Array>): Pr
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  await main().catch(error => {
+    // What it says is for people: where it was thrown is not.
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
+    process.exitCode = 1
+  })
+
+async function main(): Promise<void> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: { kernel: { type: 'string' } },
@@ -125,7 +132,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [outDir, name = 'onnx'] = positionals
   if (outDir === undefined || !isImageName(name))
     throw new Error(
-      `npx node enclave/scripts/release.ts DIR [${Object.keys(IMAGES).join(' | ')}] [--kernel FILE]`,
+      `usage: npx node enclave/scripts/release.ts DIR [${Object.keys(IMAGES).join(' | ')}] [--kernel FILE]`,
     )
   const { dir, manifest, eif } = await buildRelease({
     outDir,

@@ -2,7 +2,7 @@ import type { Hex } from '@nacre/verify'
 import { createNextTime } from '../chain/nextTime.ts'
 import { createNodes, type Nodes } from '../chain/nodes.ts'
 import { createWatcher, type Head } from '../chain/watcher.ts'
-import { describeError, firstLine, RetryableError } from '../common/errors.ts'
+import { describeError, FatalError, firstLine, RetryableError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
 import { createQueues } from '../common/queue.ts'
 import type { DriverError } from '../drivers/errors.ts'
@@ -54,6 +54,7 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   const nodes = nodesOf(common, metrics)
   const prepared = await prepare(common, nodes)
   const { database, image } = prepared
+  await checkTee(config)
   await endLeftovers(common)
   const transactions = sender(prepared, nodes, common, metrics)
   const parts: Parts = { ...prepared, common, metrics, nodes, transactions }
@@ -132,6 +133,16 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   await Promise.race([ready.promise, failure.promise])
   const { identity, sandboxed } = enclaves.current()!
   return { url, receiptKey: identity.receiptKey, sandboxed, failed: failure.promise }
+}
+
+/** Before anything waits for an enclave that cannot start. */
+async function checkTee({ tee }: OperatorConfig): Promise<void> {
+  const { ok, detail, fix } = await DRIVERS[tee.driver].probe()
+  if (ok) return
+  throw new FatalError('TEE_UNAVAILABLE', `The driver ${tee.driver} starts no enclave on this machine.`, {
+    why: detail,
+    fix: `${fix ?? 'name another driver in tee.driver'}   (nacre doctor lists what each driver needs)`,
+  })
 }
 
 /** Ends the enclaves of an agent that was killed. What cannot be ended is told; it does not keep this one from serving. */
