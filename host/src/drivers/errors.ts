@@ -4,7 +4,7 @@ const FIXES = {
   'launch-timeout': 'Give it a longer deadline, or free the machine.',
   'guest-unreachable': 'Look at its console in the log; the agent launches another enclave.',
   'not-measurable':
-    'Measure it where it runs: launch an enclave there and read the measurement from its evidence.',
+    'Launch an enclave there, have its evidence measured (nacre release measure --evidence FILE), and list what it measures (nacre release publish DIR --measurement).',
   'sweep-failed': 'End the enclave that the record names, then delete the record.',
 } as const
 

@@ -40,7 +40,7 @@ const launch = (extra = {}) => driver.launch(image, launchOptions({ stateDir: di
 test('an enclave is booted from the image file, and its evidence is of what was booted', async () => {
   const enclave = await launch()
   const [running] = machine.running()
-  const { id, name, pid } = running!
+  const { name, pid } = running!
   expect(running).toMatchObject({ memoryMb: 1024, cpus: 2, name: expect.stringMatching(/^nacre-nitro-/) })
   expect(enclave).toMatchObject({ pid, sandboxed: true })
   const eif = join(image.dir, 'nacre-mock.eif')
@@ -65,7 +65,15 @@ test('an enclave is booted from the image file, and its evidence is of what was 
   expect(verifyNitro(fromHex(bytes), [], time).ok).toBe(false)
   await enclave.terminate()
   await enclave.exited
-  expect(machine.calls()).toContain(`terminate-enclave --enclave-id ${id}`)
+  expect([machine.running(), records()]).toEqual([[], []])
+})
+
+test('a guest that does not switch itself off when its link ends is ended', async () => {
+  machine.behave({ run: 'stays' })
+  const enclave = await launch()
+  const [{ id } = { id: '' }] = machine.running()
+  await enclave.terminate()
+  expect(machine.calls().at(-1)).toBe(`terminate-enclave --enclave-id ${id}`)
   expect([machine.running(), records()]).toEqual([[], []])
 })
 

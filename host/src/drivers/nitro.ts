@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Driver, Exit, LaunchOptions, RunningEnclave } from './driver.ts'
 import { eifPathOf, readEif } from './eifFile.ts'
-import { launchGuest, type Machine, type Run } from './guest.ts'
+import { type Boot, launchGuest, type Machine } from './guest.ts'
 import type { Image } from './image.ts'
 import { describeEnclaves, endEnclave, runEnclave } from './nitroCli.ts'
 import { connectVsock } from './nitroLink.ts'
@@ -61,10 +61,10 @@ export function memoryOf(size: number): number {
   return Math.ceil((MEMORY_PER_IMAGE * size) / MIB)
 }
 
-type Boot = { eif: string; memoryMb: number; cpus: number; pollMs: number }
+type Start = { eif: string; memoryMb: number; cpus: number; pollMs: number }
 
 /** The name is ours and known before the enclave is: by it, it is found and ended, whenever this process is killed. */
-async function bootNitro(run: Run, { pollMs, ...start }: Boot): Promise<Machine> {
+async function bootNitro(run: Boot, { pollMs, ...start }: Start): Promise<Machine> {
   const { console, left, record, defer } = run
   const handle = `nacre-${run.name}`
   record({ pids: [], handle })

@@ -7,7 +7,7 @@ import { type Eif, messageOf } from '@nacre/verify'
 import { readLines } from './console.ts'
 import type { Exit } from './driver.ts'
 import { DriverError } from './errors.ts'
-import type { Machine, Run } from './guest.ts'
+import type { Boot, Machine } from './guest.ts'
 
 export const QEMU = 'qemu-system-x86_64'
 const MEMORY_MB = 1024
@@ -25,7 +25,7 @@ export type QemuOptions = {
  */
 export async function bootQemu(
   { kernel, cmdline, ramdisks }: Eif,
-  { folder, console, record }: Pick<Run, 'folder' | 'console' | 'record'>,
+  { folder, console, record }: Pick<Boot, 'folder' | 'console' | 'record'>,
   { machine, memoryMb = MEMORY_MB, cpus = 1 }: QemuOptions,
 ): Promise<Machine> {
   const files = { kernel: join(folder, 'kernel'), ramdisk: join(folder, 'ramdisk') }

@@ -1,7 +1,6 @@
 /** An enclave of the stand-in machine: `DIR CID PCR0 PCR1 PCR2`. Its first connection is its link; it ends with it. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fromHex, type Hex } from '@nacre/verify'
@@ -11,7 +10,7 @@ import { AUTHORITY, behaviourOf, portOf } from './machine.ts'
 const [dir = '', cid, ...registers] = process.argv.slice(2)
 const { run } = behaviourOf(dir)
 if (run === 'deaf') await sleep(600_000)
-const folder = mkdtempSync(join(tmpdir(), 'nacre-guest-'))
+const folder = mkdtempSync(join(dir, 'guest-'))
 const nsm = nitroModule(
   AUTHORITY,
   registers.map(register => fromHex(register as Hex)),
@@ -19,6 +18,6 @@ const nsm = nitroModule(
 const listener = createServer(async link => {
   listener.close()
   await serveGuest(link, folder, { nsm }, run === 'silent' ? 'enclave: starting' : undefined)
-  rmSync(folder, { recursive: true, force: true })
+  if (run === 'stays') await sleep(600_000)
   process.exit()
 }).listen(portOf(dir, Number(cid)))

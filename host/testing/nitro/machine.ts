@@ -21,6 +21,8 @@ export type Behaviour = {
     | 'deaf'
     /** Its program never says that it is ready. */
     | 'silent'
+    /** It does not end with its link. */
+    | 'stays'
   describe?: 'garbage' | 'fails' | 'hangs'
   terminate?: 'fails'
 }
