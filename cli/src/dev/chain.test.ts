@@ -5,6 +5,7 @@ import { startAnvil } from '@nacre/host'
 import { createRoot } from '@nacre/host/nsm/root'
 import { expect, test } from 'vitest'
 import { deployOnce } from './chain.ts'
+import { startSavedChain } from './chainProcess.ts'
 import { chainClient, chainWallet } from './clients.ts'
 import { ACCOUNTS } from './settings.ts'
 
@@ -29,3 +30,31 @@ test('contracts are deployed once, and again when the saved ones are another rel
     rmSync(dir, { recursive: true, force: true })
   }
 })
+
+test('a chain that goes on from its saved state tells contracts the hashes of recent blocks', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'nacre-saved-'))
+  try {
+    const first = await startSavedChain(dir, 0)
+    await chainClient(first.rpcUrl).request({ method: 'anvil_mine', params: ['0x10'] } as never)
+    await first.stop()
+    const again = await startSavedChain(dir, 0)
+    try {
+      const client = chainClient(again.rpcUrl)
+      const { number } = await client.getBlock()
+      expect(number).toBeGreaterThanOrEqual(16n)
+      // As deep as an operator goes for the block that evidence names.
+      const { hash } = await client.getBlock({ blockNumber: number - 3n })
+      const { data } = await client.call({ data: blockHashCode(number - 3n) })
+      expect(data).toBe(hash)
+    } finally {
+      await again.stop()
+    }
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+})
+
+/** Returns BLOCKHASH of this block. */
+function blockHashCode(number: bigint): `0x${string}` {
+  return `0x60${number.toString(16).padStart(2, '0')}4060005260206000f3`
+}
