@@ -1,6 +1,7 @@
 import { verifierEnclaveAbi } from '@nacre/contracts'
+import { readCountedRegistry } from '@nacre/sdk/attest/verifierContracts'
 import type { Hex } from '@nacre/verify'
-import { type Abi, BaseError, ContractFunctionRevertedError, ContractFunctionZeroDataError } from 'viem'
+import type { Abi } from 'viem'
 import { CliError, EXIT } from '../errors.ts'
 import type { Subject } from '../operator/facts.ts'
 import { carryOut, type Plan, type PlanOptions } from '../operator/plan.ts'
@@ -44,20 +45,11 @@ async function planClaim(subject: Subject, receiptKey: Hex, verifier: Hex): Prom
 
 /** @throws CliError bad-input when it is none, or one of another registry */
 async function checkVerifier({ client, contracts }: Subject, verifier: Hex): Promise<void> {
-  const call = { address: verifier, abi: verifierEnclaveAbi, functionName: 'REGISTRY' } as const
-  const registry = await client.readContract(call).catch(unlessAnother)
-  if (registry?.toLowerCase() === contracts.enclaveRegistry) return
+  const registry = await readCountedRegistry(client, verifier)
+  if (registry === contracts.enclaveRegistry) return
   throw new CliError('bad-input', {
     what: `${verifier} is no VerifierEnclave of this registry`,
     why: registry === undefined ? 'no such contract answers there' : `it counts keys of ${registry}`,
     fix: `name the one of ${contracts.enclaveRegistry} on this chain: --verifier ADDRESS`,
   })
-}
-
-/** Nothing is there, or a contract that has no such function; everything else is the node's. */
-function unlessAnother(error: unknown): undefined {
-  const kinds = [ContractFunctionRevertedError, ContractFunctionZeroDataError]
-  const another =
-    error instanceof BaseError && error.walk(cause => kinds.some(kind => cause instanceof kind)) !== null
-  if (!another) throw error
 }

@@ -8,6 +8,7 @@ import {
   releasesAbi,
   sha384Abi,
   simulatedVerifierAbi,
+  verifierEnclaveAbi,
 } from '@nacre/contracts'
 import { BaseError, decodeErrorResult, type Hex } from 'viem'
 import { FatalError } from '../common/errors.ts'
@@ -23,6 +24,7 @@ const ERRORS = [
   ...nitroVerifierAbi,
   ...p384Abi,
   ...sha384Abi,
+  ...verifierEnclaveAbi,
 ].filter(entry => entry.type === 'error')
 
 /** A call that the contract refuses: the name of its error and the arguments. */

@@ -7,17 +7,21 @@ export type RetryOptions = {
   minMs?: number
   maxMs?: number
   attempts?: number
+  /** Whether such an error may pass by itself; default: every retryable one. */
+  again?: (error: RetryableError) => boolean
   onRetry?: (error: unknown, pauseMs: number) => void
 }
 
 /** Runs `work`, again after a growing pause while it throws RetryableError. Any other error ends it at once. */
 export async function retry<T>(work: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
   const { signal, minMs = 100, maxMs = 5_000, attempts = Number.POSITIVE_INFINITY, onRetry } = options
+  const { again = () => true } = options
   for (let attempt = 1; ; attempt++) {
     try {
       return await work()
     } catch (error) {
       if (!(error instanceof RetryableError) || attempt >= attempts || signal?.aborted) throw error
+      if (!again(error)) throw error
       const pauseMs = Math.min(maxMs, minMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2)
       onRetry?.(error, pauseMs)
       await sleep(pauseMs, undefined, signal ? { signal } : {}).catch(() => {
@@ -32,4 +36,14 @@ export async function inTime<T>(work: Promise<T>, ms: number): Promise<T | undef
   const late = Promise.withResolvers<undefined>()
   const timer = setTimeout(() => late.resolve(undefined), ms)
   return Promise.race([work, late.promise]).finally(() => clearTimeout(timer))
+}
+
+/** What `work` gives, unless the signal comes first: then its reason is thrown, and the work goes on unheard. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work
+  const aborted = Promise.withResolvers<never>()
+  const stop = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener('abort', stop))
 }

@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { z } from 'zod'
 import { DRIVERS } from '../drivers/index.ts'
+import { teeIssues } from './teeConfig.ts'
 
 /** anvil's, the only one on which the simulated verifier serves. */
 const DEVELOPMENT_CHAIN = 31_337
@@ -18,6 +19,7 @@ const loopback = z.object({
   host: z.string().default('127.0.0.1'),
   port: z.int().min(0).max(65_535).default(0),
 })
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an address with http or https' })
 const integer = z.union([z.int().nonnegative(), z.string().regex(/^\d+$/)]).transform(value => BigInt(value))
 
 const fields = z.strictObject({
@@ -52,8 +54,18 @@ const fields = z.strictObject({
   tee: z
     .strictObject({
       driver: z.enum(Object.keys(DRIVERS) as [keyof typeof DRIVERS]).default('simulated'),
+      /** Operators of verifier enclaves, which vouch for evidence that no contract verifies. */
+      verifiers: z.array(httpUrl).max(16).optional(),
+      /** What judging that evidence needs of its vendor: `nacre attestation collateral fetch`. */
+      collateralDir: path.optional(),
     })
     .prefault({}),
+  /** `VerifierEnclave`s that are to count the keys of this operator's enclaves. */
+  claims: z
+    .array(hex(20))
+    .max(8)
+    .refine(all => new Set(all).size === all.length, 'names a contract twice')
+    .default([]),
   imageDir: path,
   artifacts: z.array(path).min(1),
   release: z.object({ publisher: hex(20), manifestHash: hex(32) }),
@@ -118,6 +130,10 @@ export const operatorConfig = fields
       error: `its evidence is simulated, which serves on development chains (${DEVELOPMENT_CHAIN}) only: name the driver of this machine's TEE (nacre doctor lists them)`,
     },
   )
+  .superRefine(({ tee }, context) => {
+    for (const issue of teeIssues(DRIVERS[tee.driver].kind, tee))
+      context.addIssue({ code: 'custom', input: tee, ...issue })
+  })
   .refine(({ payments, deployment }) => !takesVouchers(payments) || deployment.balances !== undefined, {
     path: ['deployment', 'balances'],
     error: 'vouchers are taken (payments.least), and the contract that pays them is not named',

@@ -34,7 +34,10 @@ export type Serving = Bundler &
 export type EnclavesOptions = {
   common: Pick<Common<unknown>, 'logger' | 'shutdown'>
   launch: () => Promise<Launched>
-  register: (enclave: Launched) => Promise<Registration>
+  /** Makes the chain know its key; sends nothing more once the signal says that the enclave has ended. */
+  register: (enclave: Launched, ended: AbortSignal) => Promise<Registration>
+  /** Takes back what waits to be mined for keys of enclaves that have ended. */
+  withdraw: (isAlive: (receiptKey: string) => boolean) => Promise<void>
   release: { publisher: Hex; manifest: Manifest }
   /** Age of the evidence at which the enclave is replaced, seconds. */
   refreshAfterS: number
@@ -96,17 +99,22 @@ export function createEnclaves(options: EnclavesOptions): Enclaves {
 }
 
 async function open(options: EnclavesOptions, alive: Set<Launched>): Promise<Serving> {
+  const isAlive = (key: string) => [...alive].some(({ identity }) => identity.receiptKey === key)
+  await options.withdraw(isAlive).catch(error => Promise.reject(databaseError(error)))
   options.onLaunch()
   const launched = await options.launch()
   alive.add(launched)
+  const ended = new AbortController()
   const died = launched.exited.then(() => {
     alive.delete(launched)
-    throw new RetryableError('ENCLAVE_UNAVAILABLE', 'The enclave died before it was registered.', {
+    const error = new RetryableError('ENCLAVE_UNAVAILABLE', 'The enclave died before it was registered.', {
       fix: 'Its own output is in the log; it is launched again.',
     })
+    ended.abort(error)
+    throw error
   })
   try {
-    const registration = await Promise.race([options.register(launched), died])
+    const registration = await Promise.race([options.register(launched, ended.signal), died])
     options.common.logger.info({ key: launched.identity.receiptKey }, 'enclave registered')
     return serve(options, launched, registration)
   } catch (error) {

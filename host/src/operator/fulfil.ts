@@ -120,9 +120,9 @@ export async function decline(
   }
 }
 
-/** A payment of nothing to ourselves, in the place of an answer that is too late. */
-export function cancellation(operator: Hex, id: Hex): { intent: Intent; gas: bigint } {
-  return { intent: { purpose: `cancel:${id}`, target: operator, data: '0x' }, gas: 21_000n }
+/** A payment of nothing to ourselves, in the place of what is too late; `of` is the answer's request, say. */
+export function cancellation(operator: Hex, of: string): { intent: Intent; gas: bigint } {
+  return { intent: { purpose: `cancel:${of}`, target: operator, data: '0x' }, gas: 21_000n }
 }
 
 function fulfilment(relay: Hex, row: RequestRow): Intent {

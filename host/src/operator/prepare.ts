@@ -11,12 +11,16 @@ import type { Common } from '../common/index.ts'
 import { retry } from '../common/wait.ts'
 import { connect, type Database } from '../database/connect.ts'
 import { type Image, loadImage } from '../drivers/image.ts'
+import { DRIVERS } from '../drivers/index.ts'
 import { loadRoot, type SimulatedRoot } from '../nsm/root.ts'
 import { lockState } from '../processes/lock.ts'
 import { readAccount } from './account.ts'
+import { checkClaims } from './claims.ts'
 import type { OperatorConfig } from './config.ts'
 import { type Artifact, readArtifacts } from './launch.ts'
 import { checkRelease } from './register.ts'
+import { verifiersOf } from './teeConfig.ts'
+import { checkVerifiers, isVouched } from './vouched.ts'
 
 const MAX_REFRESH_S = 43_200
 
@@ -57,8 +61,26 @@ export async function prepare(common: Common<OperatorConfig>, { client }: Nodes)
   await retry(() => checkRelease(client, enclaveRegistry, own.releaseId), { signal, attempts: 5 })
   const refreshAfterS = await retry(() => refreshAge(client, config), { signal, attempts: 5 })
   const windowS = await retry(() => readWindow(client, relay), { signal, attempts: 5 })
+  await retry(() => checkVouching(common, client, own), { signal, attempts: 5 })
   const parts = { account, image, root, artifacts, database, origin }
   return { ...parts, enclaveConfig: own, refreshAfterS, windowS }
+}
+
+/** Who is to vouch for this operator's enclaves, and for whom its own vouch. Throws CONFIG_INVALID, CHAIN_UNAVAILABLE. */
+async function checkVouching(
+  { config, logger }: Common<OperatorConfig>,
+  client: PublicClient,
+  { registry, operator }: EnclaveConfig,
+): Promise<void> {
+  const { kind } = DRIVERS[config.tee.driver]
+  const verifiers = verifiersOf(config)
+  if (verifiers && isVouched(kind)) await checkVerifiers(client, registry, kind, verifiers)
+  const unaccepted = await checkClaims(client, { claims: config.claims, operator, registry })
+  if (unaccepted.length > 0)
+    logger.warn(
+      { unaccepted },
+      'the owners of these contracts do not name this operator: its keys do not count yet',
+    )
 }
 
 /**

@@ -1,22 +1,14 @@
 import { enclaveRegistryAbi, releasesAbi } from '@nacre/contracts'
 import { teeOf } from '@nacre/sdk/attest/openEvidence'
-import {
-  planRegistration,
-  type RegistrationPlan,
-  type RegistrationStep,
-} from '@nacre/sdk/attest/registerEnclave'
-import {
-  type EnclaveConfig,
-  type Evidence,
-  fromHex,
-  type Hex,
-  type Identity,
-  NacreError,
-} from '@nacre/verify'
-import { encodeFunctionData, type PublicClient, zeroAddress } from 'viem'
+import { planRegistration, type RegistrationPlan } from '@nacre/sdk/attest/registerEnclave'
+import { type EnclaveConfig, type Evidence, fromHex, type Hex, type Identity } from '@nacre/verify'
+import { type PublicClient, zeroAddress } from 'viem'
 import { callContract } from '../chain/reverts.ts'
 import { FatalError, RetryableError } from '../common/errors.ts'
-import type { Intent, Transactions } from './transactions.ts'
+import { retry } from '../common/wait.ts'
+import { carryOut, planned, rejected } from './registerSteps.ts'
+import type { Transactions } from './transactions.ts'
+import { isVouched, planByVerdicts, type Verifiers, type VouchedKind } from './vouched.ts'
 
 export type RegisterOptions = {
   client: PublicClient
@@ -26,6 +18,12 @@ export type RegisterOptions = {
   config: EnclaveConfig
   /** Evidence of the enclave over a nonce. */
   attest: (nonce: Hex) => Promise<Evidence>
+  /** Who vouches for evidence that no contract verifies. */
+  verifiers?: Verifiers | undefined
+  /** Its enclave has ended: nothing more is sent for it. */
+  ended?: AbortSignal
+  /** The verifiers or the chain were away; they are asked again, with fresh evidence of the same enclave. */
+  onRetry?: (error: unknown) => void
 }
 
 /** What the chain was shown, and the evidence's own time in seconds. */
@@ -36,82 +34,72 @@ const MAX_AHEAD_S = 3_500
 /** A short reorganisation leaves the block that the evidence names; the registry takes one of the last 256. */
 const ANCHOR_DEPTH = 3n
 
+/** Verifiers that are away are asked for as long as the enclave runs: launching another mends nothing. */
+const PAUSES = { minMs: 500, maxMs: 15_000 }
+
+type Planned = {
+  plan: Pick<RegistrationPlan, 'steps' | 'remaining' | 'current'>
+  registration: Registration
+}
+
 /**
- * Has the chain verify an enclave's evidence over the hash of a recent block and register its key.
- * Throws EVIDENCE_REJECTED when the chain refuses, for good when no contract verifies this kind; CHAIN_UNAVAILABLE when
- * it is away.
+ * Has the chain verify an enclave's evidence over the hash of a recent block and register its key. Evidence that no
+ * contract verifies is judged by verifier enclaves first.
+ * Throws EVIDENCE_REJECTED when the chain refuses, for good when nobody is named who judges this kind; CHAIN_UNAVAILABLE
+ * when it is away; the signal's reason when the enclave has ended.
  */
 export async function register(options: RegisterOptions): Promise<Registration> {
-  const { client, contracts, identity, config } = options
+  const { ended, verifiers, onRetry, transactions, identity } = options
+  const { plan, registration } = await retry(() => planFresh(options), {
+    ...PAUSES,
+    attempts: verifiers ? Number.POSITIVE_INFINITY : 1,
+    again: ({ code }) => code !== 'ENCLAVE_UNAVAILABLE',
+    ...(ended && { signal: ended }),
+    ...(onRetry && { onRetry }),
+  })
+  await carryOut(plan, { transactions, identity, ended })
+  return registration
+}
+
+async function planFresh(options: RegisterOptions): Promise<Planned> {
+  const { client, verifiers } = options
   const anchor = await callContract(async () => {
     const { number, timestamp } = await client.getBlock()
     checkClock(timestamp)
     return client.getBlock({ blockNumber: number > ANCHOR_DEPTH ? number - ANCHOR_DEPTH : 0n })
   })
   const evidence = await options.attest(anchor.hash)
-  await planned(async () => checkKind(evidence))
-  const plan = await planned(() =>
-    planRegistration({
-      client,
-      deployment: contracts,
-      evidence: fromHex(evidence.bytes),
-      identity,
-      config,
-      anchorNumber: anchor.number,
-    }),
-  )
-  await carryOut(plan, options)
-  const time = Number(plan.evidence?.timestamp ?? plan.registered?.evidenceTime ?? 0)
-  return { evidence, evidenceNonce: anchor.hash, time }
+  const shown = { evidence, evidenceNonce: anchor.hash }
+  const { kind } = evidence
+  if (isVouched(kind)) {
+    if (!verifiers) throw nobodyJudges(kind)
+    const plan = await planByVerdicts({ ...options, verifiers }, { ...evidence, kind }, anchor.number)
+    const time = plan.verdict?.statement.time ?? plan.registered?.evidenceTime
+    return { plan, registration: { ...shown, time: Number(time ?? 0) } }
+  }
+  const plan = await planned(() => planDocument(options, evidence, anchor.number))
+  const time = plan.evidence?.timestamp ?? plan.registered?.evidenceTime
+  return { plan, registration: { ...shown, time: Number(time ?? 0) } }
 }
 
 /** A contract verifies documents alone, and the bundle says of them what they are: both have to be one. */
-function checkKind({ kind, bytes }: Evidence): void {
-  if (kind !== 'simulated' && kind !== 'nitro')
-    throw new FatalError('EVIDENCE_REJECTED', `No contract verifies evidence of kind ${kind} by itself.`, {
-      why: 'Its registration takes the word of two verifier enclaves, which this agent does not ask.',
-      fix: 'Use a driver whose evidence is simulated or of AWS Nitro.',
-    })
-  const actual = teeOf(fromHex(bytes))
+async function planDocument(
+  { client, contracts, identity, config }: RegisterOptions,
+  { kind, bytes }: Evidence,
+  anchorNumber: bigint,
+): Promise<RegistrationPlan> {
+  const evidence = fromHex(bytes)
+  const actual = teeOf(evidence)
   if (actual !== kind)
     throw rejected('registration', `the enclave says that its evidence is ${kind}, it is ${actual}`)
+  return planRegistration({ client, deployment: contracts, evidence, identity, config, anchorNumber })
 }
 
-/** More than any registration needs, whatever others do in between. */
-const MAX_STEPS = 20
-
-/** Each step as the chain is by then, by transactions that are stored before they are sent. */
-async function carryOut(plan: RegistrationPlan, { transactions, identity }: RegisterOptions): Promise<void> {
-  let [step] = plan.steps
-  for (let count = 0; step && count < MAX_STEPS; count++) {
-    const taken: RegistrationStep = step
-    const mined = await accepted(transactions, intentOf(taken, identity)).catch(async refusal => {
-      // Registration is open to anyone: who copied ours out of the mempool and came first did it for us.
-      if ((await planned(plan.current)) === undefined) throw refusal
-      return true
-    })
-    ;[step] = await planned(() => plan.remaining(mined ? taken : undefined))
-  }
-  if (step) throw rejected('registration', `it is not complete after ${MAX_STEPS} transactions`)
-}
-
-/** Its purpose is counted by its first word: docs/operating.md, Metrics. */
-function intentOf({ call, registers }: RegistrationStep, { receiptKey }: Identity): Intent {
-  const { address, abi, functionName, args } = call
-  return {
-    purpose: `${registers ? 'register' : 'certificate'}:${receiptKey}`,
-    target: address,
-    data: encodeFunctionData({ abi, functionName, args }),
-  }
-}
-
-/** What the chain or the evidence refuses may pass with fresh evidence; everything else is the node's. */
-async function planned<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await callContract(work)
-  } catch (error) {
-    throw error instanceof NacreError ? rejected('registration', error.message) : error
-  }
+function nobodyJudges(kind: VouchedKind): FatalError {
+  return new FatalError('EVIDENCE_REJECTED', `No contract verifies evidence of kind ${kind} by itself.`, {
+    why: 'Its registration takes the word of two verifier enclaves, and the configuration names none.',
+    fix: 'Name their operators in tee.verifiers, and the folder with the collateral in tee.collateralDir.',
+  })
 }
 
 /**
@@ -162,23 +150,4 @@ export async function checkRelease(client: PublicClient, registry: Hex, releaseI
       fix: 'The publisher lists it with Releases.list; a revoked release needs a new image.',
     },
   )
-}
-
-/** False when its nonce was used by another program of the account, such as `nacre`: then it was not refused, either. */
-async function accepted(transactions: Transactions, intent: Intent): Promise<boolean> {
-  const gas = await transactions.estimate(intent).catch(cause => {
-    if (cause instanceof RetryableError) throw cause
-    throw rejected(intent.purpose, cause instanceof Error ? cause.message : String(cause))
-  })
-  const row = await transactions.mined(await transactions.send(intent, gas))
-  if (row.status === 'lost') return false
-  if (row.status !== 'success') throw rejected(intent.purpose, await transactions.explain(row))
-  return true
-}
-
-/** Retryable: fresh evidence over a newer block may pass, and what is wrong for good shows in the log. */
-function rejected(purpose: string, reason: string): RetryableError {
-  return new RetryableError('EVIDENCE_REJECTED', `The chain refused ${purpose}: ${reason}`, {
-    fix: 'Check the clock, that the release lists this measurement, and that the verifier has this root.',
-  })
 }

@@ -5,23 +5,25 @@ import { createWatcher, type Head } from '../chain/watcher.ts'
 import { describeError, FatalError, firstLine, RetryableError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
 import { createQueues } from '../common/queue.ts'
+import { retry } from '../common/wait.ts'
 import type { DriverError } from '../drivers/errors.ts'
 import { DRIVERS } from '../drivers/index.ts'
 import { createPayments, type Payments } from '../payments/payments.ts'
 import { createSettler, type Settler } from '../payments/settle.ts'
 import type { OperatorConfig } from './config.ts'
+import { withdrawDead } from './deadKeys.ts'
 import type { Profile } from './decide.ts'
 import { createEnclaves, type EnclavesOptions, type Serving } from './enclaves.ts'
 import { createExpiry, type Expiry } from './expire.ts'
 import { createHttp } from './http.ts'
 import { createInputs } from './inputs.ts'
+import { introduce } from './introduce.ts'
 import { createKeyWatch, type KeyWatch } from './keyWatch.ts'
 import { launchEnclave } from './launch.ts'
 import { listen } from './listen.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { rewindTransactions } from './nonces.ts'
 import { type Prepared, prepare } from './prepare.ts'
-import { register } from './register.ts'
 import { applyEvents, countStates, obliges, rewindRequests } from './requests.ts'
 import { createSlots, type Slots } from './slots.ts'
 import { createTransactions, type Transactions } from './transactions.ts'
@@ -58,6 +60,8 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   await endLeftovers(common)
   const transactions = sender(prepared, nodes, common, metrics)
   const parts: Parts = { ...prepared, common, metrics, nodes, transactions }
+  // Before anything checks on what waits to be mined, and sends it again.
+  await retry(() => withdrawDead(parts, () => false), { signal: shutdown.signal, attempts: 5 })
 
   const ready = Promise.withResolvers<void>()
   const enclaves = createEnclaves(
@@ -201,7 +205,7 @@ function sender(
 }
 
 function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
-  const { common, nodes, transactions, image, root, artifacts, metrics } = parts
+  const { common, image, root, artifacts, metrics } = parts
   const { config, logger } = common
   return {
     common,
@@ -215,15 +219,8 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
         stateDir: config.stateDir,
         onLog: line => (line.startsWith('WARNING') ? logger.warn(line) : logger.debug({ line }, 'enclave')),
       }),
-    register: ({ identity, config: own, attest }) =>
-      register({
-        client: nodes.client,
-        transactions,
-        contracts: config.deployment,
-        identity,
-        config: own,
-        attest,
-      }),
+    register: (enclave, ended) => introduce({ ...parts, client: parts.nodes.client }, enclave, ended),
+    withdraw: isAlive => withdrawDead(parts, isAlive),
     release: { publisher: config.release.publisher, manifest: image.manifest },
     refreshAfterS: parts.refreshAfterS,
     onLaunch: () => metrics.enclaveStarts.inc(),

@@ -54,6 +54,8 @@ export type Transactions = {
   find(nonce: bigint): Promise<TransactionRow | undefined>
   /** How many that this process sent are not mined, as far as it knows. */
   waiting(): number
+  /** What waits to be mined, lowest nonce first; also what earlier processes sent. */
+  pending(): Promise<TransactionRow[]>
   /** Whether something with this purpose was sent and is not mined. */
   isPending(purpose: string): Promise<boolean>
   /** Name of the error that reverted it, by replaying it. */
@@ -117,7 +119,8 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
 
   async function replace(nonce: bigint, intent: Intent, gas: bigint, within?: Within): Promise<boolean> {
     const row = await find(nonce)
-    if (row?.state !== 'pending') return false
+    // A process that was killed may not have noted that it was mined.
+    if (row?.state !== 'pending' || nonce < (await nonceOf(options))) return false
     const fees = await raisedFees(client, ceiling, lastOf(row, await attemptsOf(database.queries, [row])))
     const attempt = await sign(options, { ...row, ...intent, gas }, fees)
     await database.transaction(async queries => {
@@ -185,6 +188,12 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
     check: checkSoon,
     find,
     waiting: () => toldAt.size,
+    pending: () =>
+      database.queries
+        .select()
+        .from(transactionsTable)
+        .where(eq(transactionsTable.state, 'pending'))
+        .orderBy(transactionsTable.nonce),
     isPending: async purpose => {
       const same = and(eq(transactionsTable.purpose, purpose), eq(transactionsTable.state, 'pending'))
       return (await database.queries.select().from(transactionsTable).where(same)).length > 0

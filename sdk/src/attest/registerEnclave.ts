@@ -22,7 +22,14 @@ import {
   readVerifier,
   type Subject,
 } from './registrationChecks.ts'
-import { type Checked, type Prove, type RegistrationStep, readCached, stepsOf } from './registrationSteps.ts'
+import {
+  type Checked,
+  caughtUp,
+  type Prove,
+  type RegistrationStep,
+  readCached,
+  stepsOf,
+} from './registrationSteps.ts'
 
 export type { Certificate } from './openEvidence.ts'
 export type { Registered } from './registrationChecks.ts'
@@ -115,23 +122,6 @@ export async function planRegistration(options: PlanOptions): Promise<Registrati
     certificates: certificates.map((one, i) => ({ ...one, cached: cached[i] === true })),
     steps: await missing(),
     remaining: mined => caughtUp(client, missing, mined),
-  }
-}
-
-/** How often a node is asked that does not show what was mined; then it is gone, and sent again. */
-const MAX_LOOKS = 10
-
-async function caughtUp(
-  { pollingInterval }: PublicClient,
-  missing: () => Promise<RegistrationStep[]>,
-  mined: RegistrationStep | undefined,
-): Promise<RegistrationStep[]> {
-  for (let looks = 1; ; looks++) {
-    const steps = await missing()
-    const [next] = steps
-    if (!next || !mined || looks === MAX_LOOKS) return steps
-    if (!mined.registers && next.cached >= mined.cached + mined.fresh) return steps
-    await new Promise(resolve => setTimeout(resolve, pollingInterval))
   }
 }
 

@@ -1,5 +1,13 @@
 import { enclaveRegistryAbi, nitroVerifierAbi, releasesAbi, simulatedVerifierAbi } from '@nacre/contracts'
-import { configHash, type EnclaveConfig, type Hex, type Identity, TEE_KIND, userData } from '@nacre/verify'
+import {
+  configHash,
+  type EnclaveConfig,
+  type Hex,
+  type Identity,
+  TEE_KIND,
+  type TeeKind,
+  userData,
+} from '@nacre/verify'
 import { iso } from '@nacre/verify/attest/certificate'
 import { type PublicClient, zeroAddress } from 'viem'
 import { type SdkError, sdkError } from '../errors.ts'
@@ -39,7 +47,7 @@ export async function readRegistered(subject: Subject, time: bigint): Promise<Re
 }
 
 /** The verifier of a kind of evidence. @throws NacreError no-verifier */
-export async function readVerifier(client: PublicClient, registry: Hex, tee: Opened['tee']): Promise<Hex> {
+export async function readVerifier(client: PublicClient, registry: Hex, tee: TeeKind): Promise<Hex> {
   const call = { address: registry, abi: enclaveRegistryAbi, functionName: 'verifierOf' } as const
   const verifier = await client.readContract({ ...call, args: [TEE_KIND[tee]] })
   if (verifier !== zeroAddress) return verifier.toLowerCase() as Hex
@@ -79,7 +87,7 @@ export async function checkLimits({ client, registry, config }: Subject): Promis
 }
 
 /** The evidence binds these keys and this configuration. @throws NacreError evidence-mismatch */
-export function checkBinding({ identity }: Subject, opened: Opened): void {
+export function checkBinding({ identity }: Subject, opened: Pick<Opened, 'userData'>): void {
   const expected = userData(identity)
   if (opened.userData === expected) return
   throw mismatch(
@@ -116,7 +124,10 @@ export async function checkAge({ client, registry }: Subject, opened: Opened, ti
 }
 
 /** Number of the block that the evidence names. @throws NacreError anchor-unavailable */
-export async function findAnchor({ client, anchorNumber }: Subject, { nonce }: Opened): Promise<bigint> {
+export async function findAnchor(
+  { client, anchorNumber }: Subject,
+  { nonce }: Pick<Opened, 'nonce'>,
+): Promise<bigint> {
   const number = anchorNumber ?? (await hashedBlock(client, nonce))
   if (number === undefined)
     throw unavailable(`the evidence’s nonce ${nonce} is the hash of no block that the node knows`)
@@ -135,7 +146,10 @@ export async function findAnchor({ client, anchorNumber }: Subject, { nonce }: O
 }
 
 /** The release lists this measurement and is not revoked. @throws NacreError not-measured */
-export async function checkMeasured(subject: Subject, { tee, measurement }: Opened): Promise<void> {
+export async function checkMeasured(
+  subject: Subject,
+  { tee, measurement }: { tee: TeeKind; measurement: Hex },
+): Promise<void> {
   const { client, registry, config } = subject
   const { releaseId } = config
   const releases = await client.readContract({

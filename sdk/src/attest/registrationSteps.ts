@@ -91,6 +91,24 @@ export async function stepsOf(
   return checked.opened.tee === 'nitro' ? nitroSteps(checked, cached, prove) : simulatedSteps(checked, cached)
 }
 
+/** How often a node is asked that does not show what was mined; then it is gone, and sent again. */
+const MAX_LOOKS = 10
+
+/** What is missing by now; after a step that was mined, once the node shows it. */
+export async function caughtUp(
+  { pollingInterval }: PublicClient,
+  missing: () => Promise<RegistrationStep[]>,
+  mined: RegistrationStep | undefined,
+): Promise<RegistrationStep[]> {
+  for (let looks = 1; ; looks++) {
+    const steps = await missing()
+    const [next] = steps
+    if (!next || !mined || looks === MAX_LOOKS) return steps
+    if (!mined.registers && next.cached >= mined.cached + mined.fresh) return steps
+    await new Promise(resolve => setTimeout(resolve, pollingInterval))
+  }
+}
+
 async function nitroSteps(
   checked: Checked,
   cached: readonly boolean[],
