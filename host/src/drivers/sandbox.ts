@@ -9,6 +9,8 @@ export type Mounts = {
   socketDir: string
   /** File on the host that becomes /config.json; without it there is none. */
   configFile?: string
+  /** Other files of the host that it may open and write to, by their paths inside. */
+  shared?: Record<string, string>
 }
 
 export const INSIDE = { image: '/image', sockets: '/run/nacre', config: '/config.json' } as const
@@ -34,7 +36,7 @@ const LIBRARY_DIRS = [
 ]
 
 /** Bubblewrap's arguments before the command: no network, no host files but the named ones, no privileges. */
-export function sandboxArguments({ imageDir, socketDir, configFile }: Mounts): string[] {
+export function sandboxArguments({ imageDir, socketDir, configFile, shared = {} }: Mounts): string[] {
   return [
     ['--unshare-user', '--unshare-all', '--die-with-parent', '--new-session', '--as-pid-1'],
     ['--clearenv', '--cap-drop', 'ALL', '--uid', '65534', '--gid', '65534', '--hostname', 'enclave'],
@@ -42,6 +44,7 @@ export function sandboxArguments({ imageDir, socketDir, configFile }: Mounts): s
     systemLibraries().flatMap(path => ['--ro-bind', path, path]),
     ['--ro-bind', imageDir, INSIDE.image],
     configFile === undefined ? [] : ['--ro-bind', configFile, INSIDE.config],
+    Object.entries(shared).flatMap(([inside, file]) => ['--bind', file, inside]),
     ['--bind', socketDir, INSIDE.sockets, '--chdir', '/'],
   ].flat()
 }
