@@ -5,12 +5,8 @@ import { fromHex, type Hex, toHex, userData, verifyNitro } from '@nacre/verify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { writeRelease } from '../../../test/releaseFolder.ts'
 import { launchOptions, startLauncher } from '../../testing/launches.ts'
-import {
-  AUTHORITY,
-  type Behaviour,
-  createNitroMachine,
-  type NitroMachine,
-} from '../../testing/nitro/machine.ts'
+import { AUTHORITY } from '../../testing/nitro/authority.ts'
+import { type Behaviour, createNitroMachine, type NitroMachine } from '../../testing/nitro/machine.ts'
 import { createEnclaveClient } from '../enclaveClient.ts'
 import { type Image, loadImage } from './image.ts'
 import { createNitroDriver, memoryOf } from './nitro.ts'
@@ -89,18 +85,18 @@ test('an enclave that ends by itself is noticed, and nothing of it stays', async
 describe('what goes wrong ends everything that was started', () => {
   const cases: [Behaviour['run'] & string, string, RegExp][] = [
     ['fails', 'launch-failed', /exit 29: \[ E27 \] Insufficient CPUs/],
-    ['hangs', 'launch-failed', /run-enclave: it does not answer/],
+    ['hangs', 'launch-timeout', /run-enclave: it does not answer/],
     ['garbage', 'launch-failed', /its output is not JSON/],
     ['long', 'launch-failed', /its output is longer than 1048576 bytes/],
     ['another-form', 'launch-failed', /EnclaveName must be a text/],
     ['starts-then-garbage', 'launch-failed', /its output is not JSON/],
-    ['starts-then-hangs', 'launch-failed', /run-enclave: it does not answer/],
+    ['starts-then-hangs', 'launch-timeout', /run-enclave: it does not answer/],
     ['deaf', 'launch-timeout', /no connection to CID 16: .*Connection reset by peer/],
-    ['silent', 'launch-timeout', /is not ready after 4000 ms: .*enclave: starting/],
+    ['silent', 'launch-timeout', /is not ready after 6000 ms: .*enclave: starting/],
   ]
   test.each(cases)('an enclave that %s', async (run, code, message) => {
     machine.behave({ run })
-    const deadlineMs = run.endsWith('hangs') || run === 'deaf' || run === 'silent' ? 4000 : 60_000
+    const deadlineMs = code === 'launch-timeout' ? 6000 : 60_000
     await expect(launch({ deadlineMs })).rejects.toMatchObject({
       code,
       message: expect.stringMatching(message),

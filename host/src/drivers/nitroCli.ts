@@ -18,7 +18,10 @@ const CALL_MS = 10_000
 /** The lower ones have a meaning of their own, and so has the last (Linux, include/uapi/linux/vm_sockets.h). */
 const CIDS = [3, 0xffff_fffe] as const
 
-/** Boots an image file; never in debug mode, which Nitro attests with registers of zeros. @throws DriverError launch-failed */
+/**
+ * Boots an image file; never in debug mode, which Nitro attests with registers of zeros.
+ * @throws DriverError launch-failed, launch-timeout
+ */
 export async function runEnclave(
   { eif, memoryMb, cpus, name }: NitroStart,
   { timeoutMs, onProcess }: { timeoutMs: number; onProcess: (pid: number) => void },
@@ -29,7 +32,7 @@ export async function runEnclave(
   return await answerOf('run-enclave', call, parseEnclave)
 }
 
-/** All of this machine. @throws DriverError launch-failed */
+/** All of this machine. @throws DriverError launch-failed, launch-timeout */
 export function describeEnclaves(): Promise<NitroEnclave[]> {
   return answerOf('describe-enclaves', execute(['describe-enclaves']), parseEnclaves)
 }
@@ -60,16 +63,17 @@ async function answerOf<T>(what: string, call: Promise<{ stdout: string }>, pars
     const { stdout } = await call
     return parse(parseJson(stdout, MAX_JSON, 'its output'), what)
   } catch (cause) {
-    throw new DriverError('launch-failed', `${NITRO_CLI} ${what}: ${reasonOf(cause)}`, cause)
+    const code = (cause as { killed?: boolean }).killed ? 'launch-timeout' : 'launch-failed'
+    throw new DriverError(code, `${NITRO_CLI} ${what}: ${reasonOf(cause)}`, cause)
   }
 }
 
 /** What it wrote on its errors, which ends with the reason. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   const { code, killed, stderr = '' } = error as { code?: unknown; killed?: boolean; stderr?: string }
   if (code === 'ENOENT') return 'it is not installed'
   if (code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return `its output is longer than ${MAX_JSON} bytes`
-  if (killed) return 'it does not answer'
+  if (killed) return 'it does not answer in time'
   const said = stderr.split('\n').map(printable).filter(Boolean).join(' | ').slice(-MAX_QUOTE)
   return typeof code === 'number' ? `exit ${code}: ${said || 'it said nothing'}` : messageOf(error)
 }

@@ -9,7 +9,6 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { measureEif, parseEif, toHex } from '@nacre/verify'
 import { isRunning } from '../../src/processes/identity.ts'
 import { behaviourOf, portOf, type StoredEnclave, storedEnclaves } from './machine.ts'
 
@@ -61,6 +60,8 @@ async function start(
   what: Pick<StoredEnclave, 'name' | 'memoryMb' | 'cpus'>,
 ): Promise<StoredEnclave> {
   const cid = 16 + storedEnclaves(dir).length
+  // Only where it is needed: most calls are to be quick.
+  const { measureEif, parseEif, toHex } = await import('@nacre/verify')
   const { pcr0, pcr1, pcr2 } = measureEif(parseEif(new Uint8Array(readFileSync(eif))))
   const guest = spawn(
     process.execPath,

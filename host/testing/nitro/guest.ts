@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fromHex, type Hex } from '@nacre/verify'
 import { nitroModule, serveGuest } from '../guestSide.ts'
-import { AUTHORITY, behaviourOf, portOf } from './machine.ts'
+import { AUTHORITY } from './authority.ts'
+import { behaviourOf, portOf } from './machine.ts'
 
 const [dir = '', cid, ...registers] = process.argv.slice(2)
 const { run } = behaviourOf(dir)

@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createNitroAuthority, type NitroAuthority } from '../../../test/mock-authority/index.ts'
 import { isRunning } from '../../src/processes/identity.ts'
 import { installPrograms, type Programs } from '../programs.ts'
 
@@ -47,8 +46,6 @@ export type NitroMachine = {
   calls(): string[]
   remove(): void
 }
-
-export const AUTHORITY: NitroAuthority = createNitroAuthority('nacre nitro driver')
 
 export function createNitroMachine(): NitroMachine {
   const dir = mkdtempSync(join(tmpdir(), 'nacre-nitro-test-'))
