@@ -356,12 +356,21 @@ describe('bad use', () => {
   test('doctor runs every part that nacre dev needs', async () => {
     const result = await nacre('doctor', '--json', '--state', state)
     expect(result.code, result.stderr).toBe(0)
-    const findings = result.json.findings as { name: string; ok: boolean; required: boolean }[]
+    const findings = result.json.findings as {
+      name: string
+      ok: boolean
+      required: boolean
+      detail: string
+    }[]
     const required = findings.filter(finding => finding.required)
     expect(required.map(finding => finding.name)).toEqual(
       expect.arrayContaining(['anvil', 'postgresql', 'onnxruntime']),
     )
     expect(required.filter(finding => !finding.ok)).toEqual([])
+    const drivers = ['simulated', 'qemu', 'nitro', 'tdx', 'snp', 'dstack'].map(name => `tee ${name}`)
+    const found = findings.filter(({ name }) => name.startsWith('tee '))
+    expect(found.map(({ name }) => name)).toEqual(drivers)
+    expect(found.map(({ detail }) => detail)).not.toContain('')
   })
 })
 

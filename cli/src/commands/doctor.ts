@@ -20,8 +20,8 @@ export async function doctor(options: { state: string }, output: Output): Promis
   const findings = await examine(resolve(options.state))
   for (const finding of findings) {
     const mark = finding.ok ? green('ok     ') : finding.required ? red('MISSING') : yellow('absent ')
-    output.line(`${mark}  ${finding.name.padEnd(12)} ${plain(finding.detail)}`)
-    if (!finding.ok && finding.fix) output.line(`         ${''.padEnd(12)} fix: ${finding.fix}`)
+    output.line(`${mark}  ${finding.name.padEnd(13)} ${plain(finding.detail)}`)
+    if (!finding.ok && finding.fix) output.line(`         ${''.padEnd(13)} fix: ${finding.fix}`)
   }
   const ok = findings.every(finding => finding.ok || !finding.required)
   output.line(ok ? 'This machine can run nacre dev.' : 'Something that nacre dev needs is missing.')
@@ -31,7 +31,7 @@ export async function doctor(options: { state: string }, output: Output): Promis
 
 /** Every check runs the thing itself where it can: a file that exists is no proof that it works. */
 export async function examine(stateDir: string): Promise<Finding[]> {
-  return Promise.all([
+  const findings = await Promise.all([
     nodeVersion(),
     program('npm', 'npm', ['--version'], false, 'apt-get install npm'),
     platform(),
@@ -44,7 +44,9 @@ export async function examine(stateDir: string): Promise<Finding[]> {
     disk(stateDir),
     memory(),
     chromium(),
+    drivers(),
   ])
+  return findings.flat()
 }
 
 async function nodeVersion(): Promise<Finding> {
@@ -139,6 +141,17 @@ async function memory(): Promise<Finding> {
 async function chromium(): Promise<Finding> {
   const fix = 'apt-get install chromium   (only `npm test` needs it)'
   return program('chromium', process.env.NACRE_CHROMIUM ?? 'chromium', ['--version'], false, fix)
+}
+
+/** How enclaves run here, and what each other way would need; `nacre dev` takes the first unless told otherwise. */
+async function drivers(): Promise<Finding[]> {
+  const { DRIVER_NAMES, DRIVERS } = await import('@nacre/host/drivers/index')
+  return Promise.all(
+    DRIVER_NAMES.map(async driver => {
+      const probe = await DRIVERS[driver].probe().catch(error => ({ ok: false, detail: failure(error) }))
+      return { name: `tee ${driver}`, required: false, ...probe }
+    }),
+  )
 }
 
 async function program(

@@ -113,11 +113,12 @@ test('TDX: kernel and ramdisks are booted in a trust domain, whose quote verifie
 })
 
 test('TDX: the quote generation service on a Unix socket', async () => {
-  const enclave = await launch(createTdxDriver({ firmware, quotes: { socket: '/run/tdx-qgs/qgs.socket' } }))
+  put('var/run/tdx-qgs/qgs.socket', '')
+  const enclave = await launch(createTdxDriver({ firmware, root }))
   const [object] = after(booted().args, '-object')
   expect(JSON.parse(object!)['quote-generation-socket']).toEqual({
     type: 'unix',
-    path: '/run/tdx-qgs/qgs.socket',
+    path: join(root, 'var/run/tdx-qgs/qgs.socket'),
   })
   await end(enclave)
 })
@@ -219,7 +220,7 @@ describe('probe', () => {
     expect(await createTdxDriver({ root }).probe()).toEqual({
       ok: false,
       detail:
-        'the processor is of AuthenticAMD, not of GenuineIntel; /sys/module/kvm_intel/parameters/tdx is not there; QEMU emulator version 7.2.22, 10.1 or later is needed; no firmware for Intel TDX',
+        'the processor is of AuthenticAMD, not of GenuineIntel; /sys/module/kvm_intel/parameters/tdx is not there; QEMU 7.2, 10.1 or later is needed; no firmware for Intel TDX',
       fix: expect.stringMatching(/Xeon.*kvm_intel\.tdx=1.*QEMU 10\.1.*NACRE_TDX_FIRMWARE/),
     })
     rmSync(root, { recursive: true })

@@ -44,7 +44,8 @@ export function needsQemu(major: number, minor: number): Need {
     const [, found, foundMinor] = /version (\d+)\.(\d+)/.exec(probe.detail) ?? []
     const [a, b] = [Number(found), Number(foundMinor)]
     if (a > major || (a === major && b >= minor)) return { ok: true, detail: `QEMU ${a}.${b}` }
-    const detail = `${printable(probe.detail)}, ${major}.${minor} or later is needed`
+    const version = found === undefined ? printable(probe.detail) : `QEMU ${a}.${b}`
+    const detail = `${version}, ${major}.${minor} or later is needed`
     return {
       ok: false,
       detail,

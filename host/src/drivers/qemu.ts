@@ -11,23 +11,30 @@ import { createRecords } from './records.ts'
 /** Without KVM a boot takes seconds, and on a busy machine many. */
 const DEADLINE_MS = 90_000
 
+/** MiB, 1024 unless it is said, and processors, one. */
+export type QemuOptions = { memoryMb?: number; cpus?: number }
+
 /**
  * A machine of its own from the measured image, on any Linux: the guest reaches nothing but its link, and what is
  * booted is what was measured. Its security module is software in this process: like the simulated driver it proves
  * nothing against whoever runs the machine.
  */
-export const qemuDriver: Driver = {
-  name: 'qemu',
-  kind: 'simulated',
-  assurance: 'simulated',
-  probe: probeQemu,
-  measure: async image => ({ kind: 'simulated', registers: (await readEif(image)).pcrs }),
-  launch,
-  sweep: ({ stateDir }) => createRecords('qemu', stateDir).sweep(),
+export function createQemuDriver(size: QemuOptions = {}): Driver {
+  return {
+    name: 'qemu',
+    kind: 'simulated',
+    assurance: 'simulated',
+    probe: probeQemu,
+    measure: async image => ({ kind: 'simulated', registers: (await readEif(image)).pcrs }),
+    launch: (image, options) => launchQemu(image, options, size),
+    sweep: ({ stateDir }) => createRecords('qemu', stateDir).sweep(),
+  }
 }
 
+export const qemuDriver: Driver = createQemuDriver()
+
 /** The bytes that are measured are those that are booted, whatever the image's folder holds by then. */
-async function launch(image: Image, options: LaunchOptions): Promise<RunningEnclave> {
+async function launchQemu(image: Image, options: LaunchOptions, size: QemuOptions): Promise<RunningEnclave> {
   const { eif, pcrs } = await readEif(image)
   const securityModule = createModule({
     root: options.root,
@@ -40,6 +47,6 @@ async function launch(image: Image, options: LaunchOptions): Promise<RunningEncl
     securityModule,
     options,
     deadlineMs: DEADLINE_MS,
-    boot: async run => bootQemu(eif, run, { machine: await machineOf() }),
+    boot: async run => bootQemu(eif, run, { ...size, machine: await machineOf() }),
   })
 }

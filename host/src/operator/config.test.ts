@@ -54,6 +54,24 @@ test('an enclave with simulated evidence runs for development chains alone', () 
   expect(read(PLAIN).tee).toEqual({ driver: 'simulated' })
 })
 
+test('a machine is described to those drivers that make one', () => {
+  const tee = { driver: 'qemu', memoryMb: 2048, cpus: 2 }
+  expect(read({ ...PLAIN, tee }).tee).toEqual(tee)
+  for (const wrong of [
+    { cpus: 2 },
+    { driver: 'qemu', firmware: '/OVMF.fd' },
+    { driver: 'dstack', memoryMb: 512 },
+  ])
+    expect(() => read({ ...PLAIN, tee: wrong }), JSON.stringify(wrong)).toThrow('is not used by the driver')
+  for (const wrong of [
+    { memoryMb: 0 },
+    { cpus: 0.5 },
+    { driver: 'snp', firmware: 'OVMF.fd' },
+    { driver: 'sgx' },
+  ])
+    expect(() => read({ ...PLAIN, tee: wrong }), JSON.stringify(wrong)).toThrow('tee')
+})
+
 test('vouchers are taken with a token and the contract that pays, and are not demanded without', () => {
   const payments = { least: { [address]: 1 }, required: true }
   const deployment = { ...LEAST.deployment, balances: address }

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { z } from 'zod'
-import { DRIVERS } from '../drivers/index.ts'
-import { teeIssues } from './teeConfig.ts'
+import { DRIVER_NAMES, DRIVERS } from '../drivers/index.ts'
+import { machineIssues, teeIssues } from './teeConfig.ts'
 
 /** anvil's, the only one on which the simulated verifier serves. */
 const DEVELOPMENT_CHAIN = 31_337
@@ -53,7 +53,11 @@ const fields = z.strictObject({
   /** How enclaves run here: docs/operating.md, Enclaves on real hardware. */
   tee: z
     .strictObject({
-      driver: z.enum(Object.keys(DRIVERS) as [keyof typeof DRIVERS]).default('simulated'),
+      driver: z.enum(DRIVER_NAMES).default('simulated'),
+      /** The machine of an enclave: MiB, processors, and the firmware of TDX and SEV-SNP. */
+      memoryMb: z.int().min(256).max(1_048_576).optional(),
+      cpus: z.int().min(1).max(256).optional(),
+      firmware: path.optional(),
       /** Operators of verifier enclaves, which vouch for evidence that no contract verifies. */
       verifiers: z.array(httpUrl).max(16).optional(),
       /** What judging that evidence needs of its vendor: `nacre attestation collateral fetch`. */
@@ -131,7 +135,7 @@ export const operatorConfig = fields
     },
   )
   .superRefine(({ tee }, context) => {
-    for (const issue of teeIssues(DRIVERS[tee.driver].kind, tee))
+    for (const issue of [...teeIssues(DRIVERS[tee.driver].kind, tee), ...machineIssues(tee)])
       context.addIssue({ code: 'custom', input: tee, ...issue })
   })
   .refine(({ payments, deployment }) => !takesVouchers(payments) || deployment.balances !== undefined, {

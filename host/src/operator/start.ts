@@ -7,7 +7,7 @@ import type { Common } from '../common/index.ts'
 import { createQueues } from '../common/queue.ts'
 import { retry } from '../common/wait.ts'
 import type { DriverError } from '../drivers/errors.ts'
-import { DRIVERS } from '../drivers/index.ts'
+import { DRIVERS, driverOf } from '../drivers/index.ts'
 import { createPayments, type Payments } from '../payments/payments.ts'
 import { createSettler, type Settler } from '../payments/settle.ts'
 import type { OperatorConfig } from './config.ts'
@@ -141,7 +141,7 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
 
 /** Before anything waits for an enclave that cannot start. */
 async function checkTee({ tee }: OperatorConfig): Promise<void> {
-  const { ok, detail, fix } = await DRIVERS[tee.driver].probe()
+  const { ok, detail, fix } = await driverOf(tee.driver, tee).probe()
   if (ok) return
   throw new FatalError('TEE_UNAVAILABLE', `The driver ${tee.driver} starts no enclave on this machine.`, {
     why: detail,
@@ -211,7 +211,7 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
     common,
     launch: () =>
       launchEnclave({
-        driver: DRIVERS[config.tee.driver],
+        driver: driverOf(config.tee.driver, config.tee),
         image,
         root,
         config: parts.enclaveConfig,

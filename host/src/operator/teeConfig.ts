@@ -1,9 +1,11 @@
 import type { TeeKind } from '@nacre/verify'
+import type { DriverName } from '../drivers/driver.ts'
+import { MACHINE_OPTIONS, type MachineOptions } from '../drivers/index.ts'
 import { isVouched, type Verifiers } from './vouched.ts'
 
 export type TeeConfig = { verifiers?: string[] | undefined; collateralDir?: string | undefined }
 
-type Issue = { path: ['tee', keyof TeeConfig]; message: string }
+type Issue = { path: ['tee', keyof TeeConfig | keyof MachineOptions]; message: string }
 
 /** VerifierEnclave.QUORUM: of two operators, as one can start any number of enclaves. */
 const QUORUM = 2
@@ -22,6 +24,14 @@ export function teeIssues(kind: TeeKind, tee: TeeConfig): Issue[] {
     message: `verifier enclaves judge evidence of kind ${kind} by what its vendor publishes: name the folder that nacre attestation collateral fetch fills`,
   }
   return [...(hosts.size < QUORUM ? [few] : []), ...(tee.collateralDir === undefined ? [missing] : [])]
+}
+
+/** What a driver is told of a machine that it does not make. */
+export function machineIssues({ driver, ...tee }: MachineOptions & { driver: DriverName }): Issue[] {
+  const read = MACHINE_OPTIONS[driver]
+  return (['memoryMb', 'cpus', 'firmware'] as const)
+    .filter(field => tee[field] !== undefined && !read.includes(field))
+    .map(field => ({ path: ['tee', field], message: `is not used by the driver ${driver}` }))
 }
 
 /** Those of a configuration, which names both or neither. */
