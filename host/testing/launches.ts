@@ -18,7 +18,12 @@ export function launchOptions(extra: Partial<LaunchOptions> = {}): LaunchOptions
 }
 
 /** A process that launches an enclave and can be killed without a chance to clean up. */
-export type Launcher = { launched: Promise<unknown>; kill(): Promise<void> }
+export type Launcher = {
+  launched: Promise<unknown>
+  kill(): Promise<void>
+  /** Has it end by an error that nobody handles. */
+  crash(): Promise<void>
+}
 
 export type LauncherOptions = {
   /** A file of host/src/drivers, and what in it makes the driver. */
@@ -36,16 +41,21 @@ export function startLauncher({ module, create, imageDir, stateDir }: LauncherOp
     import { launchOptions } from ${JSON.stringify(import.meta.url)}
     const options = launchOptions({ stateDir: ${JSON.stringify(stateDir)} })
     const { pid } = await drivers.${create}.launch(await loadImage(${JSON.stringify(imageDir)}), options)
-    console.log(pid)`
+    console.log(pid)
+    process.stdin.on('data', () => { throw new Error('a defect of the agent, as the test wants it') })`
   const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'ignore'],
   })
   const exited = once(child, 'exit')
   return {
     launched: once(createInterface(child.stdout), 'line'),
     async kill() {
       child.kill('SIGKILL')
+      await exited
+    },
+    async crash() {
+      child.stdin.write('now')
       await exited
     },
   }

@@ -188,6 +188,18 @@ test('an agent that was killed leaves no machine', async () => {
   expect(isRunning(pid)).toBe(false)
 })
 
+test('an agent that ends by a defect takes its machine with it', async () => {
+  const create = `createTdxDriver({ firmware: ${JSON.stringify(firmware)} })`
+  const launcher = startLauncher({ module: 'tdx.ts', create, imageDir: image.dir, stateDir: dir })
+  await launcher.launched
+  const { pid } = booted()
+  process.kill(pid, 'SIGSTOP')
+  await launcher.crash()
+  await expect.poll(() => isRunning(pid)).toBe(false)
+  expect(await createTdxDriver().sweep({ stateDir: dir })).toHaveLength(1)
+  expect(readdirSync(join(dir, 'enclaves'))).toEqual([])
+})
+
 describe('probe', () => {
   const intelMachine = () => {
     put('proc/cpuinfo', 'processor\t: 0\nvendor_id\t: GenuineIntel\n')

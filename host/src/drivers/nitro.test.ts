@@ -151,6 +151,16 @@ describe('an agent that was killed', () => {
     expect(await driver.sweep({ stateDir: dir })).toEqual([])
   })
 
+  test('or ended by a defect, leaves none either, also of guests that stay', async () => {
+    machine.behave({ run: 'stays' })
+    const { launched, crash } = launcher()
+    await launched
+    await crash()
+    expect(machine.running()).toHaveLength(1)
+    expect(await driver.sweep({ stateDir: dir })).toHaveLength(1)
+    expect([machine.running(), records()]).toEqual([[], []])
+  })
+
   test('while the enclave started', async () => {
     machine.behave({ run: 'starts-then-hangs' })
     const { kill } = launcher()
