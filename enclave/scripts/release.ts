@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -104,8 +104,18 @@ function describe({ name, engine }: ImageKind, files: GuestFile[], registers: He
   return { version: 2, name, engine, files: entries, measurements: [{ kind: 'nitro', registers }] }
 }
 
-/** The whole of it or nothing: who stops this half way keeps what was there. */
-async function replaceFolder(dir: string, files: Record<string, Uint8Array>): Promise<void> {
+/**
+ * The whole of it or nothing: who stops this half way keeps what was there. A folder that holds anything but a release
+ * is somebody's: it is left alone.
+ */
+export async function replaceFolder(dir: string, files: Record<string, Uint8Array>): Promise<void> {
+  const foreign = (await filesOf(dir)).find(
+    name => !/^(manifest\.json|sbom\.cdx\.json|[^/]+\.eif)$/.test(name),
+  )
+  if (foreign !== undefined)
+    throw new Error(
+      `${dir} holds ${foreign}, which is no part of a release: name another folder, or an empty one`,
+    )
   const draft = `${dir}.${process.pid}.new`
   try {
     await mkdir(draft, { recursive: true })
@@ -114,6 +124,15 @@ async function replaceFolder(dir: string, files: Record<string, Uint8Array>): Pr
     await rename(draft, dir)
   } finally {
     await rm(draft, { recursive: true, force: true })
+  }
+}
+
+async function filesOf(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
   }
 }
 

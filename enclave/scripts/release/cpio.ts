@@ -13,15 +13,19 @@ export function encodeRamdisk(files: RamdiskFile[]): Uint8Array {
   const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1))
   const folders = new Set<string>()
   const parts: Uint8Array[] = []
+  const names = new Set<string>()
   let inode = 0
   const add = (name: string, mode: number, content: Uint8Array) => {
+    if (names.has(name)) throw new Error(`${name} is twice in a ramdisk`)
+    names.add(name)
     inode += 1
     parts.push(entry({ inode, name, mode, content }))
   }
   for (const { path, content, executable } of sorted) {
     for (const folder of foldersOf(path)) {
-      if (!folders.has(folder)) add(folder, FOLDER, new Uint8Array(0))
+      if (folders.has(folder)) continue
       folders.add(folder)
+      add(folder, FOLDER, new Uint8Array(0))
     }
     add(path, executable ? PROGRAM : FILE, content)
   }

@@ -12,7 +12,7 @@ export type DebianPackage = { name: string; version: string; path: string; size:
 export const DEBIAN_PACKAGES: readonly DebianPackage[] = lock
 
 /** What mirrors drop, the archive of all that Debian ever shipped keeps. */
-const MIRRORS = [
+const mirrors = (): string[] => [
   process.env.NACRE_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian',
   'https://snapshot.debian.org/archive/debian/20261101T000000Z',
 ]
@@ -25,19 +25,28 @@ export const CACHE_DIR: string = join(
   'debian',
 )
 
+export type FetchOptions = {
+  cacheDir?: string
+  onProgress?: (text: string) => void
+  /** Asked in this order; by default the one in NACRE_DEBIAN_MIRROR or Debian's, then its archive. */
+  mirrors?: readonly string[]
+  /** Longest time for one package from one mirror. */
+  deadlineMs?: number
+}
+
 /** The bytes of a package: from the folder of earlier downloads, or from a mirror. Whatever they come from, they have its digest. */
 export async function fetchPackage(
   wanted: DebianPackage,
-  { cacheDir = CACHE_DIR, onProgress = () => {} }: { cacheDir?: string; onProgress?: (text: string) => void },
+  { cacheDir = CACHE_DIR, onProgress = () => {}, ...from }: FetchOptions,
 ): Promise<Uint8Array> {
   const file = join(cacheDir, basename(wanted.path))
   const kept = await readFile(file).catch(() => undefined)
   if (kept && digestOf(kept) === wanted.sha256) return kept
   const failures: string[] = []
-  for (const mirror of MIRRORS) {
+  for (const mirror of from.mirrors ?? mirrors()) {
     try {
       onProgress(`downloading ${wanted.name} ${wanted.version}, ${(wanted.size / 1e6).toFixed(1)} MB`)
-      const bytes = await download(`${mirror}/${wanted.path}`, wanted)
+      const bytes = await download(`${mirror}/${wanted.path}`, wanted, from.deadlineMs ?? DOWNLOAD_MS)
       await keep(file, bytes)
       return bytes
     } catch (error) {
@@ -50,8 +59,12 @@ export async function fetchPackage(
   )
 }
 
-async function download(url: string, { size, sha256 }: DebianPackage): Promise<Uint8Array> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_MS) })
+async function download(
+  url: string,
+  { size, sha256 }: DebianPackage,
+  deadlineMs: number,
+): Promise<Uint8Array> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(deadlineMs) })
   if (!response.ok || !response.body) throw new Error(`status ${response.status}`)
   const parts: Uint8Array[] = []
   let length = 0
@@ -119,6 +132,7 @@ function memberOf(archive: Uint8Array, wanted: string): Uint8Array {
       .trim()
       .replace(/\/$/, '')
     const size = Number(bytes.toString('latin1', at + 48, at + 58))
+    if (!Number.isSafeInteger(size) || size < 0) throw new Error('not a package of Debian')
     const content = at + AR_HEADER
     if (name === wanted) return bytes.subarray(content, content + size)
     at = content + size + (size % 2)
