@@ -95,7 +95,7 @@ describe.each(NAMES)('the image %s', name => {
   })
 
   test('every package in the bundle has a written reason, and no reason is left over', async () => {
-    const page = await readFile(join(REPOSITORY, 'docs/enclave-dependencies.md'), 'utf8')
+    const page = await readFile(join(REPOSITORY, 'enclave/DEPENDENCIES.md'), 'utf8')
     // A package of some images alone names them behind it.
     const headings = [...page.matchAll(/^## `([^`]+)`(?: \((.+)\))?$/gm)]
     const written = headings.filter(([, , images = name]) => images.split(', ').includes(name))

@@ -206,7 +206,10 @@ async function send(agent: Agent, call: Call): Promise<RawAnswer> {
   deadline.addEventListener('abort', () => reject(deadline.reason), { once: true })
   const length = method === 'POST' ? { 'content-length': Buffer.byteLength(body) } : {}
   const options = { agent, path, method, headers: { ...headers, ...length }, signal: deadline }
-  request(options, resolve).on('error', reject).end(body)
+  // Nothing for an empty one: an empty chunk beside the headers does not pass a tunnel of HTTP/2 whole.
+  request(options, resolve)
+    .on('error', reject)
+    .end(body.length > 0 ? body : undefined)
   try {
     const response = await promise
     return { status: response.statusCode ?? 0, body: await readBody(response) }

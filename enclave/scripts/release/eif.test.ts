@@ -29,7 +29,7 @@ test('what is encoded is what is read', () => {
   const eif = parseEif(encodeEif(parts))
   expect(eif).toMatchObject({ version: 4, flags: 0, cmdline: parts.cmdline, memory: 2 ** 30, cpus: 2 })
   expect([eif.kernel, ...eif.ramdisks].map(hex)).toEqual([parts.kernel, ...parts.ramdisks].map(hex))
-  expect(eif.metadata).toMatchObject({ imageName: 'test' })
+  expect(eif.metadata).toMatchObject({ ImageName: 'test' })
 })
 
 test('it measures as Nitro does', () => {

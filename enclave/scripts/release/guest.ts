@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { build, type Metafile } from 'esbuild'
 import { buildImage } from '../build.ts'
 import type { ImageKind } from '../images.ts'
 import { DEBIAN_PACKAGES, type DebianPackage, fetchPackage, unpackPackage, unxz } from './debian.ts'
@@ -30,7 +30,7 @@ const LIBRARIES = 'lib/x86_64-linux-gnu'
 const LOADER = 'lib64/ld-linux-x86-64.so.2'
 
 /** What the C library's packages hold that Node, the engine and koffi load; where it is in the guest. */
-const SYSTEM: Record<string, Record<string, string>> = {
+export const SYSTEM: Record<string, Record<string, string>> = {
   libc6: {
     [`${LIBRARIES}/ld-linux-x86-64.so.2`]: LOADER,
     ...Object.fromEntries(
@@ -45,7 +45,7 @@ const SYSTEM: Record<string, Record<string, string>> = {
 }
 
 /** Modules of Debian's kernel, each after those that it needs: reports of TDX and SEV-SNP, Nitro's module, vsock. */
-const MODULES = [
+export const MODULES = [
   'fs/configfs/configfs',
   'drivers/virt/coco/tsm',
   'drivers/virt/coco/tdx-guest/tdx-guest',
@@ -97,18 +97,21 @@ async function guestPrograms(): Promise<GuestFile[]> {
   const start = Buffer.from("#!/bin/node\nimport('/guest/init.mjs')\n")
   return [
     { path: 'init', content: start, executable: true },
-    { path: 'guest/init.mjs', content: await bundleGuest('init') },
-    { path: 'guest/bridge.mjs', content: await bundleGuest('bridge') },
+    { path: 'guest/init.mjs', content: (await bundleGuest('init')).code },
+    { path: 'guest/bridge.mjs', content: (await bundleGuest('bridge')).code },
     { path: 'lib/koffi.node', content: await readFile(KOFFI) },
   ]
 }
 
-/** Guest programs import nothing but our own and node:*. */
-async function bundleGuest(name: 'init' | 'bridge'): Promise<Uint8Array> {
-  const { outputFiles } = await build({
+/** One of a guest's own programs, and what esbuild says went into it: nothing but our own and node:*. */
+export async function bundleGuest(
+  name: 'init' | 'bridge',
+): Promise<{ code: Uint8Array; metafile: Metafile }> {
+  const { outputFiles, metafile } = await build({
     entryPoints: [`enclave/src/guest/${name}.ts`],
     absWorkingDir: REPOSITORY,
     write: false,
+    metafile: true,
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -117,7 +120,7 @@ async function bundleGuest(name: 'init' | 'bridge'): Promise<Uint8Array> {
     charset: 'utf8',
     tsconfigRaw: {},
   })
-  return outputFiles[0]!.contents
+  return { code: outputFiles[0]!.contents, metafile }
 }
 
 async function systemFiles(options: GuestOptions): Promise<GuestFile[]> {

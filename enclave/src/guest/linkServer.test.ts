@@ -108,6 +108,16 @@ describe('host and guest', () => {
     link.close()
   })
 
+  test('while the largest artifact is on its way, others are heard', async () => {
+    const link = openLink(guest.host, { startOptions: {}, onLine: () => {} })
+    const long = await link.connect()
+    long.write(Buffer.alloc(32 * 2 ** 20, 'x'))
+    const short = await link.connect()
+    short.end('short')
+    expect(await text(short)).toBe('SHORT')
+    link.close()
+  })
+
   test('the host’s module answers through the link', async () => {
     const pcrs = [1, 2, 3].map(byte => new Uint8Array(48).fill(byte))
     const securityModule = createModule({ root: createRoot(), pcrs, moduleId: 'simulated-test' })
@@ -242,6 +252,20 @@ describe('a hostile host', () => {
     stream.end('{}')
     await expect(once(stream, 'close')).rejects.toThrow('ENHANCE_YOUR_CALM')
     expect(guest.started).toEqual([])
+  })
+
+  test('connections that are reset in the middle of an answer leave nothing behind', async () => {
+    const link = openLink(guest.host, { startOptions: {}, onLine: () => {} })
+    for (let i = 0; i < 400; i++) {
+      const connection = await link.connect()
+      connection.on('error', () => {}).write('x'.repeat(2_000_000))
+      await sleep(1)
+      connection.destroy()
+    }
+    const { connections } = guest.program
+    await vi.waitFor(() => expect(connections.filter(({ destroyed }) => !destroyed)).toEqual([]))
+    expect(connections).toHaveLength(400)
+    link.close()
   })
 
   test('as many streams as are allowed, and not one more', async () => {

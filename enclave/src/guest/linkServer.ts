@@ -21,6 +21,11 @@ export type LinkHandlers = {
 /** As many as the channel takes, and the link's own. */
 const MAX_STREAMS = 72
 const WINDOW = 2 ** 20
+/**
+ * Megabytes, so many that it bounds nothing: Node never takes off its count what was on its way over a stream that is
+ * reset, and would take no stream any more after some hundred. Streams and their windows are what is bounded.
+ */
+const SESSION_MEMORY = 1_000_000
 const STATUS = { ok: 200, notFound: 404, conflict: 409, tooLarge: 413, unavailable: 503 } as const
 
 /**
@@ -31,10 +36,13 @@ export async function serveLink(link: Duplex, handlers: LinkHandlers): Promise<v
   const session = performServerHandshake(link, {
     settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: WINDOW, maxHeaderListSize: 4096 },
     maxHeaderListPairs: 16,
+    maxSessionMemory: SESSION_MEMORY,
   })
   const once = { start: false, securityModule: false }
   session.on('stream', (stream, headers) => {
     stream.on('error', () => stream.destroy())
+    // Reset while an answer is on its way: Node waits for it to leave, which it never does.
+    stream.on('aborted', () => stream.destroy())
     answer(stream, headers, { handlers, once }).catch(() => stream.destroy())
   })
   const { promise, resolve } = Promise.withResolvers<void>()

@@ -1,8 +1,23 @@
-import { appendFile, link, mkdir, mkdtemp, rm, symlink, unlink, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  link,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  unlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { encodeManifest, type Manifest, sha256 } from '@nacre/verify'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { writeRelease } from '../../../test/releaseFolder.ts'
+import { readEif } from './eifFile.ts'
 import { loadImage } from './image.ts'
 
 let dir: string
@@ -45,5 +60,88 @@ test.each(defects)('refuses %s', async (_, damage, message) => {
   await expect(loadImage(dir)).rejects.toMatchObject({
     code: 'image-invalid',
     message: expect.stringMatching(message),
+  })
+})
+
+describe('a release', () => {
+  let release: string
+  const eif = () => join(release, 'nacre-mock.eif')
+  beforeEach(() => {
+    release = join(dir, 'release')
+    writeRelease(release)
+  })
+
+  /** Changes bytes of the image file, and makes its checksum right again. */
+  async function patch(change: (bytes: Buffer) => void, mended = true): Promise<void> {
+    const bytes = await readFile(eif())
+    change(bytes)
+    if (mended) bytes.writeUInt32BE(crc32(bytes.subarray(548), crc32(bytes.subarray(0, 544))), 544)
+    await writeFile(eif(), bytes)
+  }
+  const flip = (text: string) => (bytes: Buffer) => {
+    bytes[bytes.indexOf(text)]! ^= 1
+  }
+
+  test('opens, and is measured by what boots', async () => {
+    const image = await loadImage(release)
+    const { path, pcrs } = await readEif(image)
+    expect(path).toBe(eif())
+    expect(pcrs.map(pcr => pcr.length)).toEqual([48, 48, 48])
+  })
+
+  const defects: [string, () => Promise<unknown>, RegExp][] = [
+    ['a flipped bit in its file', () => patch(flip('console='), false), /CRC-32/],
+    ['another command line', () => patch(flip('console=')), /not the file that the manifest measures/],
+    ['another kernel', () => patch(flip('kernel')), /not the file that the manifest measures/],
+    ['another program in it', () => patch(flip('app.mjs')), /not the file that the manifest measures/],
+    ['a file that is cut short', () => truncate(eif(), 600), /nacre-mock.eif/],
+    ['an empty file', () => truncate(eif(), 0), /nacre-mock.eif/],
+    ['a byte after its end', () => appendFile(eif(), ' '), /nacre-mock.eif/],
+    ['no list of what is inside', () => unlink(join(release, 'sbom.cdx.json')), /sbom.cdx.json is missing/],
+    ['an extra file', () => writeFile(join(release, 'notes'), ''), /notes is not in the manifest/],
+    ['its file under another name', () => rename(eif(), join(release, 'x.eif')), /x.eif is not in the/],
+    [
+      'a link to its file',
+      async () => {
+        await rename(eif(), join(dir, 'elsewhere'))
+        await symlink(join(dir, 'elsewhere'), eif())
+      },
+      /no regular file/,
+    ],
+    [
+      'another release’s manifest',
+      async () => writeRelease(release, { kernel: 'other' }) && overwrite(),
+      /not the/,
+    ],
+  ]
+  /** The image file of the first release, beside the manifest of the second. */
+  async function overwrite(): Promise<void> {
+    const other = join(dir, 'other')
+    writeRelease(other)
+    await writeFile(eif(), await readFile(join(other, 'nacre-mock.eif')))
+  }
+
+  test.each(defects)('is refused with %s', async (_, damage, message) => {
+    await damage()
+    await expect(loadImage(release)).rejects.toMatchObject({
+      code: 'image-invalid',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  test('an image of files is none that boots', async () => {
+    await expect(readEif({ dir, manifest })).rejects.toMatchObject({ code: 'image-invalid' })
+  })
+
+  test('a file over the bound is not read', async () => {
+    await truncate(eif(), 2 ** 40)
+    const image = {
+      dir: release,
+      manifest: { ...manifest, version: 2 as const, name: 'nacre-mock', measurements: [] },
+    }
+    await expect(readEif(image)).rejects.toMatchObject({
+      code: 'image-invalid',
+      message: expect.stringContaining('at most'),
+    })
   })
 })

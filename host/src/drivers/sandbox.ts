@@ -15,7 +15,7 @@ export type Mounts = {
 
 export const INSIDE = { image: '/image', sockets: '/run/nacre', config: '/config.json' } as const
 
-/** Libraries that Node and the engine load from the system. They are not measured: docs/enclave-boundary.md. */
+/** Libraries that Node and the engine load from the system. They are not measured: docs/security/boundaries.md. */
 const LIBRARIES = [
   'libc.so.6',
   'libdl.so.2',

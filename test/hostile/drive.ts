@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Attack } from './attack.ts'
+import type { BootMachine, Machine } from './boot.ts'
+import { begin, check, type Honest, isAttested } from './honest.ts'
+import type { StartAttack } from './linkAttacks.ts'
+import { endsWithin, memoryOf, nonce, SECRET, type Target } from './target.ts'
+
+const ENDS_MS = 30_000
+
+/** Attacks after which an enclave answers as before, one after the other on one that is never started again. */
+export function surviveAll(open: () => Promise<Target>, attacks: Attack[]): void {
+  let target: Target
+  let honest: Honest
+  beforeAll(async () => {
+    target = await open()
+    honest = await begin(target)
+  })
+  afterAll(() => target?.close())
+  test.each(
+    attacks.filter(({ outcome }) => outcome === 'answers').map(one => [one.by, one.name, one] as const),
+  )('%s, %s', async (_, __, attack) => {
+    await attack.run(target, honest)
+    await check(target, honest)
+  })
+}
+
+/** Attacks that leave less than the whole of an enclave: each has one of its own. */
+export function loseOne(open: () => Promise<Target>, attacks: Attack[]): void {
+  test.each(
+    attacks
+      .filter(({ outcome }) => outcome !== 'answers')
+      .map(one => [one.by, one.name, one.outcome, one] as const),
+  )('%s, %s: it %s', async (_, __, outcome, attack) => {
+    const target = await open()
+    try {
+      const honest = await begin(target)
+      await attack.run(target, honest)
+      if (outcome === 'ends') await hasEnded(target)
+      else {
+        await check(target, honest, 'lost')
+        expect(await isAttested(target)).toBe(false)
+      }
+      expect(target.said.join('\n')).not.toContain(SECRET)
+    } finally {
+      await target.close()
+    }
+  })
+}
+
+async function hasEnded(target: Target): Promise<void> {
+  expect(await endsWithin(target, ENDS_MS)).toBe(true)
+  await expect(target.client.attest(nonce())).rejects.toThrow()
+}
+
+/** Attacks on a guest that was not started: no program says that it is ready, whatever is done. */
+export function startNothing(boot: BootMachine, attacks: StartAttack[]): void {
+  describe('before the start', () => {
+    test.each(attacks.map(one => [one.name, one.outcome, one] as const))(
+      '%s: it %s',
+      async (_, outcome, attack) => {
+        const machine: Machine = await boot()
+        try {
+          await attack.run(machine)
+          if (outcome === 'ends') expect(await endsWithin(machine, ENDS_MS)).toBe(true)
+          else {
+            await sleep(300)
+            expect(memoryOf(machine.pids)).toBeGreaterThan(0)
+          }
+          expect(machine.said).not.toContain('enclave: ready')
+          expect(machine.said.join('\n')).not.toContain(SECRET)
+        } finally {
+          await machine.stop()
+        }
+      },
+    )
+  })
+}
