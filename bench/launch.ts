@@ -114,7 +114,7 @@ async function artifactRate(client: EnclaveClient): Promise<number> {
     const refusal = await client.loadArtifact(fresh(), bytes).catch(error => error)
     if (refusal.code !== 'artifact-mismatch') throw new Error('an artifact that is none was taken')
   })
-  return Math.round(ARTIFACT_BYTES / 1e3 / median)
+  return Math.round(ARTIFACT_BYTES / 1e2 / median) / 10
 }
 
 /** Of this process and all that it started, bytes in memory: what they share counts for each. */
