@@ -13,11 +13,11 @@ export type BenchOptions = {
 }
 
 const MODELS = CASES.map(one => one.name)
-const NAMES = [...MODELS, 'relay', 'receipts', 'attestation', 'nitro']
+const NAMES = [...MODELS, 'relay', 'receipts', 'attestation', 'nitro', 'qemu']
 
 const USAGE = `usage: npm run bench -- [${MODELS.join(' | ')}] [--json] [--out DIR]
        npm run bench -- relay [--requests N] [--operators N] [--kill] [--seed S] [--keep] [--json] [--out DIR]
-       npm run bench -- receipts | attestation | nitro [--json] [--out DIR]
+       npm run bench -- receipts | attestation | nitro | qemu [--json] [--out DIR]
 
 Without a name, or with that of a model: each model as a bare engine call, as an attested answer and as a relay round
 trip; about a minute on an idle machine.
@@ -30,6 +30,9 @@ and a TDX quote with its collateral beside @phala/dcap-qvl, by node:crypto and b
 on real quotes. The evidence is not in this repository: NACRE_VECTORS names its folder.
 nitro: gas of a Nitro document on chain, from contracts/snapshots, beside published figures of others, and the time that
 the hint of a signature takes.
+qemu: builds the release of the onnx engine, and launches it as a process and as a machine, five times each in turn: time
+to the first attested answer, answers when warm, an artifact's way in, memory. Needs QEMU. Exits with 1 when without KVM
+a machine's first answer took longer than 20 seconds.
 
 Writes DIR/<name>.json (bench/results; relay-kill.json with --kill, relay-NxN.json for other numbers of requests and
 operators). With --json the last line of standard output is one JSON object, and everything else goes to standard

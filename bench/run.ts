@@ -51,6 +51,15 @@ async function bench({ name, out = RESULTS }: BenchOptions): Promise<object> {
     for (const line of nitroTable(result)) say(line)
     return result
   }
+  if (name === 'qemu') {
+    const { benchQemu, qemuTable } = await import('./qemu.ts')
+    const result = await benchQemu(text => console.error(text))
+    save(name, result, out)
+    for (const line of qemuTable(result)) say(line)
+    const { kvm, qemu, target_first_answer_ms: target } = result
+    if (!kvm && qemu.first_answer_ms.max > target) process.exitCode = 1
+    return result
+  }
   const { benchModels } = await import('./models.ts')
   return benchModels(name, say, out)
 }

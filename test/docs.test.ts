@@ -2,6 +2,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Nitro } from '../bench/nitro.ts'
+import type { Qemu } from '../bench/qemu.ts'
 import type { Pairs } from '../bench/receipts.ts'
 import { isSound, type RelayResult } from '../bench/relay.ts'
 
@@ -92,6 +93,24 @@ test('figures in README of Nitro on chain are those of bench/results and of the 
     `${warm} with its certificates cached, ${leaf} with a new leaf certificate, ${cold} with none cached`,
   )
   expect(readme).toContain(`The hint of a signature takes ${hint.median_ms.toFixed(0)} ms`)
+})
+
+test('figures in README of enclaves that are machines are those of bench/results, within their target', () => {
+  const result = JSON.parse(read('bench/results/qemu.json')) as Qemu
+  const { kvm, qemu, simulated, ratio, release, target_first_answer_ms: target } = result
+  // The target is of machines that are translated.
+  expect(kvm).toBe(false)
+  expect(qemu.first_answer_ms.max).toBeLessThanOrEqual(target)
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+  const { median, max } = qemu.first_answer_ms
+  const readme = read('README.md')
+  for (const text of [
+    `first attested answer ${seconds(median)} after its launch (${seconds(max)} at most, the target is ${target / 1000} s), as a process ${seconds(simulated.first_answer_ms.median)}`,
+    `an answer takes ${qemu.infer_ms.toFixed(0)} ms and one with fresh evidence ${qemu.infer_with_evidence_ms.toFixed(0)} ms, ${ratio.infer} and ${ratio.infer_with_evidence} times as long`,
+    `at ${qemu.artifact_mb_per_s} MB/s, and ${qemu.memory_mb.toLocaleString('en-US')} MB are in memory, ${ratio.memory} times as much`,
+    `release of ${(release.bytes / 1e6).toFixed(0)} MB is built in ${seconds(release.build_ms)} and measured in ${seconds(release.measure_ms)}`,
+  ])
+    expect(readme).toContain(text)
 })
 
 test('figures in README are those of bench/results and of the gas snapshots', () => {

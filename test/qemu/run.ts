@@ -15,7 +15,7 @@ import { buildRelease } from '../../enclave/scripts/release.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** Programs by the packages that they are in. */
-const PROGRAMS = { 'qemu-system-x86_64': 'qemu-system-x86', xz: 'xz-utils', tar: 'tar' }
+const PROGRAMS = { 'qemu-system-x86_64': 'qemu-system-x86', xz: 'xz-utils', tar: 'tar', git: 'git' }
 
 const scratch = mkdtempSync(join(tmpdir(), 'nacre-qemu-test-'))
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
