@@ -20,7 +20,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildImage } from '../../enclave/scripts/build.ts'
 import { IMAGES } from '../../enclave/scripts/images.ts'
 import { type AgentProcess, startAgentProcess } from '../../host/testing/agentProcess.ts'
-import { createWorld, DEPLOYER, type World } from '../../host/testing/operatorWorld.ts'
+import { createWorld, DEPLOYER, eventually, type World } from '../../host/testing/operatorWorld.ts'
 import { CASE_POLICIES, CASES } from '../../vectors/statements/generate.ts'
 
 /** Two operators' agents serve the image that judges evidence; every part is the real one but Intel. */
@@ -43,7 +43,6 @@ beforeAll(async () => {
   const simulated = { kind: 1, digest: measurementDigest(simulatedMeasurement(image.manifest)) }
   await send(world.deployment.releases, releasesAbi, 'list', [release.manifestHash, [simulated]])
   writeFileSync(join(world.dir, 'policy.json'), POLICY)
-  for (const name of ['one', 'two']) agents.push(await startVerifier(name, image.dir))
   const args = [world.deployment.enclaveRegistry, TDX, artifact, wallet().account.address] as const
   const hash = await wallet().deployContract({
     abi: verifierEnclaveAbi,
@@ -52,6 +51,7 @@ beforeAll(async () => {
   })
   const { contractAddress } = await world.chain.waitForTransactionReceipt({ hash })
   verifier = contractAddress as Hex
+  for (const name of ['one', 'two']) agents.push(await startVerifier(name, image.dir))
   await send(verifier, verifierEnclaveAbi, 'acceptRelease', [verifiersRelease])
   for (const { operator } of agents) await send(verifier, verifierEnclaveAbi, 'acceptOperator', [operator])
 })
@@ -76,7 +76,7 @@ async function startVerifier(name: string, imageDir: string): Promise<AgentProce
   await world.chain.setBalance({ address, value: 10n ** 20n })
   const agent = await startAgentProcess(world, {
     ...{ imageDir, release, privateKeyFile, artifacts: [join(world.dir, 'policy.json')], payments: {} },
-    ...{ schema: name, stateDir: join(world.dir, name), rootDir: world.config.stateDir },
+    ...{ schema: name, stateDir: join(world.dir, name), rootDir: world.config.stateDir, claims: [verifier] },
   })
   return { ...agent, operator: address.toLowerCase() as Hex }
 }
@@ -115,4 +115,24 @@ test('what they refuse is told with the verdict’s code', async () => {
   const asked = ask(CASES.tdx({ issued: timestamp, debug: true }))
   await expect(asked).rejects.toMatchObject({ code: 'error-answer' })
   await expect(asked).rejects.toThrow('debug-refused: policy-debug: ')
+})
+
+test('an agent claims its enclave’s key before it serves, once, and that of the one that comes after it', async () => {
+  const [{ url, operator, receiptKey }] = agents as [(typeof agents)[0]]
+  const claims = async () => {
+    const logs = await world.chain.getContractEvents({
+      ...{ address: verifier, abi: verifierEnclaveAbi, eventName: 'KeyClaimed', args: { operator } },
+      ...{ fromBlock: 0n, strict: true },
+    })
+    return logs.map(({ args }) => args.receiptKey.toLowerCase())
+  }
+  expect(await claims()).toEqual([receiptKey])
+  type Health = { ok: boolean; enclavePid: number; receiptKey: string }
+  const health = async () => (await (await fetch(`${url}/health`)).json()) as Health
+  process.kill((await health()).enclavePid, 'SIGKILL')
+  const other = await eventually(async () => {
+    const now = await health()
+    return now.ok && now.receiptKey !== receiptKey ? now.receiptKey : undefined
+  })
+  expect(await claims()).toEqual([receiptKey, other])
 })

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { loadConfig } from './config.ts'
 import { describeError, ERROR_CODES, FatalError, RetryableError } from './errors.ts'
 import { createShutdown } from './shutdown.ts'
-import { retry } from './wait.ts'
+import { retry, unlessAborted } from './wait.ts'
 
 const logger = pino({ level: 'silent' })
 const schema = z.strictObject({ port: z.int(), name: z.string() })
@@ -86,4 +86,24 @@ test('an unknown error is told by its first line: below it libraries write whole
   const told = describeError(new Error(`Failed query: insert\nparams: secret`))
   expect(told).toEqual({ code: 'INTERNAL', message: 'Failed query: insert' })
   expect(describeError('x'.repeat(5_000)).message).toHaveLength(300)
+})
+
+test('a wait ends with its signal, and is not tried again for errors that do not pass', async () => {
+  const stop = new AbortController()
+  const never = new Promise<never>(() => {})
+  const waiting = expect(unlessAborted(never, stop.signal)).rejects.toThrow('stopped')
+  stop.abort(new Error('stopped'))
+  await waiting
+  await expect(unlessAborted(never, stop.signal)).rejects.toThrow('stopped')
+  expect(await unlessAborted(Promise.resolve(1), new AbortController().signal)).toBe(1)
+  expect(await unlessAborted(Promise.resolve(2), undefined)).toBe(2)
+
+  const away = new RetryableError('CHAIN_UNAVAILABLE', 'away')
+  let tries = 0
+  const work = () => {
+    tries++
+    return Promise.reject(away)
+  }
+  await expect(retry(work, { again: ({ code }) => code !== 'CHAIN_UNAVAILABLE' })).rejects.toBe(away)
+  expect(tries).toBe(1)
 })

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { TeeKind } from '@nacre/verify'
 import { expect, test } from 'vitest'
 import { parseConfig } from '../common/config.ts'
 import { operatorConfig } from './config.ts'
 import { operatorSchema } from './schema.ts'
+import { teeIssues } from './teeConfig.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const address = `0x${'11'.repeat(20)}`
@@ -70,6 +72,32 @@ test('a machine is described to those drivers that make one', () => {
     { driver: 'sgx' },
   ])
     expect(() => read({ ...PLAIN, tee: wrong }), JSON.stringify(wrong)).toThrow('tee')
+})
+
+test('evidence that no contract verifies needs two who vouch, and collateral; of other evidence neither is asked', () => {
+  const verifiers = ['https://one.example', 'https://two.example']
+  const collateralDir = '/var/lib/nacre/collateral'
+  const fields = (kind: TeeKind, tee: object) => teeIssues(kind, tee).map(({ path }) => path.join('.'))
+  for (const kind of ['tdx', 'snp'] as const) {
+    expect(fields(kind, { verifiers, collateralDir })).toEqual([])
+    expect(fields(kind, {})).toEqual(['tee.verifiers', 'tee.collateralDir'])
+    const one = ['https://one.example', 'https://one.example/path']
+    expect(fields(kind, { verifiers: one, collateralDir })).toEqual(['tee.verifiers'])
+  }
+  for (const kind of ['simulated', 'nitro'] as const) {
+    expect(fields(kind, {})).toEqual([])
+    expect(fields(kind, { verifiers, collateralDir })).toEqual(['tee.verifiers', 'tee.collateralDir'])
+  }
+  expect(() => read({ ...PLAIN, tee: { verifiers } })).toThrow('tee.verifiers: is not used')
+  expect(() => read({ ...PLAIN, tee: { verifiers: ['ftp://one.example'] } })).toThrow('http or https')
+  expect(() => read({ ...PLAIN, tee: { collateralDir: 'here' } })).toThrow('absolute')
+})
+
+test('claims are addresses of contracts, each once', () => {
+  expect(read(PLAIN).claims).toEqual([])
+  expect(read({ ...PLAIN, claims: [`0x${'AB'.repeat(20)}`] }).claims).toEqual([`0x${'ab'.repeat(20)}`])
+  for (const claims of [['0x12'], [address, address]])
+    expect(() => read({ ...PLAIN, claims })).toThrow('claims')
 })
 
 test('vouchers are taken with a token and the contract that pays, and are not demanded without', () => {

@@ -10,7 +10,7 @@ import { connect, type Database } from '../database/connect.ts'
 import { temporaryPostgres } from '../database/testing.ts'
 import { type Anvil, startAnvil } from '../processes/anvil.ts'
 import type { Postgres } from '../processes/postgres.ts'
-import { keyState, register } from './register.ts'
+import { keyState, type RegisterOptions, register } from './register.ts'
 import { transactionsTable } from './tables.ts'
 import { createTransactions, type Transactions } from './transactions.ts'
 
@@ -76,6 +76,34 @@ test('evidence that is not what it is called is refused, and that of no contract
   })
 })
 
+test('nothing is sent for an enclave that ends while its registration waits for its turn', async () => {
+  const attested = await world.attest({ tee: 'simulated', name: 'ended' })
+  const [before, gate, queued] = [
+    await rowCount(),
+    Promise.withResolvers<void>(),
+    Promise.withResolvers<void>(),
+  ]
+  const other = { purpose: 'other', target: world.stranger.account.address, data: '0x' as const }
+  const first = transactions.send(other, 21_000n, () => gate.promise)
+  const ended = new AbortController()
+  const watched: Transactions = {
+    ...transactions,
+    send: (...intent) => {
+      queued.resolve()
+      return transactions.send(...intent)
+    },
+  }
+  const running = registered(attested, 'ended', 'simulated', { transactions: watched, ended: ended.signal })
+  const outcome = expect(running).rejects.toThrow('it ended')
+  await queued.promise
+  ended.abort(new Error('it ended'))
+  gate.resolve()
+  await outcome
+  await transactions.mined(await first)
+  expect(await rowCount()).toBe(before + 1)
+  expect(await keyState(world.client, world.deployment.enclaveRegistry, attested)).toBe('unknown')
+})
+
 test('a key has ended in the second in which the registry takes it no more', async () => {
   const attested = await world.attest({ tee: 'simulated', name: 'overtaken' })
   const { enclaveRegistry } = world.deployment
@@ -96,13 +124,23 @@ test('a key has ended in the second in which the registry takes it no more', asy
 })
 
 /** `kind` is what the enclave calls its evidence, which is simulated. */
-function registered({ identity, config }: Attested, name: string, kind: Evidence['kind'] = 'simulated') {
+function registered(
+  { identity, config }: Attested,
+  name: string,
+  kind: Evidence['kind'] = 'simulated',
+  changes: Partial<RegisterOptions> = {},
+) {
   const attest = async (nonce: Hex): Promise<Evidence> => {
     const { evidence } = await world.attest({ tee: 'simulated', name, nonce })
     return { kind, bytes: toHex(evidence) }
   }
   const client = createClient(anvil.rpcUrl)
-  return register({ client, transactions, contracts: world.deployment, identity, config, attest })
+  const options = { client, transactions, contracts: world.deployment, identity, config, attest }
+  return register({ ...options, ...changes })
+}
+
+async function rowCount(): Promise<number> {
+  return database.queries.$count(transactionsTable)
 }
 
 async function pendingIs(count: number): Promise<void> {

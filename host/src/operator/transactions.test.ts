@@ -116,6 +116,18 @@ test('killed after storing and before broadcasting: the next process sends the s
   expect((await rows())[0]).toMatchObject({ state: 'mined', hash: stored!.hash })
 })
 
+test('what a process that was killed had mined is not replaced', async () => {
+  const nonce = await transactions().send(count, 60_000n)
+  await used(1)
+  const next = transactions()
+  expect((await next.pending()).map(row => row.nonce)).toEqual([nonce])
+  expect(await next.replace(nonce, { ...count, purpose: 'other' }, 60_000n)).toBe(false)
+  expect(await attempts()).toHaveLength(1)
+  await next.check()
+  expect(await next.pending()).toEqual([])
+  expect((await rows())[0]).toMatchObject({ purpose: 'count', status: 'success' })
+})
+
 test('the node is told once of what waits to be mined, not after every block', async () => {
   await chain().setAutomine(false)
   let told = 0
