@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { installPrograms, type Programs } from '../../testing/programs.ts'
 import { isRunning } from '../processes/identity.ts'
 import { tryGuest } from './kvmProbe.ts'
-import { qemuVersion } from './qemuProbe.ts'
+import { machineOf, qemuVersion } from './qemuProbe.ts'
 
 let dir: string
 let programs: Programs
@@ -54,4 +54,10 @@ test('the guest passes in QEMU itself, without KVM; where there is no QEMU, that
   const probe = await tryGuest('tcg', 60_000)
   if (qemu.ok) expect(probe).toEqual({ ok: true })
   else expect(probe).toEqual({ ok: false, reason: expect.stringContaining('qemu-system-x86_64') })
+})
+
+test('machines are run by KVM where it runs guests, else translated', async () => {
+  const no = { ok: false, reason: 'it stops at cmpxchg16b' } as const
+  expect(await machineOf(Promise.resolve({ ok: true }))).toEqual(expect.arrayContaining(['kvm', 'host']))
+  expect((await machineOf(Promise.resolve(no))).join(' ')).toContain('-accel tcg')
 })

@@ -1,4 +1,4 @@
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -42,7 +42,10 @@ export async function tryGuest(accelerator: Accelerator, deadlineMs = DEADLINE_M
     await writeFile(kernel, KVM_GUEST)
     // A machine that KVM left paused outlives nobody for long, not even this process when it is killed.
     const command = ['--signal=KILL', `${1 + deadlineMs / 1000}`, QEMU]
-    const child = spawn('timeout', [...command, ...argumentsOf(accelerator, kernel)], OUTPUT)
+    const child = spawn('timeout', [...command, ...argumentsOf(accelerator, kernel)], {
+      ...{ stdio: ['ignore', 'ignore', 'pipe'], detached: true },
+      env: { PATH: process.env.PATH },
+    })
     return await follow(child, deadlineMs)
   } catch (error) {
     return { ok: false, reason: messageOf(error) }
@@ -50,8 +53,6 @@ export async function tryGuest(accelerator: Accelerator, deadlineMs = DEADLINE_M
     await rm(folder, { recursive: true, force: true })
   }
 }
-
-const OUTPUT: SpawnOptions = { stdio: ['ignore', 'ignore', 'pipe'], detached: true }
 
 function argumentsOf(accelerator: Accelerator, kernel: string): string[] {
   return [

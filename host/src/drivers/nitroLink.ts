@@ -37,7 +37,10 @@ type Attempt = VsockLink & { connected: Promise<boolean> }
 /** Its end of the link is a socket pair: it closes with this process, however that ends, and the guest switches off. */
 function startSocat(cid: number, console: Console): Attempt {
   const args = ['-d', '-d', 'FD:3', `VSOCK-CONNECT:${cid}:${LINK_PORT}`]
-  const child = spawn(SOCAT, args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
+  const child = spawn(SOCAT, args, {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH },
+  })
   const link = child.stdio[3] as Duplex
   link.on('error', () => link.destroy())
   const connected = Promise.withResolvers<boolean>()

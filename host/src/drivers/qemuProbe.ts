@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { Probe } from './driver.ts'
-import { probeKvm } from './kvmProbe.ts'
+import { type GuestProbe, probeKvm } from './kvmProbe.ts'
 import { QEMU } from './qemuProcess.ts'
 
 const PROBE_MS = 10_000
@@ -21,8 +21,8 @@ const TRANSLATED = [
 ]
 
 /** How a guest's machine is run here. */
-export async function machineOf(): Promise<string[]> {
-  return (await probeKvm()).ok ? KVM : TRANSLATED
+export async function machineOf(kvm: Promise<GuestProbe> = probeKvm()): Promise<string[]> {
+  return (await kvm).ok ? KVM : TRANSLATED
 }
 
 export async function probeQemu(): Promise<Probe> {
