@@ -45,6 +45,10 @@ const TARGET_MS = 20_000
 /** @throws Error what the build of a release throws, and DriverError launch-failed where QEMU is not installed */
 export async function benchQemu(say: (text: string) => void, launches = LAUNCHES): Promise<Qemu> {
   const dir = mkdtempSync(join(tmpdir(), 'nacre-bench-qemu-'))
+  // Enclaves that run end with this process.
+  const remove = (): void => rmSync(dir, { recursive: true, force: true })
+  process.once('exit', remove)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   try {
     say('building the release')
     const release = await benchRelease(join(dir, 'release'))
@@ -66,7 +70,7 @@ export async function benchQemu(say: (text: string) => void, launches = LAUNCHES
     const facts = { qemu_version: versionOf(command[0]!), kvm, release }
     return { ...facts, simulated, qemu, ratio: ratioOf(qemu, simulated), target_first_answer_ms: TARGET_MS }
   } finally {
-    rmSync(dir, { recursive: true, force: true })
+    remove()
   }
 }
 
