@@ -1,6 +1,8 @@
 import type { Hex } from '@nacre/verify'
 import type { Common } from '../common/index.ts'
+import { databaseError } from '../database/connect.ts'
 import { cancellation } from './fulfil.ts'
+import type { TransactionRow } from './tables.ts'
 import type { Transactions } from './transactions.ts'
 
 /** First words of the purposes whose second is an enclave's key. */
@@ -18,14 +20,24 @@ export type WithdrawalOptions = {
  * DATABASE_UNAVAILABLE.
  */
 export async function withdrawDead(
-  { common, transactions, enclaveConfig }: WithdrawalOptions,
+  options: WithdrawalOptions,
   isAlive: (receiptKey: string) => boolean,
 ): Promise<void> {
-  for (const { nonce, purpose } of await transactions.pending()) {
-    const [kind = '', receiptKey = ''] = purpose.split(':')
-    if (!OF_A_KEY.has(kind) || isAlive(receiptKey)) continue
-    const { intent, gas } = cancellation(enclaveConfig.operator, purpose)
-    if (await transactions.replace(nonce, intent, gas))
-      common.logger.info({ nonce: Number(nonce), purpose }, 'withdrawn, its enclave has ended')
+  try {
+    for (const row of await options.transactions.pending()) {
+      const [kind = '', receiptKey = ''] = row.purpose.split(':')
+      if (OF_A_KEY.has(kind) && !isAlive(receiptKey)) await withdraw(options, row)
+    }
+  } catch (error) {
+    throw databaseError(error)
   }
+}
+
+async function withdraw(
+  { common, transactions, enclaveConfig }: WithdrawalOptions,
+  { nonce, purpose }: TransactionRow,
+): Promise<void> {
+  const { intent, gas } = cancellation(enclaveConfig.operator, purpose)
+  if (await transactions.replace(nonce, intent, gas))
+    common.logger.info({ nonce: Number(nonce), purpose }, 'withdrawn, its enclave has ended')
 }

@@ -100,7 +100,7 @@ export function createEnclaves(options: EnclavesOptions): Enclaves {
 
 async function open(options: EnclavesOptions, alive: Set<Launched>): Promise<Serving> {
   const isAlive = (key: string) => [...alive].some(({ identity }) => identity.receiptKey === key)
-  await options.withdraw(isAlive).catch(error => Promise.reject(databaseError(error)))
+  await options.withdraw(isAlive)
   options.onLaunch()
   const launched = await options.launch()
   alive.add(launched)

@@ -65,7 +65,8 @@ async function planFresh(options: RegisterOptions): Promise<Planned> {
   const { client, verifiers } = options
   const anchor = await callContract(async () => {
     const { number, timestamp } = await client.getBlock()
-    checkClock(timestamp)
+    // A verdict has the chain's own time.
+    if (!verifiers) checkClock(timestamp)
     return client.getBlock({ blockNumber: number > ANCHOR_DEPTH ? number - ANCHOR_DEPTH : 0n })
   })
   const evidence = await options.attest(anchor.hash)

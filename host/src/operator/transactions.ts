@@ -54,7 +54,7 @@ export type Transactions = {
   find(nonce: bigint): Promise<TransactionRow | undefined>
   /** How many that this process sent are not mined, as far as it knows. */
   waiting(): number
-  /** What waits to be mined, lowest nonce first; also what earlier processes sent. */
+  /** What waits to be mined, lowest nonce first: what earlier processes sent, and what is being sent, too. */
   pending(): Promise<TransactionRow[]>
   /** Whether something with this purpose was sent and is not mined. */
   isPending(purpose: string): Promise<boolean>
@@ -189,11 +189,14 @@ export function createTransactions(settings: TransactionsOptions): Transactions 
     find,
     waiting: () => toldAt.size,
     pending: () =>
-      database.queries
-        .select()
-        .from(transactionsTable)
-        .where(eq(transactionsTable.state, 'pending'))
-        .orderBy(transactionsTable.nonce),
+      inOrder(async () => {
+        const pending = eq(transactionsTable.state, 'pending')
+        return database.queries
+          .select()
+          .from(transactionsTable)
+          .where(pending)
+          .orderBy(transactionsTable.nonce)
+      }),
     isPending: async purpose => {
       const same = and(eq(transactionsTable.purpose, purpose), eq(transactionsTable.state, 'pending'))
       return (await database.queries.select().from(transactionsTable).where(same)).length > 0

@@ -183,6 +183,26 @@ test('collateral that is old, or not there, is told, and renewed while the encla
   })
 })
 
+test('evidence that is not what it is called, or too long, is refused, and no agent ends by it', async () => {
+  const enclave = await launch('tdx')
+  const before = await nonceOf()
+  const wrong: Evidence[] = [
+    { kind: 'dstack', bytes: '0x00' },
+    { kind: 'dstack', bytes: toHex(new TextEncoder().encode('{"quote":"00","event_log":[{"imr":3}]}')) },
+    { kind: 'tdx', bytes: toHex(new Uint8Array(65_537)) },
+    { kind: 'snp', bytes: '0x' },
+  ]
+  for (const evidence of wrong) {
+    const ended = new AbortController()
+    const changes = { attest: async () => evidence, ended: ended.signal, onRetry: () => ended.abort() }
+    const running = register(optionsOf(enclave, collateralOf('tdx', 'wrong'), changes))
+    await expect(running, evidence.kind).rejects.toMatchObject({
+      ...{ name: 'RetryableError', code: 'EVIDENCE_REJECTED' },
+    })
+  }
+  expect(await nonceOf()).toBe(before)
+})
+
 test('an enclave that ends while it waits for verifiers is not registered', async () => {
   const enclave = await launch('tdx')
   const before = await nonceOf()

@@ -7,6 +7,7 @@ import {
   fromHex,
   type Hex,
   type Identity,
+  messageOf,
   NacreError,
   splitSnpEvidence,
 } from '@nacre/verify'
@@ -91,10 +92,22 @@ export async function checkVerifiers(
 
 function caseOf(kind: VouchedKind, evidence: Uint8Array, collateral: CollateralFiles) {
   const tee = JUDGED_AS[kind]
-  if (kind === 'dstack') return { tee, evidence: parseDstackBundle(evidence).quote, collateral }
+  if (kind === 'dstack') return { tee, evidence: quoteOf(evidence), collateral }
   if (kind === 'tdx') return { tee, evidence, collateral }
   const split = splitSnpEvidence(evidence)
   return { tee, evidence: split.report, collateral: new Map([...collateral, ...split.collateral]) }
+}
+
+function quoteOf(bundle: Uint8Array): Uint8Array {
+  try {
+    return parseDstackBundle(bundle).quote
+  } catch (cause) {
+    const message = `The enclave's evidence is no bundle of dstack: ${messageOf(cause)}`
+    throw new RetryableError('EVIDENCE_REJECTED', message, {
+      fix: 'Check that dstack’s guest agent is of a version that Nacre knows.',
+      cause,
+    })
+  }
 }
 
 /** What is wrong with who is asked; everything else is wrong with the evidence, or with its collateral. */
