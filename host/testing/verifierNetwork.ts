@@ -5,8 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { verifierEnclaveAbi } from '@nacre/contracts'
+import { deploy } from '@nacre/sdk'
 import {
   type EnclaveConfig,
+  type EvidencePolicy,
+  encodePolicyArtifact,
   fromHex,
   type Hex,
   type Manifest,
@@ -17,12 +20,13 @@ import {
   ZERO_ADDRESS,
   ZERO_HASH,
 } from '@nacre/verify'
-import type { Abi } from 'viem'
+import { type Abi, createWalletClient, http } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
-import { startNitroChain } from '../../contracts/test/utils/nitro.ts'
+import { anvil as anvilChain } from 'viem/chains'
 import { buildImage } from '../../enclave/scripts/build.ts'
 import { IMAGES } from '../../enclave/scripts/images.ts'
-import { createNitroAuthority } from '../../test/mock-authority/index.ts'
+import { authority, createNitroAuthority } from '../../test/mock-authority/index.ts'
+import { CASE_POLICIES } from '../../vectors/statements/generate.ts'
 import { createNodes } from '../src/chain/nodes.ts'
 import { connect } from '../src/database/connect.ts'
 import { temporaryPostgres } from '../src/database/testing.ts'
@@ -36,7 +40,9 @@ import type { Launched } from '../src/operator/enclaves.ts'
 import { launchEnclave } from '../src/operator/launch.ts'
 import { register } from '../src/operator/register.ts'
 import { createTransactions, type Transactions } from '../src/operator/transactions.ts'
-import { deployVouching, POLICIES, type VouchedTee } from './vouchingContracts.ts'
+import { startAnvil } from '../src/processes/anvil.ts'
+import { DEPLOYER } from './operatorWorld.ts'
+import { deployVouching, type Registry, type VouchedTee } from './vouchingContracts.ts'
 
 const LIMITS = { maxInput: 1_048_576, maxOutput: 65_536 }
 const migrations = join(import.meta.dirname, '../src/operator/migrations')
@@ -52,27 +58,38 @@ export type Vouching = OperatorAccount & Site & { enclave: Launched }
 
 export type VerifierNetwork = Awaited<ReturnType<typeof createVerifierNetwork>>
 
+export type NetworkOptions = {
+  /** Digests that the release of the enclaves that vouch lists beside AWS's. */
+  measured?: Partial<Record<VouchedTee, readonly Hex[]>>
+  /** By which they judge; default: those of the vectors. */
+  policies?: Record<VouchedTee, EvidencePolicy>
+  /** A chain with a registry; default: another one. */
+  on?: { rpcUrl: string; registry: Registry }
+}
+
 /**
  * A chain on which enclaves vouch for evidence of TDX and SEV-SNP, and two operators whose enclaves do. Every contract
- * and every enclave is the real one, by the agent's own code; AWS, Intel and AMD are mock authorities. `measured` are
- * digests that the release lists.
+ * and every enclave is the real one, by the agent's own code; AWS, Intel and AMD are mock authorities.
  */
-export async function createVerifierNetwork(measured: Record<VouchedTee, readonly Hex[]>) {
+export async function createVerifierNetwork(options: NetworkOptions = {}) {
+  const { measured = {}, policies = CASE_POLICIES } = options
   const dir = await mkdtemp(join(tmpdir(), 'nacre-verifiers-'))
   const closers: (() => unknown)[] = [() => rm(dir, { recursive: true, force: true })]
-  const chain = await startNitroChain(BigInt(Math.floor(Date.now() / 1000)))
+  const { rpcUrl, registry: base } = options.on ?? (await startChain(closers))
   const server = await temporaryPostgres()
-  closers.push(chain.stop, server.stop)
+  closers.push(server.stop)
   const aws = createNitroAuthority('nacre verifier network')
-  const nodes = createNodes({ rpcUrl: chain.client.transport.url as string })
+  const nodes = createNodes({ rpcUrl })
   const image = await loadImage((await buildImage(join(dir, 'image'), IMAGES.attestation)).dir)
   const { manifest } = image
-  const deployed = await deployVouching(chain, { root: aws.pin, manifest, measured })
-  const { registry, verifiers, release, withoutVerdicts, send } = deployed
+  const { root, lists } = { root: aws.pin, lists: { tdx: [], snp: [], ...measured } }
+  const deployed = await deployVouching({ rpcUrl, registry: base, root, manifest, measured: lists, policies })
+  const { client: chain, verifiers, release, deployRegistry, send } = deployed
+  const registry = base.enclaveRegistry
 
   async function createAccount(): Promise<OperatorAccount> {
     const account = privateKeyToAccount(generatePrivateKey())
-    await chain.client.setBalance({ address: account.address, value: 10n ** 20n })
+    await chain.setBalance({ address: account.address, value: 10n ** 20n })
     const schema = `of_${account.address.slice(2, 10).toLowerCase()}`
     const database = await connect({ databaseUrl: server.databaseUrl, schema, migrations })
     const transactions = createTransactions({ nodes, account, chainId: 31_337, database })
@@ -84,7 +101,9 @@ export async function createVerifierNetwork(measured: Record<VouchedTee, readonl
   async function launch(operator: Hex, driver: Driver = simulatedDriver): Promise<Launched> {
     const bound = { chainId: 31_337n, registry, operator, releaseId: release }
     const config: EnclaveConfig = { version: 1, ...bound, ...LIMITS }
-    const artifacts = Object.values(POLICIES).map(bytes => ({ artifact: sha256(bytes), bytes, file: '' }))
+    const artifacts = Object.values({ tdx: policies.tdx, snp: policies.snp })
+      .map(encodePolicyArtifact)
+      .map(bytes => ({ artifact: sha256(bytes), bytes, file: '' }))
     const options = { driver, image, root: createRoot(), config, artifacts, onLog: () => {} }
     const enclave = await launchEnclave(options)
     closers.push(enclave.terminate)
@@ -98,7 +117,7 @@ export async function createVerifierNetwork(measured: Record<VouchedTee, readonl
     const enclave = await launch(operator)
     const { identity, config } = enclave
     const attest = async (nonce: Hex) => {
-      const { timestamp: time } = await chain.client.getBlock()
+      const { timestamp: time } = await chain.getBlock()
       const bound = { userData: fromHex(userData(identity)), nonce: fromHex(nonce) }
       return { kind: 'nitro' as const, bytes: toHex(aws.issue({ time, ...bound })) }
     }
@@ -115,11 +134,20 @@ export async function createVerifierNetwork(measured: Record<VouchedTee, readonl
     send(verifier, verifierEnclaveAbi as Abi, accepted ? 'acceptOperator' : 'removeOperator', [operator])
 
   const vouching = [await createVouching(), await createVouching()] as const
-  const contracts = { registry, verifiers, release, withoutVerdicts }
+  const contracts = { registry, verifiers, release, deployRegistry }
   const close = async () => {
     for (const closer of closers.reverse()) await closer()
   }
-  return { dir, chain, client: nodes.client, ...contracts, vouching, createAccount, launch, accept, close }
+  return { dir, client: nodes.client, ...contracts, vouching, createAccount, launch, accept, close }
+}
+
+async function startChain(closers: (() => unknown)[]): Promise<{ rpcUrl: string; registry: Registry }> {
+  const { rpcUrl, stop } = await startAnvil()
+  closers.push(stop)
+  const account = privateKeyToAccount(DEPLOYER)
+  const wallet = createWalletClient({ account, chain: anvilChain, transport: http(rpcUrl) })
+  const client = createNodes({ rpcUrl }).client
+  return { rpcUrl, registry: await deploy({ client, wallet, root: authority.root }) }
 }
 
 /** What an agent does with a client's question, without its chain and database. */

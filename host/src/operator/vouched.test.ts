@@ -55,10 +55,8 @@ let network: VerifierNetwork
 let account: OperatorAccount
 
 beforeAll(async () => {
-  network = await createVerifierNetwork({
-    tdx: [digestOf('tdx', 'tdx', MAKE.tdx), digestOf('tdx', 'dstack', MAKE.dstack)],
-    snp: [digestOf('snp', 'snp', MAKE.snp)],
-  })
+  const tdx = [digestOf('tdx', 'tdx', MAKE.tdx), digestOf('tdx', 'dstack', MAKE.dstack)]
+  network = await createVerifierNetwork({ measured: { tdx, snp: [digestOf('snp', 'snp', MAKE.snp)] } })
   account = await network.createAccount()
 })
 
@@ -226,7 +224,7 @@ test('a registry whose verifier is none of verdicts is refused before anything s
   const { client, registry } = network
   await checkVerifiers(client, registry, 'snp', verifiers)
   await checkVerifiers(client, registry, 'dstack', verifiers)
-  const other = await network.withoutVerdicts()
+  const other = await network.deployRegistry()
   await expect(checkVerifiers(client, other, 'tdx', verifiers)).rejects.toMatchObject({
     ...{ name: 'FatalError', code: 'CONFIG_INVALID', message: expect.stringContaining('no verifier of tdx') },
   })
