@@ -88,6 +88,10 @@ test('evidence that no contract verifies needs two who vouch, and collateral; of
     expect(fields(kind, {})).toEqual([])
     expect(fields(kind, { verifiers, collateralDir })).toEqual(['tee.verifiers', 'tee.collateralDir'])
   }
+  for (const driver of ['tdx', 'snp', 'dstack']) {
+    expect(() => read({ ...PLAIN, tee: { driver, collateralDir } })).toThrow('tee.verifiers')
+    expect(read({ ...PLAIN, tee: { driver, verifiers, collateralDir } }).tee).toMatchObject({ verifiers })
+  }
   expect(() => read({ ...PLAIN, tee: { verifiers } })).toThrow('tee.verifiers: is not used')
   expect(() => read({ ...PLAIN, tee: { verifiers: ['ftp://one.example'] } })).toThrow('http or https')
   expect(() => read({ ...PLAIN, tee: { collateralDir: 'here' } })).toThrow('absolute')

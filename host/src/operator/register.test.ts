@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { enclaveRegistryAbi } from '@nacre/contracts'
 import { type Evidence, type Hex, toHex } from '@nacre/verify'
+import { pino } from 'pino'
 import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Attested, createRegistrations, type Registrations } from '../../../test/registrations.ts'
@@ -10,6 +11,7 @@ import { connect, type Database } from '../database/connect.ts'
 import { temporaryPostgres } from '../database/testing.ts'
 import { type Anvil, startAnvil } from '../processes/anvil.ts'
 import type { Postgres } from '../processes/postgres.ts'
+import { withdrawDead } from './deadKeys.ts'
 import { keyState, type RegisterOptions, register } from './register.ts'
 import { transactionsTable } from './tables.ts'
 import { createTransactions, type Transactions } from './transactions.ts'
@@ -102,6 +104,38 @@ test('nothing is sent for an enclave that ends while its registration waits for 
   await transactions.mined(await first)
   expect(await rowCount()).toBe(before + 1)
   expect(await keyState(world.client, world.deployment.enclaveRegistry, attested)).toBe('unknown')
+})
+
+test('what waits for keys of enclaves that have ended is withdrawn, and nothing else', async () => {
+  await world.chain.setAutomine(false)
+  const [alive, dead]: Hex[] = [`0x${'a1'.repeat(20)}`, `0x${'de'.repeat(20)}`]
+  const target = world.stranger.account.address
+  const purposes = [
+    `register:${alive}`,
+    `certificate:${dead}`,
+    `register:${dead}`,
+    `claim:${dead}:${target}`,
+    `fulfil:${dead}`,
+  ]
+  const nonces: bigint[] = []
+  for (const purpose of purposes)
+    nonces.push(await transactions.send({ purpose, target, data: '0x12' }, 60_000n))
+  const options = {
+    common: { logger: pino({ level: 'silent' }) },
+    transactions,
+    enclaveConfig: { operator: world.wallet.account.address },
+  }
+  await withdrawDead(options, key => key === alive)
+  // Withdrawn once: what does nothing is left alone.
+  await withdrawDead(options, key => key === alive)
+  await world.chain.mine({ blocks: 1 })
+  await world.chain.setAutomine(true)
+  const mined = await Promise.all(nonces.map(nonce => transactions.mined(nonce)))
+  expect(mined.map(({ purpose }) => purpose)).toEqual(
+    purposes.map((purpose, i) => (i === 0 || i === 4 ? purpose : `cancel:${purpose}`)),
+  )
+  const sent = await Promise.all(mined.map(({ hash }) => world.client.getTransaction({ hash: hash as Hex })))
+  expect(sent.map(({ input }) => input)).toEqual(['0x12', '0x', '0x', '0x', '0x12'])
 })
 
 test('a key has ended in the second in which the registry takes it no more', async () => {
