@@ -22,6 +22,8 @@ let network: VerifierNetwork
 let agent: AgentProcess
 let sandboxed: boolean
 
+type Health = { ok: boolean; receiptKey: string; enclavePid: number }
+
 const TDX = 3
 const TEE = 2
 
@@ -91,11 +93,11 @@ test('its enclave’s key is registered as a TD’s, and answers a request that 
 
 test('the enclave that comes after it is vouched for as well', async () => {
   if (!sandboxed) return
-  const health = async () => (await fetch(`${agent.url}/health`)).json()
+  const health = async () => (await (await fetch(`${agent.url}/health`)).json()) as Health
   process.kill((await health()).enclavePid, 'SIGKILL')
   const other = await eventually(async () => {
     const { ok, receiptKey } = await health()
-    return ok && receiptKey !== agent.receiptKey ? (receiptKey as string) : undefined
+    return ok && receiptKey !== agent.receiptKey ? receiptKey : undefined
   })
   expect((await registeredKeys()).at(-1)).toEqual({ receiptKey: other, kind: TDX })
 })
