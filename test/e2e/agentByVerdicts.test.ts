@@ -6,7 +6,7 @@ import { parseDstackBundle } from '@nacre/verify/attest/dstackBundle'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type DstackAgent, startDstackAgent } from '../../enclave/test/dstackAgent.ts'
 import { simulatedDriver } from '../../host/src/drivers/simulated.ts'
-import { type AgentProcess, startAgentProcess } from '../../host/testing/agentProcess.ts'
+import { type AgentProcess, spawnAgent, startAgentProcess } from '../../host/testing/agentProcess.ts'
 import { createWorld, DEPLOYER, eventually, type World } from '../../host/testing/operatorWorld.ts'
 import { createVerifierNetwork, type VerifierNetwork } from '../../host/testing/verifierNetwork.ts'
 import { CASE_POLICIES } from '../../vectors/statements/generate.ts'
@@ -21,6 +21,8 @@ let dstack: DstackAgent
 let network: VerifierNetwork
 let agent: AgentProcess
 let sandboxed: boolean
+/** Of its configuration. */
+let tee: object
 
 type Health = { ok: boolean; receiptKey: string; enclavePid: number }
 
@@ -44,7 +46,8 @@ beforeAll(async () => {
   mkdirSync(collateralDir)
   for (const [name, bytes] of dstack.files) writeFileSync(join(collateralDir, name), bytes)
   const verifiers = network.vouching.map(({ url }) => url)
-  agent = await startAgentProcess(world, { tee: { driver: 'dstack', verifiers, collateralDir } })
+  tee = { driver: 'dstack', verifiers, collateralDir }
+  agent = await startAgentProcess(world, { tee })
 })
 
 afterAll(async () => {
@@ -100,4 +103,16 @@ test('the enclave that comes after it is vouched for as well', async () => {
     return ok && receiptKey !== agent.receiptKey ? receiptKey : undefined
   })
   expect((await registeredKeys()).at(-1)).toEqual({ receiptKey: other, kind: TDX })
+})
+
+test('an agent whose verifiers are away says so, and stops when it is told to', async () => {
+  if (!sandboxed) return
+  await agent.child.stop()
+  const verifiers = ['http://127.0.0.1:1', 'http://localhost:1']
+  const told = Promise.withResolvers<void>()
+  const onLine = (line: string) => line.includes('VERIFIERS_UNAVAILABLE') && told.resolve()
+  const { child } = spawnAgent(world, { tee: { ...tee, verifiers } }, { onLine })
+  await told.promise
+  await child.stop()
+  expect(await child.exited).toEqual({ code: 0, signal: null })
 })

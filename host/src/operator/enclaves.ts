@@ -1,7 +1,7 @@
 import type { EnclaveConfig, Evidence, Hex, Identity, Manifest, ReceiptBundle } from '@nacre/verify'
 import { describeError, FatalError, RetryableError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
-import { retry } from '../common/wait.ts'
+import { inTime, retry, unlessAborted } from '../common/wait.ts'
 import { databaseError } from '../database/connect.ts'
 import type { Payment } from '../enclaveClient.ts'
 import { type Answered, assemble, type Bundler, type Job, type SignedBatch } from './bundle.ts'
@@ -34,7 +34,7 @@ export type Serving = Bundler &
 export type EnclavesOptions = {
   common: Pick<Common<unknown>, 'logger' | 'shutdown'>
   launch: () => Promise<Launched>
-  /** Makes the chain know its key; sends nothing more once the signal says that the enclave has ended. */
+  /** Makes the chain know its key; sends nothing more once the signal says that the enclave ends. */
   register: (enclave: Launched, ended: AbortSignal) => Promise<Registration>
   /** Takes back what waits to be mined for keys of enclaves that have ended. */
   withdraw: (isAlive: (receiptKey: string) => boolean) => Promise<void>
@@ -98,31 +98,42 @@ export function createEnclaves(options: EnclavesOptions): Enclaves {
   }
 }
 
+/** All of a shutdown has ten seconds. */
+const WITHDRAW_MS = 2_000
+
 async function open(options: EnclavesOptions, alive: Set<Launched>): Promise<Serving> {
   const isAlive = (key: string) => [...alive].some(({ identity }) => identity.receiptKey === key)
   await options.withdraw(isAlive)
   options.onLaunch()
   const launched = await options.launch()
   alive.add(launched)
-  const ended = new AbortController()
-  const died = launched.exited.then(() => {
+  const died = new AbortController()
+  void launched.exited.then(() => {
     alive.delete(launched)
-    const error = new RetryableError('ENCLAVE_UNAVAILABLE', 'The enclave died before it was registered.', {
-      fix: 'Its own output is in the log; it is launched again.',
-    })
-    ended.abort(error)
-    throw error
+    died.abort(diedEarly())
   })
+  const { shutdown, logger } = options.common
+  const ended = AbortSignal.any([died.signal, shutdown.signal])
   try {
-    const registration = await Promise.race([options.register(launched, ended.signal), died])
-    options.common.logger.info({ key: launched.identity.receiptKey }, 'enclave registered')
+    const registration = await unlessAborted(options.register(launched, ended), ended)
+    logger.info({ key: launched.identity.receiptKey }, 'enclave registered')
     return serve(options, launched, registration)
   } catch (error) {
     await launched.terminate()
+    // Nobody launches another; what was sent for this one is not left to be mined where that can be helped.
+    if (shutdown.signal.aborted)
+      await inTime(
+        options.withdraw(isAlive).catch(() => {}),
+        WITHDRAW_MS,
+      )
     throw databaseError(error)
-  } finally {
-    died.catch(() => {})
   }
+}
+
+function diedEarly(): RetryableError {
+  return new RetryableError('ENCLAVE_UNAVAILABLE', 'The enclave died before it was registered.', {
+    fix: 'Its own output is in the log; it is launched again.',
+  })
 }
 
 function serve({ release }: EnclavesOptions, launched: Launched, registration: Registration): Serving {

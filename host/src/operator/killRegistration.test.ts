@@ -107,22 +107,34 @@ test('kill -9 while its registration waits in the pool: a payment of nothing tak
 
 test('an enclave dies while its registration waits in the pool: it is withdrawn, and another registered', async () => {
   const earlier = (await rows()).length
-  const sent = Promise.withResolvers<void>()
-  rpc.behave(async (call, forward) => {
-    const registers = call.method === 'eth_sendRawTransaction' && stepOf(call.params[0] as Hex) === 'register'
-    if (registers) await world.chain.setAutomine(false)
-    const answer = await forward()
-    if (registers) sent.resolve()
-    return answer
-  })
+  const sent = registrationInPool()
   const { child, ready } = spawnAgent(world, settings())
-  await sent.promise
+  await sent
   const gone = withdrawn()
   for (const pid of launches()[0]?.processes ?? []) process.kill(Number.parseInt(pid, 10), 'SIGKILL')
   await gone
   await world.chain.mine({ blocks: 1 })
   await world.chain.setAutomine(true)
   next = { child, ...(await ready) }
+  await expectFate('register', 'withdrawn', earlier)
+})
+
+test('an agent is stopped while its registration waits in the pool: it is withdrawn before the agent ends', async () => {
+  const earlier = (await rows()).length
+  const sent = registrationInPool()
+  const { child } = spawnAgent(world, settings())
+  await sent
+  rpc.behave(honest)
+  await child.stop()
+  expect(await child.exited).toEqual({ code: 0, signal: null })
+  expect(launches()).toEqual([])
+  expect((await rows()).slice(earlier).map(({ purpose }) => purpose.split(':')[0])).toEqual([
+    'certificate',
+    'cancel',
+  ])
+  await world.chain.mine({ blocks: 1 })
+  await world.chain.setAutomine(true)
+  next = await startAgentProcess(world, settings())
   await expectFate('register', 'withdrawn', earlier)
 })
 
@@ -172,6 +184,19 @@ async function isRegistered(receiptKey: Hex): Promise<boolean> {
     ...{ args: { receiptKey }, fromBlock: 0n },
   })
   return logs.length > 0
+}
+
+/** Lets everything pass; from the registration on nothing is mined. Resolves when the node has it. */
+function registrationInPool(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  rpc.behave(async (call, forward) => {
+    const registers = call.method === 'eth_sendRawTransaction' && stepOf(call.params[0] as Hex) === 'register'
+    if (registers) await world.chain.setAutomine(false)
+    const answer = await forward()
+    if (registers) resolve()
+    return answer
+  })
+  return promise
 }
 
 /** Lets everything pass; resolves once the node has a payment of nothing, in the place of a registration. */
