@@ -48,6 +48,12 @@ test('a port whose other end is not open yet is read again until it speaks, then
   expect(await all).toBe('hello')
 })
 
+test('a port on which nobody speaks ends', async () => {
+  const file = join(dir, 'port')
+  writeFileSync(file, '')
+  expect(await text(streamOf(openSync(file, 'r+'), 50))).toBe('')
+})
+
 test('reads a named pipe to the end of its writer', async () => {
   execFileSync('mkfifo', [join(dir, 'pipe')])
   const writer = spawn('sh', ['-c', `printf 0123456789 > '${join(dir, 'pipe')}'`])
