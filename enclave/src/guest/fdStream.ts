@@ -2,14 +2,15 @@ import { close, read, write } from 'node:fs'
 import { Duplex } from 'node:stream'
 
 const CHUNK = 65_536
-/** How long a port that nobody has spoken on is left alone before it is read again, and after how long nobody will. */
+/** How long a port that nobody has spoken on is left alone before it is read again. */
 const QUIET_MS = 10
-const GONE_MS = 10_000
+const GONE_MS = 20_000
 
 /**
  * An open descriptor as a stream; for a virtio-serial port or a vsock connection, which node:net does not take. Reads
  * and writes block, each in a thread of Node's pool. A port whose other end is not open reads as ended: until the first
- * byte has come, it is read again. A host writes before anyone reads: one that has not after ten seconds is gone.
+ * byte has come, it is read again. A host that has written nothing after twenty seconds, or read nothing for as long, is
+ * gone: writes to its port would wait for ever, and nothing else tells.
  */
 export function streamOf(fd: number, goneMs: number = GONE_MS): Duplex {
   const buffer = Buffer.allocUnsafe(CHUNK)
@@ -33,7 +34,11 @@ export function streamOf(fd: number, goneMs: number = GONE_MS): Duplex {
       next(this)
     },
     write(chunk: Buffer, _encoding, done) {
-      writeAll(fd, chunk, done)
+      const late = setTimeout(() => this.destroy(new Error('the host reads nothing')), goneMs)
+      writeAll(fd, chunk, error => {
+        clearTimeout(late)
+        done(error)
+      })
     },
     destroy(error, done) {
       close(fd, () => done(error))
