@@ -121,9 +121,11 @@ const SETTINGS = h2frame(4, 0, 0)
 /** Writes until the other end has had enough, or all is written and nobody minds. */
 async function pour(link: Duplex, block: Buffer, times: number): Promise<void> {
   link.on('error', () => {})
-  for (let i = 0; i < times && !link.destroyed && link.writable; i++)
+  // A machine reads nothing until it has booted.
+  const late = sleep(40_000)
+  for (let i = 0; i < times && link.writable; i++)
     if (!link.write(block))
-      await Promise.race([once(link, 'drain'), once(link, 'close'), sleep(1000)]).catch(() => {})
+      await Promise.race([once(link, 'drain'), once(link, 'close'), late]).catch(() => {})
 }
 
 const start = (name: string, outcome: StartAttack['outcome'], run: StartAttack['run']): StartAttack => ({
@@ -184,13 +186,13 @@ export const START_ATTACKS: StartAttack[] = [
   start('flood: pings that are not read', 'ends', async ({ link }) => {
     link.pause()
     link.write(Buffer.concat([PREFACE, SETTINGS]))
-    await pour(link, Buffer.concat(Array(1000).fill(h2frame(6, 0, 0, Buffer.alloc(8)))), 500)
+    await pour(link, Buffer.concat(Array(1000).fill(h2frame(6, 0, 0, Buffer.alloc(8)))), 100)
     link.resume()
   }),
   start('flood: settings that are not read', 'ends', async ({ link }) => {
     link.pause()
     link.write(PREFACE)
-    await pour(link, Buffer.concat(Array(1000).fill(SETTINGS)), 500)
+    await pour(link, Buffer.concat(Array(1000).fill(SETTINGS)), 100)
     link.resume()
   }),
   start('flood: headers without an end', 'ends', async ({ link }) => {

@@ -22,9 +22,7 @@ const ATTACKS = [...CHANNEL_ATTACKS, ...ARTIFACT_ATTACKS, ...MODULE_ATTACKS, ...
 
 const MACHINES = [
   'truncation: the end, in the middle of an answer',
-  'garbage: what is no frame',
   'flood: answers that nobody asked for',
-  'garbage: no JSON',
   'truncation: options, and the end of the link',
   'flood: pings that are not read',
 ]

@@ -48,6 +48,25 @@ test('a port whose other end is not open yet is read again until it speaks, then
   expect(await all).toBe('hello')
 })
 
+test('a port on which nobody speaks ends', async () => {
+  const file = join(dir, 'port')
+  writeFileSync(file, '')
+  expect(await text(streamOf(openSync(file, 'r+'), 50))).toBe('')
+})
+
+test('a host that reads nothing is gone', async () => {
+  const source = `const { streamOf } = await import(${JSON.stringify(join(import.meta.dirname, 'fdStream.ts'))})
+    const stream = streamOf(3, 200)
+    stream.on('error', error => console.log(error.message))
+    stream.on('close', () => process.kill(process.pid, 'SIGKILL'))
+    stream.write(Buffer.alloc(10_000_000))`
+  const args = ['--input-type=module', '--eval', source]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] })
+  const said = text(child.stdout!)
+  expect(await once(child, 'exit')).toEqual([null, 'SIGKILL'])
+  expect(await said).toBe('the host reads nothing\n')
+})
+
 test('reads a named pipe to the end of its writer', async () => {
   execFileSync('mkfifo', [join(dir, 'pipe')])
   const writer = spawn('sh', ['-c', `printf 0123456789 > '${join(dir, 'pipe')}'`])

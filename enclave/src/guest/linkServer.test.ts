@@ -94,7 +94,7 @@ describe('host and guest', () => {
     link.close()
     await Promise.all([link.ended, guest.ended])
     await expect(link.connect()).rejects.toMatchObject({ code: 'guest-unreachable' })
-    expect(guest.program.connections.every(connection => connection.destroyed)).toBe(true)
+    await vi.waitFor(() => expect(guest.program.connections.every(({ destroyed }) => destroyed)).toBe(true))
   })
 
   test('large bodies pass both ways at once', async () => {

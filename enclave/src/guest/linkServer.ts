@@ -50,6 +50,7 @@ export async function serveLink(link: Duplex, handlers: LinkHandlers): Promise<v
   session.on('close', resolve)
   link.on('error', () => session.destroy())
   link.on('close', resolve)
+  link.on('end', resolve)
   await promise
 }
 
