@@ -54,7 +54,8 @@ export function spawnPlain({ imageDir, configFile }: Mounts, onLog: Log): Enclav
   })
   const followed = follow(child, onLog)
   const pid = child.pid ?? -1
-  return { ...followed, pid, pids: [pid], sandboxed: false, stop: () => followed.stop(child.pid) }
+  const pids = child.pid === undefined ? [] : [child.pid]
+  return { ...followed, pid, pids, sandboxed: false, stop: () => followed.stop(child.pid) }
 }
 
 type Followed = Pick<EnclaveProcess, 'exited' | 'ready' | 'console'> & {

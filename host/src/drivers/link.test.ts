@@ -7,7 +7,7 @@ import { createRoot } from '../nsm/root.ts'
 import { type Link, openLink } from './link.ts'
 
 /** A guest that is not what was measured, or was taken over: what it does to the host that opens a link to it. */
-type Answer = (stream: ServerHttp2Stream, path: string) => void
+type Answer = (stream: ServerHttp2Stream, path: string) => unknown
 
 const links: Link[] = []
 const guests: Socket[] = []
@@ -73,6 +73,31 @@ describe('no connection, and an error that says so', () => {
 
   test('after the end of the link, at once', async () => {
     const { link } = await linkTo(guest => guest.end())
+    await link.ended
+    await expect(link.connect()).rejects.toMatchObject(unreachable)
+  })
+})
+
+describe('the link ends, and the machine with it', () => {
+  const started: Answer = stream => {
+    ok(stream, '')
+    stream.resume()
+  }
+  const ends: [string, Answer][] = [
+    [
+      'a guest that says farewell and stays',
+      stream => (stream.session as Http2Session).goaway(0, 2 ** 31 - 1),
+    ],
+    ['a program that ends in a guest that stays', (stream, path) => path === '/v1/start' && stream.end()],
+    ['a start that is reset', (stream, path) => path === '/v1/start' && stream.close(8)],
+  ]
+  test.each(ends)('%s', async (_, end) => {
+    const { link } = await linkTo(
+      answering((stream, path) => {
+        started(stream, path)
+        end(stream, path)
+      }),
+    )
     await link.ended
     await expect(link.connect()).rejects.toMatchObject(unreachable)
   })

@@ -52,18 +52,23 @@ export function openLink(stream: Duplex, { startOptions, securityModule, onLine 
     session.destroy()
   })
   session.on('close', ended.resolve)
-  stream.on('close', () => session.destroy())
+  const end = () => session.destroy()
+  stream.on('close', end)
+  // Whoever says farewell answers nothing any more, and might stay for ever.
+  session.on('goaway', end)
   if (securityModule) serveModule(securityModule, tunnel(session, 'security-module'))
   const started = request(session, { ':method': 'POST', ':path': '/v1/start' })
   started.end(JSON.stringify(startOptions))
   readLines(started, onLine)
+  // With the program: a guest without one has no use, and may not switch itself off.
+  started.on('end', end).on('close', end)
   started.on('error', error => onLine(`link: ${messageOf(error)}`))
   started.on('response', ({ ':status': status }) => {
     if (status === 200) return
     onLine(`link: the guest refused its start with status ${status}`)
     session.destroy()
   })
-  return { connect: () => connect(session), ended: ended.promise, close: () => session.destroy() }
+  return { connect: () => connect(session), ended: ended.promise, close: end }
 }
 
 function tunnel(session: ClientHttp2Session, authority: string): ClientHttp2Stream {

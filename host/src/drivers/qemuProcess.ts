@@ -25,7 +25,7 @@ export type QemuOptions = {
  */
 export async function bootQemu(
   { kernel, cmdline, ramdisks }: Eif,
-  { folder, console, record }: Pick<Boot, 'folder' | 'console' | 'record'>,
+  { folder, console, record, defer }: Pick<Boot, 'folder' | 'console' | 'record' | 'defer'>,
   { machine, memoryMb = MEMORY_MB, cpus = 1 }: QemuOptions,
 ): Promise<Machine> {
   const files = { kernel: join(folder, 'kernel'), ramdisk: join(folder, 'ramdisk') }
@@ -56,14 +56,12 @@ export async function bootQemu(
     throw new DriverError('launch-failed', `${QEMU} does not start: ${messageOf(cause)}`, cause)
   })
   const pid = child.pid ?? -1
-  record({ pids: [pid] })
-  return {
-    link,
-    pid,
-    exited: ended.promise,
-    stop: async () => {
-      child.kill('SIGKILL')
-      await ended.promise
-    },
+  const stop = async () => {
+    child.kill('SIGKILL')
+    await ended.promise
   }
+  // Before anything can fail: a state folder that is full keeps no record.
+  defer(stop)
+  record({ pids: [pid] })
+  return { link, pid, exited: ended.promise, stop }
 }

@@ -36,15 +36,18 @@ export async function openRun(driver: DriverName, stateDir: string | undefined):
     rmSync(folder, { recursive: true, force: true })
   }
   process.once('exit', atExit)
-  const closers: (() => unknown)[] = [
-    () => process.off('exit', atExit),
-    record({ pids: [] }),
-    () => rm(folder, { recursive: true, force: true }),
-  ]
-  await mkdir(folder, { mode: 0o700 })
+  const closers: (() => unknown)[] = [() => process.off('exit', atExit)]
   let closing: Promise<void> | undefined
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    closers.push(record({ pids: [] }))
+    await mkdir(folder, { mode: 0o700 })
+    closers.push(() => rm(folder, { recursive: true, force: true }))
+  } catch (error) {
+    await close()
+    throw error
   }
   return {
     name,
@@ -55,7 +58,9 @@ export async function openRun(driver: DriverName, stateDir: string | undefined):
   }
 }
 
+/** A number that is no process's is a group's, or everybody's: -1 kills all that this user may. */
 function kill(pid: number): void {
+  if (pid <= 1) return
   try {
     process.kill(pid, 'SIGKILL')
   } catch {
