@@ -59,7 +59,10 @@ test('a machine that was started and cannot be written down ends with the launch
 test('this process ends and signals no group of processes, whatever was recorded as one', async () => {
   const run = await openRun('qemu', dir)
   const signalled: number[] = []
-  vi.spyOn(process, 'kill').mockImplementation(pid => signalled.push(pid) > 0)
+  vi.spyOn(process, 'kill').mockImplementation(pid => {
+    signalled.push(pid)
+    return true
+  })
   run.record({ pids: [-1, 0, 1, 4_194_305] })
   process.listeners('exit').at(-1)?.(0)
   expect(signalled).toEqual([4_194_305])
