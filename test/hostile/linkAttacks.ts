@@ -104,7 +104,7 @@ export const LINK_ATTACKS: Attack[] = [
   link('garbage: what is no frame', async ({ link }) => void link.write(randomBytes(100_000)), 'ends'),
 ]
 
-/** What a host does with a guest that has not been started: nothing starts, or it ends. */
+/** What a host does with a guest that has not been started: it ends, or it `waits` and nothing was started twice. */
 export type StartAttack = { name: string; outcome: 'ends' | 'waits'; run(machine: Machine): Promise<void> }
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
@@ -176,6 +176,12 @@ export const START_ATTACKS: StartAttack[] = [
       .write(startOptions().slice(0, -1))
     await sleep(100)
     link.destroy()
+  }),
+  start('replay: each frame of a start, once more', 'waits', async ({ link }) => {
+    // :method POST, :scheme http, :path by its name (RFC 7541).
+    const headers = Buffer.concat([Buffer.of(0x83, 0x86, 0x04, 9), Buffer.from('/v1/start')])
+    const frames = [h2frame(1, 4, 1, headers), h2frame(0, 1, 1, Buffer.from(startOptions()))]
+    link.resume().write(Buffer.concat([PREFACE, SETTINGS, ...frames, ...frames]))
   }),
   start('truncation: nothing but the end', 'ends', async ({ link }) => {
     link.write('x')
