@@ -10,6 +10,7 @@ import { sbomOf } from './release/contents.ts'
 import { encodeRamdisk } from './release/cpio.ts'
 import { encodeEif } from './release/eif.ts'
 import { type GuestFile, type GuestOptions, guestFiles, sourcesOf } from './release/guest.ts'
+import { encodePlatform } from './release/platform.ts'
 
 /** A release: a folder with the manifest, the image file that boots, and the list of what is in it. */
 export type Release = { dir: string; manifest: Manifest; eif: string }
@@ -56,7 +57,7 @@ function pack(kind: ImageKind, files: GuestFile[]): { bytes: Uint8Array; measure
   const cmdline = Buffer.from(named.get('boot/cmdline')!)
   const inRamdisk = files.filter(({ path }) => !path.startsWith('boot/'))
   const isApplication = ({ path }: GuestFile) => path.startsWith('image/')
-  const platform = encodeRamdisk(inRamdisk.filter(file => !isApplication(file)))
+  const platform = encodePlatform(inRamdisk.filter(file => !isApplication(file)))
   const application = encodeRamdisk(inRamdisk.filter(isApplication))
   const bytes = encodeEif({
     kernel,

@@ -6,6 +6,9 @@ export type MockEntry = {
   data?: Uint8Array | string
   mode?: number
   links?: number
+  /** Root's by default. */
+  user?: number
+  group?: number
   /** In the place of the path, with its zero byte. */
   name?: Uint8Array
   magic?: string
@@ -22,11 +25,20 @@ export function encodeCpio(entries: readonly MockEntry[], end = true): Uint8Arra
 }
 
 function encodeEntry(
-  { path, data = '', mode = 0o100644, links = 1, name = utf8(`${path}\0`), magic = '070701' }: MockEntry,
+  {
+    path,
+    data = '',
+    mode = 0o100644,
+    links = 1,
+    name = utf8(`${path}\0`),
+    magic = '070701',
+    ...owner
+  }: MockEntry,
   inode: number,
 ): Uint8Array[] {
+  const { user = 0, group = 0 } = owner
   const content = typeof data === 'string' ? utf8(data) : data
-  const numbers = [inode, mode, 0, 0, links, 0, content.length, 0, 0, 0, 0, name.length, 0]
+  const numbers = [inode, mode, user, group, links, 0, content.length, 0, 0, 0, 0, name.length, 0]
   const header = utf8(magic + numbers.map(number => number.toString(16).padStart(8, '0')).join(''))
   return [header, name, padding(header.length + name.length), content, padding(content.length)]
 }

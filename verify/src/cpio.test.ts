@@ -8,18 +8,19 @@ const entries: MockEntry[] = [
   { path: 'bin/node', data: 'node', mode: 0o100755 },
   { path: 'bin/sh', data: 'node', mode: LINK },
   { path: 'console', mode: DEVICE },
-  { path: 'empty' },
+  { path: 'empty', user: 5, group: 6 },
 ]
+const root = { user: 0, group: 0 }
 const archive = encodeCpio(entries)
 
 test('entries come as they are, whatever pads the archive', () => {
   const read = readCpio(concat(archive, new Uint8Array(396)))
   expect(read).toEqual([
-    { path: 'bin', type: 'folder', mode: 0o755, data: utf8('') },
-    { path: 'bin/node', type: 'file', mode: 0o755, data: utf8('node') },
-    { path: 'bin/sh', type: 'link', mode: 0o777, data: utf8('node') },
-    { path: 'console', type: 'device', mode: 0o600, data: utf8('') },
-    { path: 'empty', type: 'file', mode: 0o644, data: utf8('') },
+    { path: 'bin', type: 'folder', mode: 0o755, ...root, data: utf8('') },
+    { path: 'bin/node', type: 'file', mode: 0o755, ...root, data: utf8('node') },
+    { path: 'bin/sh', type: 'link', mode: 0o777, ...root, data: utf8('node') },
+    { path: 'console', type: 'device', mode: 0o600, ...root, data: utf8('') },
+    { path: 'empty', type: 'file', mode: 0o644, user: 5, group: 6, data: utf8('') },
   ])
   expect(readCpio(encodeCpio([]))).toEqual([])
 })
@@ -44,6 +45,8 @@ describe('what auditors could not be sure of is refused', () => {
     ['a path without end', encodeCpio([{ ...file, path: 'a'.repeat(1024) }])],
     ['a path that is no text', encodeCpio([{ ...file, name: Uint8Array.of(0xff, 0) }]), 'invalid-text'],
     ['a hard link', encodeCpio([{ ...file, links: 2 }])],
+    ['a device with another name', encodeCpio([{ path: 'a', mode: DEVICE, links: 2 }])],
+    ['padding by less than four bytes', concat(archive, Uint8Array.of(0))],
     ['a block device', encodeCpio([{ path: 'a', mode: 0o060600 }])],
     ['a socket', encodeCpio([{ path: 'a', mode: 0o140600 }])],
     ['a type that is none', encodeCpio([{ path: 'a', mode: 0o644 }])],
@@ -83,6 +86,11 @@ describe('ramdisks, one over the other', () => {
       ...entries.map(({ path }) => path),
       'bin/more',
     ])
+  })
+
+  test('and a folder that comes again is what it is the last time, as the kernel makes it', () => {
+    const open = encodeCpio([{ path: 'bin', mode: 0o040777, user: 65_532 }])
+    expect(unpackRamdisks([archive, open]).get('bin')).toMatchObject({ mode: 0o777, user: 65_532 })
   })
 
   const refused: [string, MockEntry[]][] = [

@@ -7,6 +7,9 @@ export type CpioEntry = {
   type: 'file' | 'folder' | 'link' | 'device'
   /** Permissions, and set-user-id and the like: the lower twelve bits of the mode. */
   mode: number
+  /** Whose it is, by numbers. */
+  user: number
+  group: number
   /** Of a file its content, of a link its target in UTF-8. */
   data: Uint8Array
 }
@@ -25,15 +28,17 @@ const TYPES: ReadonlyMap<number, CpioEntry['type']> = new Map([
   [0o020000, 'device'],
 ])
 
-type Fields = { mode: number; links: number; size: number; nameSize: number }
+type Fields = { mode: number; user: number; group: number; links: number; size: number; nameSize: number }
 
 /**
  * The entries of an uncompressed archive in the "newc" format (Linux, Documentation/driver-api/early-userspace/
- * buffer-format.rst), as the kernel unpacks it: one archive, padded with zeros to four bytes, or beyond. Hard links,
- * block devices and sockets are refused, and so is what one path says twice.
+ * buffer-format.rst), as the kernel unpacks it: one archive, padded with zeros to a multiple of four bytes, without which
+ * the kernel would not find the one behind it. Hard links, block devices and sockets are refused, and so is what one path
+ * says twice.
  * @throws NacreError too-large, invalid-text, invalid-cpio
  */
 export function readCpio(bytes: Uint8Array): CpioEntry[] {
+  if (bytes.length % 4 !== 0) throw invalid('its length is no multiple of four')
   const entries: CpioEntry[] = []
   const paths = new Set<string>()
   for (let offset = 0; ; ) {
@@ -68,19 +73,21 @@ export function unpackRamdisks(ramdisks: readonly Uint8Array[]): Map<string, Cpi
     const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')))
     if (parent !== '' && tree.get(parent)?.type !== 'folder')
       throw invalid(`${JSON.stringify(path.slice(0, 64))} lies in no folder that came before it`)
-    if (!before) tree.set(path, entry)
+    // A folder that comes again has the mode and the owner of the last time.
+    tree.set(path, entry)
   }
   return tree
 }
 
-function entryOf(path: string, { mode, links, size }: Fields, data: Uint8Array): CpioEntry {
+function entryOf(path: string, { links, size, ...fields }: Fields, data: Uint8Array): CpioEntry {
+  const { mode, user, group } = fields
   const type = TYPES.get(mode - (mode & 0o7777))
   if (type === undefined) throw invalid(`${JSON.stringify(path)} is of unknown type 0${mode.toString(8)}`)
   if ((type === 'folder' || type === 'device') && size !== 0)
     throw invalid(`${JSON.stringify(path)} is a ${type} with content`)
-  // Of hard links only the last one has the bytes.
-  if (type === 'file' && links > 1) throw invalid(`${JSON.stringify(path)} is a hard link`)
-  return { path, type, mode: mode & 0o7777, data }
+  // Of hard links only the last one has the bytes, and devices may be linked too. Folders count what is in them.
+  if (type !== 'folder' && links > 1) throw invalid(`${JSON.stringify(path)} is a hard link`)
+  return { path, type, mode: mode & 0o7777, user, group, data }
 }
 
 function readEntry(
@@ -103,7 +110,10 @@ function readFields(header: Uint8Array): Fields {
   if (!text.startsWith(MAGIC)) throw invalid('an entry does not begin with 070701')
   if (!/^[0-9a-fA-F]+$/.test(text)) throw invalid('a number is not of hexadecimal digits')
   const field = (index: number): number => Number.parseInt(text.slice(6 + 8 * index, 14 + 8 * index), 16)
-  return { mode: field(1), links: field(4), size: field(6), nameSize: field(11) }
+  return {
+    ...{ mode: field(1), user: field(2), group: field(3), links: field(4) },
+    ...{ size: field(6), nameSize: field(11) },
+  }
 }
 
 /** The next multiple of four; what is passed over is zero. */

@@ -2,13 +2,11 @@ import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import {
   type Check,
+  type CpioEntry,
   type Eif,
   manifestHash,
   measureEif,
-  measurementOfEif,
-  measurementsOf,
   type ReleaseManifest,
-  sameMeasurement,
   toHex,
   unpackRamdisks,
   utf8,
@@ -60,14 +58,20 @@ function checkSbom({ dir, manifest }: Folder<ReleaseManifest>): Check {
 
 type Sbom = { bomFormat?: string; metadata?: { component?: { 'bom-ref'?: string } } }
 
-function checkMeasurement(manifest: ReleaseManifest, eif: Eif): Check {
-  const measured = measureEif(eif, { hashes: nodeHashes })
-  const measurement = measurementOfEif(measured)
-  const ok = measurementsOf(manifest).some(named => sameMeasurement(named, measurement))
-  const detail = ok
-    ? 'PCR 0, 1 and 2 are the manifest’s'
-    : `the manifest names no PCR 0 ${toHex(measured.pcr0)}`
-  return { name: 'measurement', ok, detail }
+/**
+ * The image's registers are the manifest's, and the only ones of Nitro there: evidence of any other image that it named
+ * would pass for this release's, and nobody could look into it. What other machines measure no file tells.
+ */
+function checkMeasurement({ measurements }: ReleaseManifest, eif: Eif): Check {
+  const { pcr0, pcr1, pcr2 } = measureEif(eif, { hashes: nodeHashes })
+  const registers = [pcr0, pcr1, pcr2].map(toHex).join(' ')
+  const named = measurements.filter(({ kind }) => kind === 'nitro').map(one => one.registers.join(' '))
+  const name = 'measurement'
+  if (!named.includes(registers)) return failed(name, `the manifest names no PCR 0 ${toHex(pcr0)}`)
+  if (named.length > 1) return failed(name, `the manifest names ${named.length - 1} of other images, too`)
+  const others = measurements.length - 1
+  const more = others === 0 ? '' : `; ${others} of other machines, which no file tells, are not looked at`
+  return { name, ok: true, detail: `PCR 0, 1 and 2 are the manifest’s${more}` }
 }
 
 /** Whose certificate it is, only its owner knows: PCR 8 says which. */
@@ -81,11 +85,11 @@ function checkSignature(eif: Eif): Check[] {
   ]
 }
 
-/** One check for all files that are as they should be, and one for each that is not. */
+/** One check for all that is in the ramdisks, and one for each file or folder that is not as it should be. */
 function checkContent(manifest: ReleaseManifest, eif: Eif): Check[] {
   const content = attempt('ramdisks', () => contentOf(eif))
   if (content.value === undefined) return [content.check]
-  const { files, others } = content.value
+  const { files, folders, odd } = content.value
   const wrong = manifest.files.flatMap(file => {
     const bytes = files.get(file.path)
     files.delete(file.path)
@@ -93,16 +97,18 @@ function checkContent(manifest: ReleaseManifest, eif: Eif): Check[] {
     return [failed(file.path, bytes ? 'not the file that the manifest names' : 'it is not in the image')]
   })
   const unnamed = [...files.keys()].map(path => failed(path, 'the manifest does not name it'))
-  const all = [...wrong, ...unnamed]
+  const all = [...wrong, ...unnamed, ...odd]
   const detail =
     all.length === 0
-      ? `${manifest.files.length} are as the manifest says; ${others}`
+      ? `${manifest.files.length} are as the manifest says, in ${folders} folders; nothing else is there`
       : `${all.length} are not`
   return [{ name: 'files', ok: all.length === 0, detail }, ...all]
 }
 
+type Content = { files: Map<string, Uint8Array>; folders: number; odd: Check[] }
+
 /** Files that are booted, by their paths in the guest: the kernel and its command line are files, too. */
-function contentOf(eif: Eif): { files: Map<string, Uint8Array>; others: string } {
+function contentOf(eif: Eif): Content {
   const entries = [...unpackRamdisks(eif.ramdisks).values()]
   const files = new Map(entries.filter(({ type }) => type === 'file').map(({ path, data }) => [path, data]))
   for (const [path, bytes] of [
@@ -112,11 +118,19 @@ function contentOf(eif: Eif): { files: Map<string, Uint8Array>; others: string }
     if (files.has(path)) throw new Error(`${path} is in a ramdisk, too`)
     files.set(path, bytes)
   }
-  const count = (wanted: string): number => entries.filter(({ type }) => type === wanted).length
-  return {
-    files,
-    others: `beside them ${count('folder')} folders, ${count('link')} links, ${count('device')} devices`,
-  }
+  const odd = entries.flatMap(entry => {
+    const why = oddityOf(entry)
+    return why === undefined ? [] : [failed(entry.path, why)]
+  })
+  return { files, folders: entries.filter(({ type }) => type === 'folder').length, odd }
+}
+
+/** What a manifest cannot say, and builds never write. */
+function oddityOf({ type, mode, user, group }: CpioEntry): string | undefined {
+  if (type !== 'file' && type !== 'folder') return `a ${type}, which no manifest names`
+  if (user !== 0 || group !== 0) return `it is of user ${user} and group ${group}, not of root`
+  const usual = type === 'folder' ? [0o755] : [0o644, 0o755]
+  return usual.includes(mode) ? undefined : `its mode is 0${mode.toString(8)}`
 }
 
 function attempt<T>(name: string, run: () => T): { check: Check; value?: T } {

@@ -15,7 +15,7 @@ import { encodeManifest, fromHex, type Measurement, measurementDigest, sha384, t
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runCommand } from '../../../test/e2e/command.ts'
 import { nacre } from '../../../test/e2e/nacre.ts'
-import { FOLDER, LINK } from '../../../test/mock-authority/index.ts'
+import { DEVICE, FOLDER, LINK, type MockEntry } from '../../../test/mock-authority/index.ts'
 import { writeRelease } from '../../../test/releaseFolder.ts'
 import { build, buildIn } from './build.ts'
 import { type MeasureOptions, measure } from './measure.ts'
@@ -92,6 +92,7 @@ describe('measure', () => {
     writeFileSync(path, bytes)
   }
   const file = (path: string, data: string) => ({ path, data })
+  const APPLICATION: MockEntry[] = [{ path: 'image', mode: FOLDER }, file('image/app.mjs', 'app')]
   const changes: [string, (dir: string) => void, string[]][] = [
     ['a flipped byte of the kernel', at => flip(join(at, 'nacre-mock.eif'), 562), ['image-file']],
     [
@@ -121,6 +122,47 @@ describe('measure', () => {
           }),
         }),
       ['measurement'],
+    ],
+    [
+      'evidence of another image that would pass for this one’s',
+      at =>
+        void writeRelease(at, {
+          changeManifest: made => ({
+            ...made,
+            measurements: [
+              ...made.measurements,
+              { kind: 'nitro', registers: [...nitro!.registers].reverse() },
+            ],
+          }),
+        }),
+      ['measurement'],
+    ],
+    [
+      'a link that the manifest cannot name',
+      at =>
+        void writeRelease(at, {
+          application: [...APPLICATION, { path: 'image/b', data: 'app.mjs', mode: LINK }],
+        }),
+      ['files', 'image/b'],
+    ],
+    [
+      'a device, a file that anyone may write, a program that is run as root, and a folder of another user’s',
+      at =>
+        void writeRelease(at, {
+          application: [
+            ...APPLICATION,
+            { path: 'console', mode: DEVICE },
+            { path: 'image/b', data: 'b', mode: 0o100666 },
+            { path: 'image/c', data: 'c', mode: 0o104755 },
+            { path: 'image/d', mode: FOLDER, user: 65_532 },
+          ],
+        }),
+      ['files', 'console', 'image/b', 'image/c', 'image/d'],
+    ],
+    [
+      'a folder of the first ramdisk that the second one opens',
+      at => void writeRelease(at, { application: [...APPLICATION, { path: 'bin', mode: 0o040777 }] }),
+      ['files', 'bin'],
     ],
     [
       'a file that the manifest leaves out',
@@ -173,7 +215,11 @@ describe('verify', () => {
   test('two builds that are the same, and a manifest alone', async () => {
     const again = join(dir, 'again')
     writeRelease(again)
-    expect(await verified(release, again)).toMatchObject({ code: 0, value: { ok: true } })
+    const ran = await verified(release, again)
+    expect(ran).toMatchObject({ code: 0, value: { ok: true } })
+    // Nothing was built.
+    expect(ran.text()).toContain(`is the same as ${again}`)
+    expect(ran.text()).not.toContain('these sources')
     expect((await verified(join(release, 'manifest.json'), again)).code).toBe(0)
   })
 
@@ -193,7 +239,7 @@ describe('verify', () => {
       'sbom',
     ])
     expect(ran.text()).toContain('it differs in command line, ramdisks')
-    expect(ran.text()).toContain('NOT what these sources build')
+    expect(ran.text()).toContain(`NOT the same as ${again}`)
   })
 
   test('a folder whose files are not its manifest’s fails, though the manifest is right', async () => {

@@ -1,13 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { releasesAbi } from '@nacre/contracts'
 import {
+  encodeManifest,
   type Hex,
   manifestHash,
   measurementDigest,
   measurementsOf,
   releaseId,
+  sha256,
   TEE_KIND,
   type TeeKind,
 } from '@nacre/verify'
@@ -59,6 +61,10 @@ const call = () => ({ address: world.deployment.releases, abi: releasesAbi })
 const isMeasured = (id: Hex, kind: TeeKind, digest: Hex) =>
   world.client.readContract({ ...call(), functionName: 'isMeasured', args: [id, TEE_KIND[kind], digest] })
 const releaseOf = (id: Hex) => world.client.readContract({ ...call(), functionName: 'releaseOf', args: [id] })
+
+/** The node is of another chain from then on. */
+const setChainId = (id: number) =>
+  world.chain.request({ method: 'anvil_setChainId' as never, params: [id] as never })
 
 /** A release of its own for each test. */
 function release(name: string) {
@@ -129,6 +135,44 @@ test('a publisher without an agent names chain and keystore', async () => {
   await expect(run(without)).rejects.toMatchObject({ code: 'usage' })
   const { rpc: _rpc, ...half } = named
   await expect(run(half)).rejects.toMatchObject({ code: 'usage' })
+})
+
+test('on another chain nothing simulated is listed, whoever says which chain it is', async () => {
+  const { folder, manifest, measurements } = release('elsewhere')
+  const [keystore, passwordFile, deployment] = ['other.json', 'other.password', 'other.deployment.json'].map(
+    name => join(dir, name),
+  ) as [string, string, string]
+  writeFileSync(passwordFile, 'a password\n', { mode: 0o600 })
+  writeFileSync(deployment, JSON.stringify({ ...world.deployment, chainId: 8453 }))
+  const { value } = await runCommand(output => create(keystore, { passwordFile }, output))
+  await world.chain.setBalance({ address: value.address, value: 10n ** 18n })
+  const named = { state: dir, rpc: anvil.rpcUrl, deployment, keystore, passwordFile, yes: true }
+  const run = (more: Partial<PublishOptions> = {}, at = folder) =>
+    runCommand(output => publish(at, { ...named, ...more }, output))
+  // The deployment says another chain than the node.
+  await expect(run()).rejects.toMatchObject({ code: 'wrong-chain' })
+  await setChainId(8453)
+  try {
+    await expect(published(folder, { yes: true })).rejects.toMatchObject({ code: 'wrong-chain' })
+    const [simulated] = measurements.filter(({ kind }) => kind === 'simulated')
+    const { measurements: _, ...fields } = manifest
+    const process = join(dir, 'process')
+    mkdirSync(process)
+    writeFileSync(join(process, 'a'), '')
+    const empty = { path: 'a', sha256: sha256(new Uint8Array(0)), size: 0 }
+    const folderManifest = encodeManifest({ ...fields, version: 1, files: [empty] })
+    writeFileSync(join(process, 'manifest.json'), folderManifest)
+    const refused = { code: 'bad-input', why: expect.stringContaining('31337') }
+    await expect(run({}, process)).rejects.toMatchObject(refused)
+    const given = [`simulated:${simulated!.digest}`]
+    await expect(run({ measurement: given })).rejects.toMatchObject(refused)
+    const { release_id: id, measurements: listed } = (await run()).value
+    expect(listed).toEqual(measurements.filter(({ kind }) => kind === 'nitro'))
+    expect(await isMeasured(id, 'nitro', listed[0].digest)).toBe(true)
+    expect(await isMeasured(id, 'simulated', simulated!.digest)).toBe(false)
+  } finally {
+    await setChainId(31_337)
+  }
 })
 
 test('a folder that is not what its manifest says is not published', async () => {

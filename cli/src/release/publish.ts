@@ -1,4 +1,4 @@
-import { type Hex, manifestHash, measurementsOf, releaseId, TEE_KIND } from '@nacre/verify'
+import { type Hex, manifestHash, measurementsOf, releaseId, TEE_KIND, type TeeKind } from '@nacre/verify'
 import { CliError, EXIT } from '../errors.ts'
 import type { Subject } from '../operator/facts.ts'
 import { carryOut, type Plan, type PlanOptions } from '../operator/plan.ts'
@@ -66,14 +66,24 @@ const wordsOf = ({ kind, digest }: Listing): string => `${kind} ${digest}`
 
 /** Each once; simulated ones only where the contracts take such evidence. */
 function listingsOf({ manifest }: Folder, given: readonly Listing[], chainId: number): Listing[] {
-  const own = measurementsOf(manifest).map(toldOf)
-  const all = [...own, ...given].filter(({ kind }) => kind !== 'simulated' || chainId === DEVELOPMENT_CHAIN)
-  const listings = new Map(all.map(({ kind, digest }) => [`${kind} ${digest}`, { kind, digest }]))
+  const counts = ({ kind }: { kind: TeeKind }): boolean =>
+    kind !== 'simulated' || chainId === DEVELOPMENT_CHAIN
+  const own = measurementsOf(manifest).filter(counts).map(toldOf)
+  if (!given.every(counts))
+    throw nothingCounts(chainId, 'a simulated measurement is given', 'leave that --measurement out')
+  const listings = new Map(
+    [...own, ...given].map(({ kind, digest }) => [`${kind} ${digest}`, { kind, digest }]),
+  )
   if (listings.size > 0) return [...listings.values()]
-  throw new CliError('bad-input', {
-    what: `there is nothing to list on chain ${chainId}`,
-    why: 'this image is measured by a simulated security module alone, and such evidence counts on 31337 only',
-    fix: 'build a release that is booted: nacre release build --engine onnx --out DIR',
+  const fix = 'build a release that is booted: nacre release build --engine onnx --out DIR'
+  throw nothingCounts(chainId, 'this image is measured by a simulated security module alone', fix)
+}
+
+function nothingCounts(chainId: number, why: string, fix: string): CliError {
+  return new CliError('bad-input', {
+    what: `that is not listed on chain ${chainId}`,
+    why: `${why}, and such evidence counts on ${DEVELOPMENT_CHAIN} only`,
+    fix,
   })
 }
 

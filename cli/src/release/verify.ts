@@ -18,8 +18,9 @@ export type VerifyOptions = { against?: string; kernel?: string }
 type Target = { manifest: Manifest; folder?: Folder }
 
 /**
- * `nacre release verify`: whether a release is what these sources build. Builds them again in a temporary folder, or takes
- * a folder that was built elsewhere, and compares every file.
+ * `nacre release verify`: whether a release is what these sources build, with the packages that are installed here. Builds
+ * them again in a temporary folder and compares every file; or compares with a folder that was built elsewhere, which
+ * says nothing of these sources.
  */
 export async function verify(path: string, options: VerifyOptions, output: Output): Promise<number> {
   const target = targetOf(path)
@@ -29,10 +30,11 @@ export async function verify(path: string, options: VerifyOptions, output: Outpu
   printChecks(output, checks)
   const ok = checks.every(check => check.ok)
   const hash = manifestHash(target.manifest)
+  const what = options.against === undefined ? 'what these sources build' : `the same as ${options.against}`
   output.line(
     ok
-      ? green(`These sources build ${plain(target.manifest.name)}, manifest ${hash}.`)
-      : red(`${plain(path)} is NOT what these sources build.`),
+      ? green(`${plain(target.manifest.name)} is ${plain(what)}, manifest ${hash}.`)
+      : red(`${plain(path)} is NOT ${plain(what)}.`),
   )
   output.result({ release: path, name: target.manifest.name, manifest_hash: hash, ok, checks })
   return ok ? EXIT.ok : EXIT.checkFailed

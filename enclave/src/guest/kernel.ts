@@ -13,6 +13,8 @@ const LOCKS: Record<string, string> = {
   'kernel/sysrq': '0',
   'kernel/printk': '1',
   'kernel/dmesg_restrict': '1',
+  // Who tries to break the kernel has one try: a fault in it ends the machine.
+  'kernel/panic_on_oops': '1',
   // No process reads another's memory, not even of the same user.
   'kernel/yama/ptrace_scope': '3',
   // The parts of the kernel in which most ways to become root were found.
