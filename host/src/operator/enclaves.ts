@@ -1,7 +1,7 @@
 import type { EnclaveConfig, Evidence, Hex, Identity, Manifest, ReceiptBundle } from '@nacre/verify'
 import { describeError, FatalError, RetryableError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
-import { retry } from '../common/wait.ts'
+import { retry, unlessAborted } from '../common/wait.ts'
 import { databaseError } from '../database/connect.ts'
 import type { Payment } from '../enclaveClient.ts'
 import { type Answered, assemble, type Bundler, type Job, type SignedBatch } from './bundle.ts'
@@ -75,7 +75,7 @@ export function createEnclaves(options: EnclavesOptions): Enclaves {
       if (!next) return
       serving = next
       options.onServing()
-      await previous?.terminate()
+      if (previous) await endOne(options, previous)
       const end = await firstOf(next.exited, refreshAfterS * 1000, signal, renewal => {
         replace = renewal
       })
@@ -113,16 +113,28 @@ async function open(options: EnclavesOptions, alive: Set<Launched>): Promise<Ser
     ended.abort(error)
     throw error
   })
+  const { signal } = options.common.shutdown
   try {
-    const registration = await Promise.race([options.register(launched, ended.signal), died])
+    const known = options.register(launched, AbortSignal.any([ended.signal, signal]))
+    const registration = await unlessAborted(Promise.race([known, died]), signal)
     options.common.logger.info({ key: launched.identity.receiptKey }, 'enclave registered')
     return serve(options, launched, registration)
   } catch (error) {
-    await launched.terminate()
+    await endOne(options, launched)
     throw databaseError(error)
   } finally {
     died.catch(() => {})
   }
+}
+
+/** What cannot be ended is told, and stays on record for the next agent: it keeps no other enclave from serving. */
+async function endOne({ common }: EnclavesOptions, { identity, terminate }: Launched): Promise<void> {
+  await terminate().catch(error =>
+    common.logger.error(
+      { key: identity.receiptKey, ...describeError(error) },
+      'an enclave could not be ended',
+    ),
+  )
 }
 
 function serve({ release }: EnclavesOptions, launched: Launched, registration: Registration): Serving {

@@ -126,6 +126,18 @@ test('an enclave dies while its registration waits in the pool: it is withdrawn,
   await expectFate('register', 'withdrawn', earlier)
 })
 
+test('an agent that is to stop while its registration waits in the pool ends in order, and leaves no enclave', async () => {
+  const reached = holdSending('register', 'after', () => world.chain.setAutomine(false))
+  const { child } = spawnAgent(world, settings())
+  await reached
+  rpc.behave(honest)
+  expect(launches()).toHaveLength(1)
+  await child.stop()
+  expect(await child.exited).toEqual({ code: 0, signal: null })
+  expect(launches()).toEqual([])
+  await world.chain.mine({ blocks: 1 })
+})
+
 test(`no transaction was paid for twice, and none reverted (seed ${SEED})`, async () => {
   const paid: string[] = []
   const last = await world.chain.getBlockNumber()
