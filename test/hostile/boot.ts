@@ -52,8 +52,7 @@ export async function bootMachine(image: Image): Promise<Machine> {
   const folder = mkdtempSync(join(tmpdir(), 'nacre-hostile-'))
   mkdirSync(folder, { recursive: true })
   const said: string[] = []
-  const nothing = () => {}
-  const run = { folder, console: createConsole(line => said.push(line)), record: nothing, defer: nothing }
+  const run = { folder, console: createConsole(line => said.push(line)), record: () => {}, defer: () => {} }
   const { link, pid, exited, stop } = await bootQemu(eif, run, { machine: await machineOf() })
   const gone = exited.finally(() => rmSync(folder, { recursive: true, force: true }))
   return { link, said, pids: [pid], pcrs, exited: gone, stop }

@@ -40,6 +40,8 @@ export type LaunchOptions = {
   sandbox?: 'auto' | 'none'
   /** Where the operator keeps its state: what is launched is recorded there for `sweep`; without it nothing is. */
   stateDir?: string
+  /** Ends the launch, and what it has started, when it comes before the enclave answers; not the enclave after that. */
+  signal?: AbortSignal
 }
 
 export type RunningEnclave = {

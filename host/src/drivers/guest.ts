@@ -7,7 +7,7 @@ import { checkHealth } from './checkHealth.ts'
 import { type Console, createConsole } from './console.ts'
 import type { DriverName, Exit, LaunchOptions, RunningEnclave } from './driver.ts'
 import { openLink } from './link.ts'
-import { openRun, type Run } from './run.ts'
+import { carryOut, openRun, type Run } from './run.ts'
 
 /** A virtual machine that was started, and the host's end of the link to it. */
 export type Machine = {
@@ -19,8 +19,12 @@ export type Machine = {
   stop(): Promise<void>
 }
 
-/** What a machine is booted with; `left`: milliseconds until the launch has failed. */
-export type Boot = Omit<Run, 'close'> & { console: Console; left(): number }
+/** What a machine is booted with; `left`: milliseconds until the launch has failed, `signal`: it is given up. */
+export type Boot = Omit<Run, 'close'> & {
+  console: Console
+  left(): number
+  signal?: AbortSignal | undefined
+}
 
 export type GuestLaunch = {
   driver: DriverName
@@ -37,15 +41,16 @@ const ENGINE_LIMITS = { maxArtifacts: 64, maxArtifactBytes: 2 ** 30 }
 /** Boots a guest, starts its program over the link, and waits until it answers. @throws DriverError */
 export async function launchGuest(launch: GuestLaunch): Promise<RunningEnclave> {
   const { driver, options, securityModule, evidence } = launch
-  const { onLog = () => {}, deadlineMs = launch.deadlineMs } = options
+  const { onLog = () => {}, deadlineMs = launch.deadlineMs, signal } = options
   const end = performance.now() + deadlineMs
-  const left = () => Math.max(1, Math.ceil(end - performance.now()))
+  const left = () => (signal?.aborted ? 1 : Math.max(1, Math.ceil(end - performance.now())))
   const lines = createConsole(onLog)
   const run = await openRun(driver, options.stateDir)
   const close = () => run.close().catch(error => lines.write(`${driver}: ${messageOf(error)}`))
-  try {
-    const machine = await launch.boot({ ...run, console: lines, left })
+  return carryOut(close, signal, async () => {
+    const machine = await launch.boot({ ...run, console: lines, left, signal })
     run.defer(() => machine.stop())
+    signal?.throwIfAborted()
     const link = openLink(machine.link, {
       startOptions: startOptions(evidence, options),
       ...(securityModule && { securityModule }),
@@ -65,10 +70,7 @@ export async function launchGuest(launch: GuestLaunch): Promise<RunningEnclave> 
       exited,
       terminate: async () => void (await Promise.all([run.close(), exited])),
     }
-  } catch (error) {
-    await close()
-    throw error
-  }
+  })
 }
 
 /** What enclave/src/config.ts reads; the guest adds where its sockets are. */

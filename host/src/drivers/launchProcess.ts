@@ -10,7 +10,7 @@ import type { DriverName, LaunchOptions, RunningEnclave } from './driver.ts'
 import { type EnclaveProcess, spawnPlain, spawnSandboxed } from './enclaveProcess.ts'
 import { DriverError } from './errors.ts'
 import type { Image } from './image.ts'
-import { openRun, type Run } from './run.ts'
+import { carryOut, openRun, type Run } from './run.ts'
 import { INSIDE, type Mounts, probeSandbox } from './sandbox.ts'
 
 export const INSTALL_SANDBOX =
@@ -43,13 +43,14 @@ export async function launchProcess(
     throw new DriverError('image-invalid', `image ${image.dir} boots a machine, it runs as no process`)
   const run = await openRun(launch.driver, options.stateDir)
   const close = () => run.close().catch(error => onLog(`${launch.driver}: ${messageOf(error)}`))
-  try {
+  return carryOut(close, options.signal, async () => {
     const sockets = join(run.folder, 'run')
     await mkdir(sockets, { mode: 0o700 })
     const module = await launch.serveModule?.(join(sockets, 'nsm.sock'), run.name)
     if (module) run.defer(() => module.close())
     const enclave = await start(image, run, options, launch, onLog)
     run.defer(() => enclave.stop())
+    options.signal?.throwIfAborted()
     run.record({ pids: enclave.pids })
     const exited = enclave.exited.finally(close)
     await enclave.ready(deadlineMs)
@@ -64,10 +65,7 @@ export async function launchProcess(
       exited,
       terminate: async () => void (await Promise.all([run.close(), exited])),
     }
-  } catch (error) {
-    await close()
-    throw error
-  }
+  })
 }
 
 async function start(

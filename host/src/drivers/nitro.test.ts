@@ -69,7 +69,7 @@ test('a guest that does not switch itself off when its link ends is ended', asyn
   const enclave = await launch()
   const [{ id } = { id: '' }] = machine.running()
   await enclave.terminate()
-  expect(machine.calls().at(-1)).toBe(`terminate-enclave --enclave-id ${id}`)
+  expect(machine.calls()).toContain(`terminate-enclave --enclave-id ${id}`)
   expect([machine.running(), records()]).toEqual([[], []])
 })
 
@@ -103,6 +103,19 @@ describe('what goes wrong ends everything that was started', () => {
     })
     expect([machine.running(), records()]).toEqual([[], []])
   })
+
+  test.each(['starts-then-hangs', 'deaf', 'silent'] as const)(
+    'a launch that is given up while an enclave %s',
+    async run => {
+      machine.behave({ run })
+      const giveUp = new AbortController()
+      const outcome = expect(launch({ signal: giveUp.signal })).rejects.toThrow()
+      await expect.poll(() => machine.running(), { timeout: 30_000 }).toHaveLength(1)
+      giveUp.abort()
+      await outcome
+      expect([machine.running(), records()]).toEqual([[], []])
+    },
+  )
 
   test('without nitro-cli, or without socat', async () => {
     machine.programs.delete('socat')

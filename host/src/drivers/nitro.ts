@@ -65,15 +65,16 @@ type Start = { eif: string; memoryMb: number; cpus: number; pollMs: number }
 
 /** The name is ours and known before the enclave is: by it, it is found and ended, whenever this process is killed. */
 async function bootNitro(run: Boot, { pollMs, ...start }: Start): Promise<Machine> {
-  const { console, left, record, defer } = run
+  const { console, left, record, defer, signal } = run
   const handle = `nacre-${run.name}`
   record({ pids: [], handle })
   defer(() => endEnclave(handle))
   console.write(`nitro: ${start.memoryMb} MiB of memory and ${start.cpus} CPUs`)
   const enclave = await runEnclave(
     { ...start, name: handle },
-    { timeoutMs: left(), onProcess: pid => record({ pids: [pid], handle }) },
-  )
+    { timeoutMs: left(), signal, onProcess: pid => record({ pids: [pid], handle }) },
+    // Again: a launch that is given up ends what is there by then, and that may not have been it.
+  ).finally(() => defer(() => endEnclave(handle)))
   record({ pids: [], handle })
   const { link, pid, exited, stop } = await connectVsock(enclave.cid, { left, console })
   record({ pids: [pid], handle })

@@ -18,16 +18,18 @@ const CALL_MS = 10_000
 /** The lower ones have a meaning of their own, and so has the last (Linux, include/uapi/linux/vm_sockets.h). */
 const CIDS = [3, 0xffff_fffe] as const
 
+type Call = { timeoutMs: number; signal?: AbortSignal | undefined; onProcess: (pid: number) => void }
+
 /**
  * Boots an image file; never in debug mode, which Nitro attests with registers of zeros.
  * @throws DriverError launch-failed, launch-timeout
  */
 export async function runEnclave(
   { eif, memoryMb, cpus, name }: NitroStart,
-  { timeoutMs, onProcess }: { timeoutMs: number; onProcess: (pid: number) => void },
+  { timeoutMs, signal, onProcess }: Call,
 ): Promise<NitroEnclave> {
   const size = ['--memory', `${memoryMb}`, '--cpu-count', `${cpus}`]
-  const call = execute(['run-enclave', '--eif-path', eif, ...size, '--enclave-name', name], timeoutMs)
+  const call = execute(['run-enclave', '--eif-path', eif, ...size, '--enclave-name', name], timeoutMs, signal)
   if (call.child.pid !== undefined) onProcess(call.child.pid)
   return await answerOf('run-enclave', call, parseEnclave)
 }
@@ -55,8 +57,8 @@ async function named(name: string): Promise<NitroEnclave[]> {
   return (await describeEnclaves()).filter(enclave => enclave.name === name)
 }
 
-const execute = (args: string[], timeout = CALL_MS) =>
-  promisify(execFile)(NITRO_CLI, args, { timeout, killSignal: 'SIGKILL', maxBuffer: MAX_JSON })
+const execute = (args: string[], timeout = CALL_MS, signal?: AbortSignal) =>
+  promisify(execFile)(NITRO_CLI, args, { timeout, signal, killSignal: 'SIGKILL', maxBuffer: MAX_JSON })
 
 async function answerOf<T>(what: string, call: Promise<{ stdout: string }>, parse: Parser<T>): Promise<T> {
   try {

@@ -20,13 +20,12 @@ export async function connectVsock(
   cid: number,
   { left, console }: { left(): number; console: Console },
 ): Promise<VsockLink> {
-  const end = performance.now() + left()
   for (;;) {
     const attempt = startSocat(cid, console)
-    const timer = setTimeout(() => void attempt.stop(), Math.max(1, end - performance.now()))
+    const timer = setTimeout(() => void attempt.stop(), left())
     const connected = await attempt.connected.finally(() => clearTimeout(timer))
     if (connected) return attempt
-    if (performance.now() + RETRY_MS > end)
+    if (left() <= RETRY_MS)
       throw new DriverError('launch-timeout', `no connection to CID ${cid}: ${console.quote()}`)
     await sleep(RETRY_MS)
   }

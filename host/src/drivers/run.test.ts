@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { writeRelease } from '../../../test/releaseFolder.ts'
+import { launchOptions } from '../../testing/launches.ts'
 import { installPrograms, type Programs } from '../../testing/programs.ts'
 import { isRunning } from '../processes/identity.ts'
 import { createConsole } from './console.ts'
@@ -10,6 +11,7 @@ import { readEif } from './eifFile.ts'
 import { loadImage } from './image.ts'
 import { bootQemu } from './qemuProcess.ts'
 import { openRun } from './run.ts'
+import { createTdxDriver } from './tdx.ts'
 
 let dir: string
 let programs: Programs
@@ -54,6 +56,27 @@ test('a machine that was started and cannot be written down ends with the launch
   await run.close()
   expect(isRunning(pid)).toBe(false)
   expect([existsSync(run.folder), readdirSync(join(dir, 'enclaves'))]).toEqual([false, []])
+})
+
+test('a launch that is given up leaves nothing, whatever it had started', async () => {
+  writeRelease(join(dir, 'image'))
+  const image = await loadImage(join(dir, 'image'))
+  programs.add('qemu-system-x86_64', `echo $$ >> ${dir}/pid; exec sleep 600`)
+  const driver = createTdxDriver({ firmware: join(dir, 'image', 'manifest.json') })
+  for (const until of ['before', 'while'] as const) {
+    const giveUp = new AbortController()
+    if (until === 'before') giveUp.abort(new Error('given up'))
+    const launched = driver.launch(image, launchOptions({ stateDir: dir, signal: giveUp.signal }))
+    const outcome = expect(launched).rejects.toThrow(until === 'before' ? 'given up' : 'the enclave ended')
+    if (until === 'while') {
+      await vi.waitFor(() => expect(existsSync(join(dir, 'pid'))).toBe(true))
+      giveUp.abort(new Error('given up'))
+    }
+    await outcome
+    expect(readdirSync(join(dir, 'enclaves'))).toEqual([])
+  }
+  expect(isRunning(Number(readFileSync(join(dir, 'pid'), 'utf8')))).toBe(false)
+  expect(process.listenerCount('exit')).toBe(listeners)
 })
 
 test('this process ends and signals no group of processes, whatever was recorded as one', async () => {

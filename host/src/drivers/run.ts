@@ -16,7 +16,7 @@ export type Run = {
   record(what: { pids: number[]; handle?: string }): void
   /** Runs when the launch fails or the machine has ended; when it rejects, the record stays for the next sweep. */
   defer(close: () => Promise<unknown>): void
-  /** Ends what was deferred, the last first, and removes folder and record. The same once more, however often it is called. */
+  /** Ends what was deferred, the last first, and removes folder and record; called again, what was deferred since. */
   close(): Promise<void>
 }
 
@@ -37,10 +37,11 @@ export async function openRun(driver: DriverName, stateDir: string | undefined):
   }
   process.once('exit', atExit)
   const closers: (() => unknown)[] = [() => process.off('exit', atExit)]
-  let closing: Promise<void> | undefined
-  const close = async () => {
+  let closing: Promise<void> = Promise.resolve()
+  const closeAll = async () => {
     for (const closer of closers.splice(0).reverse()) await closer()
   }
+  const close = () => (closing = closing.then(closeAll, closeAll))
   try {
     closers.push(record({ pids: [] }))
     await mkdir(folder, { mode: 0o700 })
@@ -54,7 +55,28 @@ export async function openRun(driver: DriverName, stateDir: string | undefined):
     folder,
     record,
     defer: closer => closers.push(closer),
-    close: () => (closing ??= close()),
+    close,
+  }
+}
+
+/** Closes the launch when the work fails, or as soon as the signal comes: then what it has started ends, and it fails. */
+export async function carryOut<T>(
+  close: () => Promise<void>,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  const stop = () => void close()
+  signal?.addEventListener('abort', stop, { once: true })
+  try {
+    signal?.throwIfAborted()
+    const done = await work()
+    signal?.throwIfAborted()
+    return done
+  } catch (error) {
+    await close()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', stop)
   }
 }
 

@@ -75,7 +75,7 @@ export function createEnclaves(options: EnclavesOptions): Enclaves {
       if (!next) return
       serving = next
       options.onServing()
-      await previous?.terminate()
+      if (previous) await endOne(options, previous)
       const end = await firstOf(next.exited, refreshAfterS * 1000, signal, renewal => {
         replace = renewal
       })
@@ -119,7 +119,7 @@ async function open(options: EnclavesOptions, alive: Set<Launched>): Promise<Ser
     logger.info({ key: launched.identity.receiptKey }, 'enclave registered')
     return serve(options, launched, registration)
   } catch (error) {
-    await launched.terminate()
+    await endOne(options, launched)
     // Nobody launches another; what was sent for this one is not left to be mined where that can be helped.
     if (shutdown.signal.aborted)
       await inTime(
@@ -134,6 +134,16 @@ function diedEarly(): RetryableError {
   return new RetryableError('ENCLAVE_UNAVAILABLE', 'The enclave died before it was registered.', {
     fix: 'Its own output is in the log; it is launched again.',
   })
+}
+
+/** What cannot be ended is told, and stays on record for the next agent: it keeps no other enclave from serving. */
+async function endOne({ common }: EnclavesOptions, { identity, terminate }: Launched): Promise<void> {
+  await terminate().catch(error =>
+    common.logger.error(
+      { key: identity.receiptKey, ...describeError(error) },
+      'an enclave could not be ended',
+    ),
+  )
 }
 
 function serve({ release }: EnclavesOptions, launched: Launched, registration: Registration): Serving {

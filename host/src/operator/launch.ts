@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { EnclaveConfig, Hex } from '@nacre/verify'
-import { fromHex, sha256 } from '@nacre/verify'
+import { fromHex, messageOf, sha256 } from '@nacre/verify'
 import { FatalError, type HostError, RetryableError } from '../common/errors.ts'
+import { unlessAborted } from '../common/wait.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { Image } from '../drivers/image.ts'
 import { createEnclaveClient, type EnclaveClient } from '../enclaveClient.ts'
@@ -20,6 +21,8 @@ export type LaunchEnclaveOptions = {
   onLog: (line: string) => void
   /** Where the launch is recorded, so that the next agent ends it if this one is killed. */
   stateDir?: string
+  /** Gives it up, and leaves no enclave. */
+  signal?: AbortSignal
 }
 
 /** Reads artifact files; their name is the hash of their bytes. Throws CONFIG_INVALID for one that cannot be read. */
@@ -46,9 +49,14 @@ export async function launchEnclave({
   artifacts,
   onLog,
   stateDir,
+  signal,
 }: LaunchEnclaveOptions): Promise<Launched> {
   const running = await attempt(() =>
-    driver.launch(image, { config, root, onLog, ...(stateDir !== undefined && { stateDir }) }),
+    driver.launch(image, {
+      ...{ config, root, onLog },
+      ...(stateDir !== undefined && { stateDir }),
+      ...(signal && { signal }),
+    }),
   )
   const client = createEnclaveClient({ connect: running.connect })
   const terminate = () => {
@@ -56,8 +64,11 @@ export async function launchEnclave({
     return running.terminate()
   }
   try {
-    const { identity, config: own } = await attempt(() => client.identity())
-    const loaded = await loadAll(client, artifacts)
+    const { identity, config: own } = await unlessAborted(
+      attempt(() => client.identity()),
+      signal,
+    )
+    const loaded = await unlessAborted(loadAll(client, artifacts), signal)
     return {
       identity,
       config: own,
@@ -70,7 +81,8 @@ export async function launchEnclave({
       terminate,
     }
   } catch (error) {
-    await terminate()
+    // Its record stays, for the next agent.
+    await terminate().catch(cause => onLog(`not ended: ${messageOf(cause)}`))
     throw error
   }
 }

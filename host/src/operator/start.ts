@@ -206,7 +206,7 @@ function sender(
 
 function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
   const { common, image, root, artifacts, metrics } = parts
-  const { config, logger } = common
+  const { config, logger, shutdown } = common
   return {
     common,
     launch: () =>
@@ -217,6 +217,7 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
         config: parts.enclaveConfig,
         artifacts,
         stateDir: config.stateDir,
+        signal: shutdown.signal,
         onLog: line => (line.startsWith('WARNING') ? logger.warn(line) : logger.debug({ line }, 'enclave')),
       }),
     register: (enclave, ended) => introduce({ ...parts, client: parts.nodes.client }, enclave, ended),
