@@ -52,21 +52,29 @@ export const LINK_ATTACKS: Attack[] = [
     const headers = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`x-${i}`, 'y'.repeat(200)]))
     expect((await request(session, { ...toChannel, ...headers })).status).toBeUndefined()
   }),
-  link('flood: five hundred connections at a time', async ({ session }) => {
-    const streams = Array.from({ length: 500 }, () => session.request(toChannel, { endStream: false }))
-    for (const stream of streams) stream.on('error', () => {})
-    await sleep(500)
-    for (const stream of streams) stream.close(8)
-    await sleep(500)
-  }),
-  link('flood: connections that are reset at once', async ({ session }) => {
-    for (let i = 0; i < 300; i++)
-      session
-        .request(toChannel, { endStream: false })
-        .on('error', () => {})
-        .close(8)
-    await sleep(300)
-  }),
+  link(
+    'flood: five hundred connections at a time',
+    async ({ session }) => {
+      const streams = Array.from({ length: 500 }, () => session.request(toChannel, { endStream: false }))
+      for (const stream of streams) stream.on('error', () => {})
+      await sleep(500)
+      for (const stream of streams) stream.close(8)
+      await sleep(500)
+    },
+    'answers or ends',
+  ),
+  link(
+    'flood: connections that are reset at once',
+    async ({ session }) => {
+      for (let i = 0; i < 300; i++)
+        session
+          .request(toChannel, { endStream: false })
+          .on('error', () => {})
+          .close(8)
+      await sleep(300)
+    },
+    'answers or ends',
+  ),
   link('flood: settings', async ({ session }) => {
     for (let i = 0; i < 30; i++) {
       session.settings({ initialWindowSize: 65_535 + i })
