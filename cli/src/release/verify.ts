@@ -10,6 +10,7 @@ import { dim, green, type Output, plain, red } from '../output.ts'
 import { buildIn } from './build.ts'
 import { checkFolder } from './checkFolder.ts'
 import { checkRelease } from './checkRelease.ts'
+import { claimOf } from './claim.ts'
 import { eifPath, type Folder, isRelease, readEif, readFolder, readManifest, SBOM } from './folder.ts'
 
 export type VerifyOptions = { against?: string; kernel?: string }
@@ -30,7 +31,7 @@ export async function verify(path: string, options: VerifyOptions, output: Outpu
   printChecks(output, checks)
   const ok = checks.every(check => check.ok)
   const hash = manifestHash(target.manifest)
-  const what = options.against === undefined ? 'what these sources build' : `the same as ${options.against}`
+  const what = claimOf(options)
   output.line(
     ok
       ? green(`${plain(target.manifest.name)} is ${plain(what)}, manifest ${hash}.`)

@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 
 /**
  * What is switched off before the host is heard, below /proc/sys: none of it is needed, and each is a way for the host
- * or for a model that took over its process. A kernel that lacks one needs no lock for it.
+ * or for a model that took over its process. A kernel that lacks one needs no lock for it, but for NEEDED.
  */
 const LOCKS: Record<string, string> = {
   // No other module and no other kernel.
@@ -23,9 +23,14 @@ const LOCKS: Record<string, string> = {
   'user/max_user_namespaces': '0',
 }
 
+/** Without Yama there is no such file, and the engine's process may read the memory of the one with the keys. */
+const NEEDED = 'kernel/yama/ptrace_scope'
+
+/** @throws Error for a kernel that does not keep processes from each other's memory */
 export function lockKernel(root = '/proc/sys'): void {
   for (const [name, value] of Object.entries(LOCKS)) {
     const file = `${root}/${name}`
     if (existsSync(file)) writeFileSync(file, value)
+    else if (name === NEEDED) throw new Error(`the kernel has no ${name}: build it with CONFIG_SECURITY_YAMA`)
   }
 }
