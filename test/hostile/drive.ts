@@ -27,23 +27,25 @@ export function surviveAll(open: () => Promise<Target>, attacks: Attack[]): void
     '%s, %s',
     async (_, __, attack) => {
       await attack.run(target, honest)
-      if (attack.outcome === 'answers or ends' && target.guest?.session.destroyed) {
-        await hasEnded(target)
-        await target.close()
-        return await start()
-      }
-      await recovers(target, honest)
+      const mayEnd = attack.outcome === 'answers or ends'
+      const ended = () => mayEnd && target.guest?.session.destroyed === true
+      await recovers(target, honest, ended)
+      if (!ended()) return
+      await hasEnded(target)
+      await target.close()
+      await start()
     },
   )
 }
 
-/** Its bounds refuse honest calls too as long as they are reached, and no longer. */
-async function recovers(target: Target, honest: Honest): Promise<void> {
+/** Its bounds refuse honest calls too as long as they are reached, and no longer. One that has ended is not waited for. */
+async function recovers(target: Target, honest: Honest, ended: () => boolean): Promise<void> {
   for (const end = performance.now() + RECOVERS_MS; ; await sleep(500)) {
     try {
       return await check(target, honest)
     } catch (error) {
       const busy = ['busy', 'unreachable', 'timeout'].includes((error as { code?: string }).code ?? '')
+      if (ended()) return
       if (!busy || performance.now() > end) throw error
     }
   }

@@ -8,6 +8,7 @@ import { CliError } from '../errors.ts'
 import { red, yellow } from '../output.ts'
 import { agentError } from './agentError.ts'
 import { type AgentProcess, createAgentProcess, type Launched, type Ready } from './agentProcess.ts'
+import { memoryWarning } from './memory.ts'
 import { AGENT, type OperatorSetup, writeOperatorConfig } from './operator.ts'
 import { recordProcess } from './processes.ts'
 import type { Run } from './run.ts'
@@ -40,6 +41,8 @@ const NO_SANDBOX =
 /** Starts one agent a port, all at the same time; each is ready when the chain has verified its enclave's attestation. */
 export async function startOperators(run: Run, options: OperatorsOptions): Promise<Operator[]> {
   const { lifetime, paths, progress } = run
+  const memory = memoryWarning(options.setup.tee, options.ports.length)
+  if (memory !== undefined) progress.step(yellow(memory))
   mkdirSync(paths.logs, { recursive: true })
   // An agent that is killed leaves its temporary files. Not in the state folder: paths of Unix sockets are short.
   const scratch = mkdtempSync(join(tmpdir(), 'nacre-dev-'))

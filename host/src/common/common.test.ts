@@ -51,6 +51,22 @@ test('closing that hangs ends at the deadline', async () => {
   expect(await shutdown.close()).toBe(false)
 })
 
+test('what cost gas is tried again later and later, and what did not as before', async () => {
+  const pauses: number[] = []
+  const errors = [true, false, true, true].map(
+    paid => new RetryableError('EVIDENCE_REJECTED', 'no', { paid }),
+  )
+  const work = async () => {
+    const error = errors.shift()
+    if (error) throw error
+  }
+  await retry(work, { minMs: 1, minPaidMs: 20, onRetry: (_, pauseMs) => pauses.push(pauseMs) })
+  for (const [index, longest] of [20, 2, 40, 80].entries()) {
+    expect(pauses[index]).toBeLessThanOrEqual(longest)
+    expect(pauses[index]).toBeGreaterThanOrEqual(longest / 2)
+  }
+})
+
 test('only retryable errors are tried again', async () => {
   let calls = 0
   const failing = (error: Error, times: number) => async () => {

@@ -29,19 +29,22 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number]
 
-export type ErrorOptions = { why?: string; fix?: string; cause?: unknown }
+/** `paid`: it cost gas, and trying again may cost as much. */
+export type ErrorOptions = { why?: string; fix?: string; cause?: unknown; paid?: boolean }
 
 /** An error with a code from the closed union, why where the message does not say it, and how to fix it. Thrown as one of the two classes below. */
 export class HostError extends Error {
   readonly code: ErrorCode
   readonly why: string | undefined
   readonly fix: string | undefined
+  readonly paid: boolean
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, { cause: options.cause })
     this.code = code
     this.why = options.why
     this.fix = options.fix
+    this.paid = options.paid ?? false
   }
 }
 

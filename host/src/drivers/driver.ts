@@ -32,6 +32,8 @@ export type LaunchOptions = {
   root: SimulatedRoot
   /** What the program and the driver say, a line at a time; lines are bounded in length and number. */
   onLog?: (line: string) => void
+  /** What the operator has to know, in the driver's own words: no program says it. Default: `onLog`. */
+  onWarning?: (text: string) => void
   /** Most artifacts loaded at a time and their total size; default 64 and 1 GiB. */
   engine?: { maxArtifacts: number; maxArtifactBytes: number }
   /** Longest time until it answers, milliseconds; default 20,000. */

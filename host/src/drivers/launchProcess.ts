@@ -90,7 +90,8 @@ async function start(
   await writeFile(configFile, JSON.stringify(startOptions(sockets, options, launch)), { mode: 0o644 })
   if (sandbox.ok) return await spawnSandboxed(mounts, onLog)
   requireInPlace(launch, sandbox.detail)
-  onLog(
+  const { onWarning = onLog } = options
+  onWarning(
     `WARNING: ${sandbox.detail}. The ${launch.driver} enclave runs WITHOUT A SANDBOX: it can reach network and files. ${INSTALL_SANDBOX}`,
   )
   return spawnPlain(mounts, onLog)

@@ -5,7 +5,7 @@ import { encodeFunctionData, type PublicClient } from 'viem'
 import { callContract } from '../chain/reverts.ts'
 import { FatalError } from '../common/errors.ts'
 import { retry } from '../common/wait.ts'
-import { accepted } from './registerSteps.ts'
+import { accepted, rejected } from './registerSteps.ts'
 import type { Transactions } from './transactions.ts'
 
 export type ClaimOptions = {
@@ -22,6 +22,8 @@ export type ClaimOptions = {
 
 /** The key is registered, and that was paid for: a claim that fails is tried again, and no other enclave launched. */
 const PAUSES = { minMs: 500, maxMs: 15_000 }
+/** Of claims whose nonces other programs of the account used: of what a node says was lost, each may yet be mined. */
+const MAX_TRIES = 3
 
 /**
  * Says on chain that a key is of this operator's enclave, to each contract that is to count it and does not have it yet
@@ -44,11 +46,12 @@ async function claimAt(verifier: Hex, options: ClaimOptions): Promise<void> {
   const call = { ...contract, functionName: 'isClaimed', args: [operator, receiptKey] } as const
   const data = encodeFunctionData({ ...contract, functionName: 'claimKey', args: [receiptKey] })
   const intent = { purpose: `claim:${receiptKey}:${verifier}`, target: verifier, data }
-  for (;;) {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
     ended?.throwIfAborted()
     if (await callContract(() => client.readContract(call))) return
     if (await accepted({ transactions, identity, ended }, intent)) return
   }
+  throw rejected(intent.purpose, `${MAX_TRIES} nonces were used by others, the node says`, { paid: true })
 }
 
 /**

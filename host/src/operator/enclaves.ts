@@ -67,7 +67,7 @@ export function createEnclaves(options: EnclavesOptions): Enclaves {
       const previous = serving
       const next = await retry(() => open(options, alive), {
         signal,
-        onRetry: error => warn(options, error),
+        onRetry: (error, pauseMs) => warn(options, error, pauseMs),
       }).catch(error => {
         if (signal.aborted) return undefined
         throw error
@@ -184,6 +184,7 @@ async function firstOf(
   })
 }
 
-function warn({ common }: EnclavesOptions, error: unknown): void {
-  common.logger.warn(describeError(error), 'no enclave is serving yet, trying again')
+function warn({ common }: EnclavesOptions, error: unknown, pauseMs: number): void {
+  const again = { againInS: Math.round(pauseMs / 1000) }
+  common.logger.warn({ ...describeError(error), ...again }, 'no enclave is serving yet, trying again')
 }

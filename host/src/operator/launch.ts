@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import type { EnclaveConfig, Hex } from '@nacre/verify'
-import { fromHex, messageOf, sha256 } from '@nacre/verify'
+import type { EnclaveConfig, Hex, Identity } from '@nacre/verify'
+import { configHash, fromHex, messageOf, sha256 } from '@nacre/verify'
 import { FatalError, type HostError, RetryableError } from '../common/errors.ts'
 import { unlessAborted } from '../common/wait.ts'
 import type { Driver } from '../drivers/driver.ts'
@@ -19,6 +19,7 @@ export type LaunchEnclaveOptions = {
   config: EnclaveConfig
   artifacts: Artifact[]
   onLog: (line: string) => void
+  onWarning?: (text: string) => void
   /** Where the launch is recorded, so that the next agent ends it if this one is killed. */
   stateDir?: string
   /** Gives it up, and leaves no enclave. */
@@ -48,6 +49,7 @@ export async function launchEnclave({
   config,
   artifacts,
   onLog,
+  onWarning,
   stateDir,
   signal,
 }: LaunchEnclaveOptions): Promise<Launched> {
@@ -55,6 +57,7 @@ export async function launchEnclave({
     driver.launch(image, {
       ...{ config, root, onLog },
       ...(stateDir !== undefined && { stateDir }),
+      ...(onWarning && { onWarning }),
       ...(signal && { signal }),
     }),
   )
@@ -68,6 +71,7 @@ export async function launchEnclave({
       attempt(() => client.identity()),
       signal,
     )
+    checkOwn(identity, own, config)
     const loaded = await unlessAborted(loadAll(client, artifacts), signal)
     return {
       identity,
@@ -85,6 +89,19 @@ export async function launchEnclave({
     await terminate().catch(cause => onLog(`not ended: ${messageOf(cause)}`))
     throw error
   }
+}
+
+/** Its key is registered at our cost, for whom its configuration names, and with the limits in it. */
+function checkOwn({ configHash: bound }: Identity, own: EnclaveConfig, given: EnclaveConfig): void {
+  const expected = configHash(given)
+  if (configHash(own) === expected && bound === expected) return
+  throw new RetryableError(
+    'ENCLAVE_UNAVAILABLE',
+    'The enclave has another configuration than it was given.',
+    {
+      fix: 'Use the image of the release: one that was measured takes what it is given.',
+    },
+  )
 }
 
 async function loadAll(client: EnclaveClient, artifacts: Artifact[]): Promise<ArtifactInfo[]> {

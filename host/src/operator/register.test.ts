@@ -1,20 +1,28 @@
 import { join } from 'node:path'
-import { enclaveRegistryAbi } from '@nacre/contracts'
-import { type Evidence, type Hex, toHex } from '@nacre/verify'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { enclaveRegistryAbi, verifierEnclaveAbi } from '@nacre/contracts'
+import { type Evidence, type Hex, toHex, ZERO_HASH } from '@nacre/verify'
 import { pino } from 'pino'
+import { type Abi, numberToHex, toFunctionSelector } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Attested, createRegistrations, type Registrations } from '../../../test/registrations.ts'
+import { startRpcProxy } from '../../testing/rpcProxy.ts'
 import { createClient } from '../chain/client.ts'
 import { createNodes } from '../chain/nodes.ts'
 import { connect, type Database } from '../database/connect.ts'
 import { temporaryPostgres } from '../database/testing.ts'
 import { type Anvil, startAnvil } from '../processes/anvil.ts'
 import type { Postgres } from '../processes/postgres.ts'
+import { claimKey } from './claims.ts'
 import { withdrawDead } from './deadKeys.ts'
 import { keyState, type RegisterOptions, register } from './register.ts'
 import { transactionsTable } from './tables.ts'
 import { createTransactions, type Transactions } from './transactions.ts'
+
+const IS_CLAIMED = toFunctionSelector(
+  (verifierEnclaveAbi as Abi).find(entry => entry.type === 'function' && entry.name === 'isClaimed') as never,
+)
 
 // A chain of this file's own: tests stop it from mining.
 let anvil: Anvil
@@ -136,6 +144,42 @@ test('what waits for keys of enclaves that have ended is withdrawn, and nothing 
   )
   const sent = await Promise.all(mined.map(({ hash }) => world.client.getTransaction({ hash: hash as Hex })))
   expect(sent.map(({ input }) => input)).toEqual(['0x12', '0x', '0x', '0x', '0x12'])
+})
+
+test('a node that promises what the chain refuses is not paid for again and again', async () => {
+  const attested = await world.attest({ tee: 'simulated', name: 'promised' })
+  const proxy = await startRpcProxy(Number(new URL(anvil.rpcUrl).port))
+  proxy.behave(async ({ method, params }, forward) => {
+    const [call] = params as [{ data?: string }]
+    if (method === 'eth_estimateGas') return { result: numberToHex(100_000) }
+    if (method === 'eth_call' && call.data?.startsWith(IS_CLAIMED)) return { result: ZERO_HASH }
+    return forward()
+  })
+  const migrations = join(import.meta.dirname, 'migrations')
+  const own = await connect({ databaseUrl: server.databaseUrl, schema: 'promised', migrations })
+  const nodes = createNodes({ rpcUrl: proxy.url })
+  const account = privateKeyToAccount(world.privateKey)
+  const lied = createTransactions({ nodes, account, chainId: 31_337, database: own })
+  const look = setInterval(() => void lied.check().catch(() => {}), 50)
+  const refused = Promise.withResolvers<unknown>()
+  const ended = new AbortController()
+  const claiming = claimKey({
+    client: createClient(proxy.url),
+    transactions: lied,
+    // It has no such function.
+    claims: [world.deployment.enclaveRegistry],
+    ...{ operator: account.address, identity: attested.identity, ended: ended.signal },
+    onRetry: error => refused.resolve(error),
+  })
+  const outcome = expect(claiming).rejects.toMatchObject({ code: 'EVIDENCE_REJECTED' })
+  expect(await refused.promise).toMatchObject({ code: 'EVIDENCE_REJECTED', paid: true })
+  await sleep(3_000)
+  expect(await own.queries.$count(transactionsTable)).toBe(1)
+  ended.abort()
+  await outcome
+  clearInterval(look)
+  await own.close()
+  proxy.close()
 })
 
 test('a key has ended in the second in which the registry takes it no more', async () => {

@@ -33,7 +33,8 @@ export async function carryOut(
     })
     ;[step] = await planned(() => plan.remaining(mined ? taken : undefined))
   }
-  if (step) throw rejected('registration', `it is not complete after ${MAX_STEPS} transactions`)
+  if (step)
+    throw rejected('registration', `it is not complete after ${MAX_STEPS} transactions`, { paid: true })
 }
 
 /** Its purpose is counted by its first word: docs/operating.md, Metrics. */
@@ -68,13 +69,15 @@ export async function accepted({ transactions, ended }: StepsOptions, intent: In
   const nonce = await transactions.send(intent, gas, async () => ended?.throwIfAborted())
   const row = await unlessAborted(transactions.mined(nonce), ended)
   if (row.status === 'lost') return false
-  if (row.status !== 'success') throw rejected(intent.purpose, await transactions.explain(row))
+  if (row.status !== 'success')
+    throw rejected(intent.purpose, await transactions.explain(row), { paid: true })
   return true
 }
 
 /** Retryable: fresh evidence over a newer block may pass, and what is wrong for good shows in the log. */
-export function rejected(purpose: string, reason: string): RetryableError {
+export function rejected(purpose: string, reason: string, options: { paid?: boolean } = {}): RetryableError {
   return new RetryableError('EVIDENCE_REJECTED', `The chain refused ${purpose}: ${reason}`, {
     fix: 'Check the clock, that the release lists this measurement, and that the verifier has this root.',
+    ...options,
   })
 }
