@@ -8,6 +8,8 @@ export type HttpOptions = {
   fetch?: typeof fetch
   /** Milliseconds for one call; default 30,000. */
   timeoutMs?: number
+  /** Longest answer that is read; default 64 MiB. */
+  maxBytes?: number
 }
 
 /** Larger answers are refused: outputs are bounded far below. */
@@ -29,7 +31,7 @@ export async function call(
   body?: object,
   { absent, alsoOk }: Expected = {},
 ): Promise<unknown> {
-  const { url, timeoutMs = 30_000 } = options
+  const { url, timeoutMs = 30_000, maxBytes = MAX_BODY } = options
   const send = options.fetch ?? fetch
   const post = body && {
     method: 'POST',
@@ -41,7 +43,7 @@ export async function call(
   try {
     const response = await send(new URL(path, url), { ...post, redirect: 'error', signal })
     if (response.status === absent) return undefined
-    const value = parse(await readText(response, url), url)
+    const value = parse(await readText(response, url, maxBytes), url)
     if (!response.ok && response.status !== alsoOk) throw operatorError(value, response.status, url)
     return value
   } catch (cause) {
@@ -51,7 +53,7 @@ export async function call(
 }
 
 /** The deadline covers the body too: its signal ends a body that drips. */
-async function readText(response: Response, url: string): Promise<string> {
+async function readText(response: Response, url: string, maxBytes: number): Promise<string> {
   const reader = response.body?.getReader()
   const decoder = new TextDecoder()
   let [text, size] = ['', 0]
@@ -59,9 +61,9 @@ async function readText(response: Response, url: string): Promise<string> {
     const part = await reader?.read()
     if (part === undefined || part.done) return text + decoder.decode()
     size += part.value.length
-    if (size > MAX_BODY) {
+    if (size > maxBytes) {
       await reader?.cancel()
-      throw sdkError('bad-answer', `${url} sent more than ${MAX_BODY} bytes.`)
+      throw sdkError('bad-answer', `${url} sent more than ${maxBytes} bytes.`)
     }
     text += decoder.decode(part.value, { stream: true })
   }

@@ -1,4 +1,4 @@
-import { type Hex, keccak256, type PrivateKeyAccount } from 'viem'
+import { type Hex, keccak256, type PrivateKeyAccount, parseTransaction } from 'viem'
 import type { Nodes } from '../chain/nodes.ts'
 import { FatalError } from '../common/errors.ts'
 import type { Database } from '../database/connect.ts'
@@ -42,11 +42,19 @@ export async function sign(
   return { hash: keccak256(raw), nonce: row.nonce, raw, maxFee, priorityFee }
 }
 
-/** The newest signed form, the one with the highest fees. */
+/**
+ * The signed form with the highest fees of what the nonce is for by now: an earlier purpose's, which was withdrawn, may
+ * have higher ones where these cannot rise.
+ */
 export function lastOf(row: TransactionRow, attempts: Attempt[]): Attempt {
-  const last = attempts.at(-1)
+  const last = attempts.findLast(({ raw }) => signs(raw, row))
   if (last) return last
   throw new FatalError('INTERNAL', `Nonce ${row.nonce} has no signed transaction.`)
+}
+
+function signs(raw: Hex, { target, data }: TransactionRow): boolean {
+  const { to, data: signed = '0x' } = parseTransaction(raw)
+  return to?.toLowerCase() === target.toLowerCase() && signed === data.toLowerCase()
 }
 
 /** Whether it has waited so long that its fees are raised. */

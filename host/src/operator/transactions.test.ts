@@ -287,6 +287,28 @@ test('a nonce that waits can be used for something else: one of the two is mined
   expect(await own.replace(nonce, count, 60_000n)).toBe(false)
 })
 
+test.each([
+  ['that cannot rise', 10n ** 9n],
+  ['that were lowered', 9n * 10n ** 8n],
+])('what was withdrawn is not sent again, by fees %s either', async (_, lowered) => {
+  const priorityFee = 10n ** 6n
+  await chain().setNextBlockBaseFeePerGas({ baseFeePerGas: 8n * 10n ** 8n })
+  await chain().mine({ blocks: 1 })
+  const first = transactions({ nodes: mute(), ceiling: { maxFee: 10n ** 9n, priorityFee } })
+  const nonce = await first.send(count, 60_000n)
+  const own = transactions({ nodes: mute(), ceiling: { maxFee: lowered, priorityFee }, replaceAfterMs: 0 })
+  const nothing = { purpose: 'cancel:1', target: account.address, data: '0x' as Hex }
+  expect(await own.replace(nonce, nothing, 21_000n)).toBe(true)
+  const fees = (await attempts()).map(({ maxFee }) => maxFee)
+  expect(fees).toEqual([10n ** 9n, lowered])
+  const next = transactions({ ceiling: { maxFee: lowered, priorityFee }, replaceAfterMs: 0 })
+  await next.check()
+  await used(1)
+  await next.check()
+  expect(await counted()).toBe(0)
+  expect(await rows()).toMatchObject([{ purpose: 'cancel:1', state: 'mined', status: 'success' }])
+})
+
 test('a chain set back before transactions of another program: the gap is filled and ours is mined', async () => {
   const snapshot = await chain().snapshot()
   const other = await account.signTransaction({

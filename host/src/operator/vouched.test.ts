@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { enclaveRegistryAbi, verifierEnclaveAbi } from '@nacre/contracts'
 import {
@@ -159,6 +162,36 @@ test('verifiers that are away, or that do not count, are asked again, with nothi
   await running
   expect((await keyOf(enclave)).kind).toBe(KIND.tdx)
   expect(await nonceOf()).toBe(before + 1)
+})
+
+test('a verifier’s operator that never stops sending is cut off, and does not keep two others from vouching', async () => {
+  let sent = 0
+  const flood = createServer((_, response) => {
+    const pump = () => {
+      while (!response.destroyed && response.write(Buffer.alloc(65_536, ' '))) sent += 65_536
+    }
+    response.on('drain', pump).on('error', () => {})
+    pump()
+  }).listen(0, '127.0.0.1')
+  await once(flood, 'listening')
+  const url = `http://127.0.0.1:${(flood.address() as AddressInfo).port}`
+  const enclave = await launch('tdx')
+  const collateralDir = collateralOf('tdx', 'flood')
+  const ended = new AbortController()
+  const told = Promise.withResolvers<unknown>()
+  const alone = { verifiers: { urls: [url, url], collateralDir }, ended: ended.signal, onRetry: told.resolve }
+  const running = expect(register(optionsOf(enclave, collateralDir, alone))).rejects.toThrow()
+  expect(await told.promise).toMatchObject({
+    code: 'VERIFIERS_UNAVAILABLE',
+    message: expect.stringContaining('sent more than 8388608 bytes'),
+  })
+  ended.abort()
+  await running
+  expect(sent).toBeLessThan(2 * 32 * 2 ** 20)
+  await register(optionsOf(enclave, collateralDir, { verifiers: { urls: [url, ...urls()], collateralDir } }))
+  expect((await keyOf(enclave)).kind).toBe(KIND.tdx)
+  flood.close()
+  flood.closeAllConnections()
 })
 
 test('collateral that is old, or not there, is told, and renewed while the enclave waits', async () => {

@@ -39,6 +39,8 @@ export type VouchedKind = keyof typeof JUDGED_AS
 
 /** A verifier enclave judges in a second; its operator has other clients too. */
 const TIMEOUT_MS = 60_000
+/** An answer has the question in it, a case of a mebibyte at most, as hex; 16 that send more are not to fill the memory. */
+const MAX_ANSWER = 8 * 2 ** 20
 
 /** Whether registering such evidence takes the word of verifier enclaves. */
 export function isVouched(kind: string): kind is VouchedKind {
@@ -56,7 +58,7 @@ export async function planByVerdicts(
   anchorNumber: bigint,
 ): Promise<VouchedPlan> {
   const collateral = await readCollateral(verifiers.collateralDir)
-  const operators = verifiers.urls.map(url => ({ url, timeoutMs: TIMEOUT_MS }))
+  const operators = verifiers.urls.map(url => ({ url, timeoutMs: TIMEOUT_MS, maxBytes: MAX_ANSWER }))
   try {
     const judged = caseOf(kind, fromHex(bytes), collateral)
     const deployment = contracts
