@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import { command, run, several } from '../commandLine.ts'
 import { sending } from '../operator/commands.ts'
+import { wholeNumber } from '../usage.ts'
 
 const BUILD = `
 Everything is made of these sources and of packages by their digests: the same bytes on every machine, without Docker.
@@ -13,6 +14,7 @@ A signature, for Nitro's PCR 8, is the only thing that differs.
 export function addReleaseCommands(program: Command): void {
   const release = program.command('release').description('enclave images: build, measure, publish, verify')
   addLocalCommands(release)
+  addAttestCommand(release)
   addChainCommands(release)
 }
 
@@ -51,6 +53,26 @@ function addLocalCommands(release: Command): void {
     .option('--kernel <file>', 'the kernel that it was built with, if not the pinned one')
     .action(async (path, options, self) =>
       run(self, async out => (await import('./verify.ts')).verify(path, options, out)),
+    )
+}
+
+/** As host/src/drivers/index.ts, which is loaded when a command runs. */
+const DRIVERS = ['simulated', 'qemu', 'nitro', 'tdx', 'snp', 'dstack']
+
+function addAttestCommand(release: Command): void {
+  command(release, 'attest', 'boot a release once on this machine, and keep its evidence')
+    .argument('<folder>', 'folder of the release, or of an image that runs as a process')
+    .addOption(
+      new Option('--tee <driver>', 'by which driver (nacre doctor lists them)')
+        .choices(DRIVERS)
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--out <file>', 'where its evidence is written')
+    .option('--memory <mib>', 'memory of the machine', wholeNumber('--memory', 256, 1_048_576))
+    .option('--cpus <n>', 'its processors', wholeNumber('--cpus', 1, 256))
+    .option('--firmware <file>', 'its firmware, of TDX and SEV-SNP')
+    .action(async (folder, options, self) =>
+      run(self, async out => (await import('./attest.ts')).attest(folder, options, out)),
     )
 }
 
