@@ -8,6 +8,7 @@ import { readLines } from './console.ts'
 import type { Exit } from './driver.ts'
 import { DriverError } from './errors.ts'
 import type { Boot, Machine } from './guest.ts'
+import { LAUNCH_VARIABLE } from './records.ts'
 
 export const QEMU = 'qemu-system-x86_64'
 const MEMORY_MB = 1024
@@ -43,7 +44,10 @@ export async function bootQemu(
       ...['-device', 'virtio-serial-pci', '-chardev', 'socket,id=link,fd=3'],
       ...['-device', 'virtserialport,chardev=link,name=nacre.link'],
     ],
-    { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: { PATH: process.env.PATH } },
+    {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      env: { PATH: process.env.PATH, [LAUNCH_VARIABLE]: folder },
+    },
   )
   // A pipe of node:child_process is a socket pair.
   const link = child.stdio[3] as Duplex

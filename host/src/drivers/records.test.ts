@@ -25,8 +25,8 @@ function orphan(name: string, launch: { pids?: number[]; folder?: string; handle
 }
 
 /** Started by this process, and ended at the end of the test. */
-function sleeper(): number {
-  const child = spawn('sleep', ['60'], { stdio: 'ignore' })
+function sleeper(env: Record<string, string> = {}): number {
+  const child = spawn('sleep', ['60'], { stdio: 'ignore', env: { ...process.env, ...env } })
   children.push(child)
   return child.pid!
 }
@@ -55,6 +55,17 @@ test('what a record names is ended and deleted, and nothing of a launcher that r
   expect(await createRecords('qemu', stateDir).sweep()).toEqual(['qemu-left'])
   expect([isAlive(gone), isAlive(alive)]).toEqual([false, true])
   expect([existsSync(folder), existsSync(stateDir)]).toEqual([false, true])
+})
+
+test('what was started and not yet written down is found by the launch’s folder, and nothing else is', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'nacre-'))
+  const pids = [folder, `${folder}0`, undefined].map(mark =>
+    sleeper(mark === undefined ? {} : { NACRE_LAUNCH: mark }),
+  )
+  const described = pids.map(describeProcess)
+  orphan('qemu-left', { folder })
+  expect(await createRecords('qemu', stateDir).sweep()).toEqual(['qemu-left'])
+  expect(described.map(isAlive)).toEqual([false, true, true])
 })
 
 test('a process id that belongs to another process now is left alone', async () => {

@@ -4,7 +4,7 @@ import { basename, isAbsolute, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '@nacre/verify'
 import { arrayOf, objectOf, type Parser, parseJson, textOf, versionOf } from '@nacre/verify/shape'
-import { describeProcess, isAlive } from '../processes/identity.ts'
+import { describeProcess, isAlive, processesWith } from '../processes/identity.ts'
 import type { DriverName } from './driver.ts'
 import { DriverError } from './errors.ts'
 
@@ -66,6 +66,12 @@ const parseStored = objectOf<Omit<Stored, 'folder' | 'handle'>, Required<Pick<St
   },
   { folder: ownFolder, handle: textOf(256) },
 )
+
+/**
+ * Variable in the environment of what a launch starts, with its folder: an agent that is killed right after has not
+ * written down the process, but the folder.
+ */
+export const LAUNCH_VARIABLE = 'NACRE_LAUNCH'
 
 /** Without a state folder nothing is recorded, and nothing is found. */
 export function createRecords(driver: DriverName, stateDir: string | undefined): Records {
@@ -144,7 +150,8 @@ async function endLaunch(
 ): Promise<void> {
   if (boot === bootId()) {
     // First what may still be at making what the handle names.
-    await Promise.all(processes.map(kill))
+    const marked = folder === undefined ? [] : processesWith(`${LAUNCH_VARIABLE}=${folder}`)
+    await Promise.all([...processes, ...marked].map(kill))
     if (handle !== undefined) await endHandle(handle, end)
   }
   if (folder !== undefined) await rm(folder, { recursive: true, force: true })
