@@ -170,7 +170,8 @@ test('a machine that does not start is an error with what QEMU says, and leaves 
   })
   programs.delete('qemu-system-x86_64')
   programs.hideOthers()
-  await expect(failing()).rejects.toMatchObject({ message: expect.stringContaining('does not start') })
+  const absent = /qemu-system-x86_64(:| does not start).*(No such file|ENOENT)/
+  await expect(failing()).rejects.toMatchObject({ message: expect.stringMatching(absent) })
   const unfirm = createTdxDriver({ firmware: join(dir, 'none.fd') }).launch(image, launchOptions())
   await expect(unfirm).rejects.toMatchObject({ message: expect.stringContaining('NACRE_TDX_FIRMWARE') })
   expect(readdirSync(join(dir, 'enclaves'))).toEqual([])
@@ -183,9 +184,9 @@ test('an agent that was killed leaves no machine', async () => {
   const { pid } = booted()
   process.kill(pid, 'SIGSTOP')
   await launcher.kill()
-  expect(isRunning(pid)).toBe(true)
+  // The kernel ends it; where it cannot be told, the sweep does (records.test.ts).
+  await expect.poll(() => isRunning(pid)).toBe(false)
   expect(await createSnpDriver().sweep({ stateDir: dir })).toEqual([expect.stringMatching(/^snp-/)])
-  expect(isRunning(pid)).toBe(false)
 })
 
 test('an agent that ends by a defect takes its machine with it', async () => {

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { type Eif, messageOf } from '@nacre/verify'
+import { endedWithUs } from '../processes/supervise.ts'
 import { readLines } from './console.ts'
 import type { Exit } from './driver.ts'
 import { DriverError } from './errors.ts'
@@ -22,7 +23,7 @@ export type QemuOptions = {
 
 /**
  * Boots an image in QEMU: its serial line is our pipe, its link a socket pair, so that no name in a file system leads to
- * it and both close with this process. It has no network, no disk and no other device, and QEMU itself may start nothing.
+ * it and both close with this process, and so does QEMU where the kernel can be told. It has no network, no disk and no other device, and QEMU itself may start nothing.
  */
 export async function bootQemu(
   { kernel, cmdline, ramdisks }: Eif,
@@ -32,9 +33,11 @@ export async function bootQemu(
   const files = { kernel: join(folder, 'kernel'), ramdisk: join(folder, 'ramdisk') }
   await writeFile(files.kernel, kernel)
   await writeFile(files.ramdisk, ramdisks)
+  const [command, ...before] = endedWithUs(QEMU)
   const child = spawn(
-    QEMU,
+    command,
     [
+      ...before,
       ...machine,
       ...['-m', `${memoryMb}M`, '-smp', `${cpus}`],
       ...['-nodefaults', '-no-user-config', '-nographic', '-no-reboot', '-monitor', 'none'],

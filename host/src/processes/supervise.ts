@@ -118,6 +118,12 @@ function commandLine({ command, args, user }: SpawnOptions, stopSignal: string):
   return [setpriv, ...identity, '--pdeathsig', stopSignal, '--', command, ...args]
 }
 
+/** What runs a command that the kernel kills when this process is gone, where setpriv exists; its process id stays. */
+export function endedWithUs(command: string): [string, ...string[]] {
+  const setpriv = findSetpriv()
+  return setpriv === undefined ? [command] : [setpriv, '--pdeathsig', 'SIGKILL', '--', command]
+}
+
 function findSetpriv(): string | undefined {
   const folders = (process.env.PATH ?? '').split(delimiter).concat('/usr/bin', '/bin')
   return folders.map(folder => join(folder, 'setpriv')).find(isExecutable)
