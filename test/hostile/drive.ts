@@ -11,9 +11,13 @@ const ENDS_MS = 90_000
 
 /** What an attack left open may be open for a while: on a slow machine for as long as the channel waits for a body. */
 const RECOVERS_MS = 60_000
-const survives = ({ outcome }: Attack): boolean => outcome === 'answers' || outcome === 'answers or ends'
+const mayEnd = ({ outcome }: Attack): boolean => outcome === 'answers or ends'
+const survives = (attack: Attack): boolean => attack.outcome === 'answers' || mayEnd(attack)
 
-/** Attacks after which an enclave answers as before, one after the other on one that is started again only where it ended. */
+/**
+ * Attacks after which an enclave answers as before, one after the other on one. Those that it may end of come last, each
+ * on one of its own: the bounds that they reach may end it later, too.
+ */
 export function surviveAll(open: () => Promise<Target>, attacks: Attack[]): void {
   let target: Target
   let honest: Honest
@@ -23,19 +27,19 @@ export function surviveAll(open: () => Promise<Target>, attacks: Attack[]): void
   }
   beforeAll(start)
   afterAll(() => target?.close())
-  test.each(attacks.filter(survives).map(one => [one.by, one.name, one] as const))(
-    '%s, %s',
-    async (_, __, attack) => {
-      await attack.run(target, honest)
-      const mayEnd = attack.outcome === 'answers or ends'
-      const ended = () => mayEnd && target.guest?.session.destroyed === true
-      await recovers(target, honest, ended)
-      if (!ended()) return
-      await hasEnded(target)
+  const ordered = attacks.filter(survives).sort((a, b) => Number(mayEnd(a)) - Number(mayEnd(b)))
+  let endangered = false
+  test.each(ordered.map(one => [one.by, one.name, one] as const))('%s, %s', async (_, __, attack) => {
+    if (endangered) {
       await target.close()
       await start()
-    },
-  )
+    }
+    endangered = mayEnd(attack)
+    await attack.run(target, honest)
+    const ended = () => endangered && target.guest?.session.destroyed === true
+    await recovers(target, honest, ended)
+    if (ended()) await hasEnded(target)
+  })
 }
 
 /** Its bounds refuse honest calls too as long as they are reached, and no longer. One that has ended is not waited for. */

@@ -32,7 +32,7 @@ const loadModel = async (name: ModelName) => {
   await guest.client.loadArtifact(sha256, readFileSync(modelPath(name)))
   return sha256
 }
-const ask = (artifact: `0x${string}`, input: Uint8Array) =>
+const ask = (artifact: `0x${string}`, input: Uint8Array, evidence?: `0x${string}`) =>
   guest.client.infer({
     origin: { type: 'client', nonce: nonce() },
     artifact,
@@ -40,7 +40,7 @@ const ask = (artifact: `0x${string}`, input: Uint8Array) =>
     anchor: { number: 1n, hash: nonce() },
     maxOutput: 8192,
     usage: { units: 1n, price: 0n, errorPrice: 0n, token: ZERO_ADDRESS },
-    nonce: nonce(),
+    ...(evidence && { nonce: evidence }),
   })
 
 describe('a guest', () => {
@@ -59,7 +59,8 @@ describe('a guest', () => {
     const artifact = await loadModel(name)
     const input = encodeTensor(sampleOf(name).input)
     const { identity } = await guest.client.identity()
-    const { receipt, signature, output } = await ask(artifact, input)
+    const { receipt, signature, output, evidence } = await ask(artifact, input, nonce())
+    expect(evidence?.kind).toBe('simulated')
     expect(receipt).toMatchObject({ status: 0, artifact, inputHash: keccak256(input) })
     expect(receipt.outputHash).toBe(keccak256(fromHex(output)))
     const domain = { chainId: CONFIG.chainId, registry: CONFIG.registry }
