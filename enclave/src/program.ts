@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { EngineKind } from './artifactTypes.ts'
 import { createChannel } from './channel.ts'
@@ -18,7 +19,10 @@ export function runProgram(engine: EngineKind, file: string): void {
 async function main(engine: EngineKind, file: string, configFile: string | undefined): Promise<void> {
   if (!configFile) throw new Error('usage: enclave.mjs CONFIG')
   const options = readStartOptions(configFile)
-  const channel = createChannel(createService(options, engine.name, file), report)
+  const service = createService(options, engine.name, file)
+  // Before any model is loaded: from then on Nitro's module in a guest makes evidence of this identity alone.
+  if (options.evidence === 'nitro') await service.attest(`0x${randomBytes(32).toString('hex')}`)
+  const channel = createChannel(service, report)
   channel.listen(options.sockets.channel)
   await once(channel, 'listening')
   report('ready')

@@ -10,6 +10,7 @@ import { readStartOptions } from '../../enclave/src/config.ts'
 import { ENGINE } from '../../enclave/src/engineName.ts'
 import { serveLink } from '../../enclave/src/guest/linkServer.ts'
 import { type ModuleCall, serveModule } from '../../enclave/src/guest/moduleServer.ts'
+import { forOneIdentity } from '../../enclave/src/guest/oneIdentity.ts'
 import { createService } from '../../enclave/src/service.ts'
 import type { NitroAuthority } from '../../test/mock-authority/index.ts'
 
@@ -29,7 +30,7 @@ export async function serveGuest(
   says = 'enclave: ready',
 ): Promise<void> {
   const sockets = { channel: join(folder, 'enclave.sock'), securityModule: join(folder, 'nsm.sock') }
-  if (nsm) serveModule(sockets.securityModule, nsm)
+  if (nsm) serveModule(sockets.securityModule, forOneIdentity(nsm))
   await serveLink(link, {
     start(json) {
       const output = new PassThrough()

@@ -14,6 +14,7 @@ import { openLink } from './link.ts'
 import { serveModule } from './moduleServer.ts'
 import { loadModules } from './modules.ts'
 import { NSM_DEVICE, nsmDevice } from './nsmDevice.ts'
+import { forOneIdentity } from './oneIdentity.ts'
 import { BRIDGE_FDS, GUEST, USERS } from './paths.ts'
 import { programOptions, startProgram } from './program.ts'
 import { openReports } from './reports.ts'
@@ -64,7 +65,7 @@ function mountAll(libc: Libc): void {
 
 /** For the program alone: whoever may ask the module has evidence made for keys of its own. */
 function serveDevice(libc: Libc): void {
-  serveModule(GUEST.securityModule, nsmDevice(libc))
+  serveModule(GUEST.securityModule, forOneIdentity(nsmDevice(libc)))
   chownSync(GUEST.securityModule, USERS.program, USERS.program)
   chmodSync(GUEST.securityModule, 0o600)
 }
