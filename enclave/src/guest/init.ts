@@ -37,13 +37,15 @@ async function run(): Promise<void> {
   openReports(libc)
   checkRandomness()
   lockKernel()
-  if (existsSync(NSM_DEVICE)) serveDevice(libc)
+  const hasModule = existsSync(NSM_DEVICE)
+  if (hasModule) serveDevice(libc)
   const bridge = startBridge(await openLink(libc))
   const control = bridge.stdio[BRIDGE_FDS.init] as Duplex
   // When the bridge is gone so is the machine: its exit tells.
   control.on('error', () => {})
   // A new file: whatever has this name already is nobody's to have put there.
-  writeFileSync(GUEST.config, await programOptions(control, GUEST), { mode: 0o440, flag: 'wx' })
+  const options = await programOptions(control, GUEST, { hasModule })
+  writeFileSync(GUEST.config, options, { mode: 0o440, flag: 'wx' })
   const program = startProgram(control, GUEST, { uid: USERS.program, gid: USERS.group })
   await Promise.race([once(bridge, 'exit'), once(program, 'exit')])
 }

@@ -46,6 +46,22 @@ test('without a security module there is no socket for one', async () => {
   expect(await optionsOf('{"evidence":"tdx"}\n')).toEqual({ evidence: 'tdx', sockets: { channel: '/c' } })
 })
 
+test.each(['simulated', 'tdx', 'snp', 'dstack', undefined])(
+  'a machine with a module of its own starts for no evidence of kind %s: nobody would have named an identity to it',
+  async evidence => {
+    host.end(`${JSON.stringify({ evidence })}\n`)
+    await expect(programOptions(control, SOCKETS, { hasModule: true })).rejects.toThrow(
+      'not of this machine’s module',
+    )
+  },
+)
+
+test('a machine with a module of its own starts for its evidence', async () => {
+  host.end('{"evidence":"nitro"}\n')
+  const options = JSON.parse(await programOptions(control, SOCKETS, { hasModule: true }))
+  expect(options).toEqual({ evidence: 'nitro', sockets: SOCKETS })
+})
+
 test('the longest options that the link takes are taken', async () => {
   const empty = JSON.stringify({ x: '' })
   const x = 'x'.repeat(MAX_START - empty.length)

@@ -5,11 +5,13 @@ import { MAX_START } from './paths.ts'
 
 /**
  * What the host wants the program to be started with, one line of JSON out of the bridge, and where the guest's sockets
- * are. The program checks the rest. @throws Error
+ * are. A machine with a module of its own starts for its evidence alone: else the program would not be the first to name
+ * an identity to it. The program checks the rest. @throws Error
  */
 export async function programOptions(
   control: Duplex,
   { channel, securityModule }: { channel: string; securityModule: string },
+  { hasModule = false }: { hasModule?: boolean } = {},
 ): Promise<string> {
   const chunks: Buffer[] = []
   let length = 0
@@ -21,8 +23,9 @@ export async function programOptions(
     if (chunk.at(-1) === 0x0a) break
   }
   const options = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-  const hasModule = options.evidence === 'simulated' || options.evidence === 'nitro'
-  const sockets = { channel, ...(hasModule && { securityModule }) }
+  if (hasModule && options.evidence !== 'nitro') throw new Error('this machine’s evidence is nitro')
+  const asksModule = options.evidence === 'simulated' || options.evidence === 'nitro'
+  const sockets = { channel, ...(asksModule && { securityModule }) }
   return JSON.stringify({ ...options, sockets })
 }
 
