@@ -34,3 +34,10 @@ test.each([
   expect(refused.stderr).toContain(text)
   expect(refused.code).toBe(code)
 })
+
+test('a place that cannot be written is told before anything boots', async () => {
+  const nowhere = join(dir, 'no', 'such', 'file')
+  const refused = await nacre('release', 'attest', image.dir, '--tee', 'simulated', '--out', nowhere)
+  expect(refused.stderr).toContain('there is no folder')
+  expect([refused.code, refused.stdout]).toEqual([2, ''])
+})

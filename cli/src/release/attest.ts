@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { type EnclaveConfig, fromHex, manifestHash, releaseId, toHex, ZERO_ADDRESS } from '@nacre/verify'
 import { CliError, EXIT } from '../errors.ts'
 import { dim, type Output, plain } from '../output.ts'
@@ -15,6 +16,7 @@ export type AttestOptions = { tee: string; out: string; memory?: number; cpus?: 
  */
 export async function attest(dir: string, options: AttestOptions, output: Output): Promise<number> {
   // Before minutes of booting.
+  requireFolder(options.out)
   const { manifest } = readFolder(dir)
   const { driverOf, DRIVERS, MACHINE_OPTIONS, loadImage, createEnclaveClient, createRoot } = await loadHost()
   const name = options.tee as keyof typeof DRIVERS
@@ -56,6 +58,12 @@ export async function attest(dir: string, options: AttestOptions, output: Output
     client.close()
     await enclave.terminate()
   }
+}
+
+function requireFolder(file: string): void {
+  const folder = dirname(resolve(file))
+  if (!existsSync(folder))
+    throw badFile(`${file} cannot be written`, `there is no folder ${folder}`, `mkdir -p ${folder}`)
 }
 
 /** What a driver does not read is a mistake, and not passed over. */
