@@ -5,6 +5,9 @@ import type { Image } from './image.ts'
 
 export type DriverName = 'simulated' | 'qemu' | 'nitro' | 'tdx' | 'snp' | 'dstack'
 
+/** Of an enclave for which nothing else is said. */
+export const ENGINE_LIMITS = { maxArtifacts: 64, maxArtifactBytes: 2 ** 30 }
+
 /** One way to run enclaves on this machine. Another TEE is another driver. */
 export type Driver = {
   name: DriverName
@@ -34,9 +37,9 @@ export type LaunchOptions = {
   onLog?: (line: string) => void
   /** What the operator has to know, in the driver's own words: no program says it. Default: `onLog`. */
   onWarning?: (text: string) => void
-  /** Most artifacts loaded at a time and their total size; default 64 and 1 GiB. */
+  /** Most artifacts loaded at a time and their total size; default ENGINE_LIMITS. */
   engine?: { maxArtifacts: number; maxArtifactBytes: number }
-  /** Longest time until it answers, milliseconds; default 20,000. */
+  /** Longest time until it answers, milliseconds; default 20,000 for a process, 90,000 for a machine. */
   deadlineMs?: number
   /** `none` runs without a sandbox even where one works. */
   sandbox?: 'auto' | 'none'
@@ -54,7 +57,7 @@ export type RunningEnclave = {
   sandboxed: boolean
   /** The last lines that it and its driver said, at most 100. */
   console(): string[]
-  /** Asks it to stop, insists after two seconds, and cleans up. Safe to call twice. */
+  /** Ends it and cleans up: a process is asked first, and insisted on after two seconds; a machine has nothing to save. Safe to call twice. */
   terminate(): Promise<void>
   /** Settles when it has ended, whoever ended it. */
   exited: Promise<Exit>

@@ -5,7 +5,13 @@ import type { EvidenceKind } from '@nacre/verify/evidence'
 import type { SoftwareModule } from '../nsm/module.ts'
 import { checkHealth } from './checkHealth.ts'
 import { type Console, createConsole } from './console.ts'
-import type { DriverName, Exit, LaunchOptions, RunningEnclave } from './driver.ts'
+import {
+  type DriverName,
+  ENGINE_LIMITS,
+  type Exit,
+  type LaunchOptions,
+  type RunningEnclave,
+} from './driver.ts'
 import { openLink } from './link.ts'
 import { carryOut, openRun, type Run } from './run.ts'
 
@@ -35,8 +41,6 @@ export type GuestLaunch = {
   options: LaunchOptions
   deadlineMs: number
 }
-
-const ENGINE_LIMITS = { maxArtifacts: 64, maxArtifactBytes: 2 ** 30 }
 
 /** Boots a guest, starts its program over the link, and waits until it answers. @throws DriverError */
 export async function launchGuest(launch: GuestLaunch): Promise<RunningEnclave> {

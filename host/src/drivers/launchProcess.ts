@@ -6,7 +6,7 @@ import { messageOf } from '@nacre/verify'
 import { toJson } from '@nacre/verify/bundle'
 import type { EvidenceKind } from '@nacre/verify/evidence'
 import { checkHealth } from './checkHealth.ts'
-import type { DriverName, LaunchOptions, RunningEnclave } from './driver.ts'
+import { type DriverName, ENGINE_LIMITS, type LaunchOptions, type RunningEnclave } from './driver.ts'
 import { type EnclaveProcess, spawnPlain, spawnSandboxed } from './enclaveProcess.ts'
 import { DriverError } from './errors.ts'
 import type { Image } from './image.ts'
@@ -27,7 +27,6 @@ export type ProcessLaunch = {
 }
 
 const DEADLINE_MS = 20_000
-const ENGINE_LIMITS = { maxArtifacts: 64, maxArtifactBytes: 2 ** 30 }
 
 /**
  * Launches an image as a process: its own Node in a bubblewrap sandbox without network, or, where that does not work, as

@@ -23,7 +23,8 @@ export type QemuOptions = {
 
 /**
  * Boots an image in QEMU: its serial line is our pipe, its link a socket pair, so that no name in a file system leads to
- * it and both close with this process, and so does QEMU where the kernel can be told. It has no network, no disk and no other device, and QEMU itself may start nothing.
+ * it and both close with this process; QEMU ends with it too, where the kernel can be told. It has no network, no disk
+ * and no other device, and QEMU itself may start nothing.
  */
 export async function bootQemu(
   { kernel, cmdline, ramdisks }: Eif,
