@@ -51,7 +51,7 @@ test.each(['simulated', 'tdx', 'snp', 'dstack', undefined])(
   async evidence => {
     host.end(`${JSON.stringify({ evidence })}\n`)
     await expect(programOptions(control, SOCKETS, { hasModule: true })).rejects.toThrow(
-      'not of this machine’s module',
+      'this machine’s evidence is nitro',
     )
   },
 )
