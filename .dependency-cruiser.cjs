@@ -10,7 +10,7 @@ module.exports = {
       'verify-is-pure',
       'verify runs in Node, in browsers and inside the enclave: no node:*, nothing of ours.',
       { path: src('verify'), pathNot: test },
-      { pathNot: ['^verify/', 'node_modules/@noble/'] },
+      { pathNot: ['^verify/', 'node_modules/@noble/', 'node_modules/@hpke/'] },
     ),
     rule(
       'enclave-imports-verify-only',
@@ -24,6 +24,7 @@ module.exports = {
           'node_modules/onnxruntime-',
           'node_modules/tiny-secp256k1/',
           'node_modules/@noble/',
+          'node_modules/@hpke/',
         ],
       },
     ),
