@@ -8,11 +8,12 @@ import { nitroVectors } from './nitro/generate.ts'
 import { pipelineVectors } from './pipelines/generate.ts'
 import { receiptVectors } from './receipts/generate.ts'
 import { releaseVectors } from './releases/generate.ts'
+import { sealedVectors } from './sealed/generate.ts'
 import { statementVectors } from './statements/generate.ts'
 import { tensorVectors } from './tensors/generate.ts'
 
 /** Every golden file: path below vectors/ and its text. Deterministic: fixed keys, RFC 6979, no clock. */
-export function generateVectors(): Map<string, string> {
+export async function generateVectors(): Promise<Map<string, string>> {
   const files = {
     ...tensorVectors(),
     ...pipelineVectors(),
@@ -24,12 +25,13 @@ export function generateVectors(): Map<string, string> {
     ...caseVectors(),
     ...statementVectors(),
     ...releaseVectors(),
+    ...(await sealedVectors()),
   }
   return new Map(Object.entries(files).map(([path, value]) => [path, `${JSON.stringify(value, null, 2)}\n`]))
 }
 
 if (import.meta.main) {
-  for (const [path, text] of generateVectors()) {
+  for (const [path, text] of await generateVectors()) {
     const file = join(import.meta.dirname, path)
     mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, text)

@@ -45,9 +45,11 @@ import {
   verifyReceipt,
   verifySimulated,
 } from '@nacre/verify'
+import { deriveRecipient, openRequest, type SealedRequest, sealRequest } from '@nacre/verify/seal'
 import { describe, expect, test } from 'vitest'
 import { NOW, policy } from '../test/mock-authority/index.ts'
 import { receiptCases } from './receipts/generate.ts'
+import type { SealedVector } from './sealed/generate.ts'
 
 // Vite reads the files, so that a browser has them too.
 const files: Record<string, Record<string, never>> = import.meta.glob('./*/*.json', {
@@ -243,6 +245,36 @@ describe('bundles', () => {
   })
 })
 
+describe('sealed', () => {
+  test.each(load('sealed'))('%s', async (_, raw) => {
+    const vector = raw as unknown as SealedVector
+    const { body, request, answer, pieces, head, hpkeKey, error } = vector
+    const recipient = await deriveRecipient(fromHex(vector.recipientMaterial))
+    expect(recipient.hpkeKey).toBe(hpkeKey)
+    const opened = await codeOfAsync(() =>
+      openRequest({ ...vector, recipient, sealed: fromHex(request) }).then(one => toHex(one.body)),
+    )
+    const sealed = await sealRequest({
+      ...vector,
+      body: fromHex(body),
+      ephemeral: fromHex(vector.ephemeralMaterial),
+    })
+    if (error && opened !== body) return expect(opened).toBe(error)
+    expect(opened).toBe(body)
+    expect(toHex(sealed.body)).toBe(request)
+    const read = await codeOfAsync(() => readAnswer(sealed, fromHex(answer)))
+    const plain = toHex(Uint8Array.from(pieces.flatMap(piece => [...fromHex(piece)])))
+    expect(read).toEqual(error ?? { ...head, body: plain })
+  })
+})
+
+async function readAnswer({ openAnswer }: SealedRequest, answer: Uint8Array): Promise<unknown> {
+  const { status, headers, body } = await openAnswer([answer])
+  const bytes: number[] = []
+  for await (const piece of body) for (const byte of piece) bytes.push(byte)
+  return { status, headers, body: toHex(Uint8Array.from(bytes)) }
+}
+
 function hashesOf(vector: Record<string, never>): Record<string, Hex> {
   const { chainId, registry, origin, relay, consumer, nonce, clientNonce, operator, releaseId } = vector
   const chain = BigInt(chainId ?? 0)
@@ -277,6 +309,14 @@ function hashesOf(vector: Record<string, never>): Record<string, Hex> {
 function codeOf(run: () => unknown): unknown {
   try {
     return run()
+  } catch (error) {
+    return error instanceof NacreError ? error.code : error
+  }
+}
+
+async function codeOfAsync(run: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return await run()
   } catch (error) {
     return error instanceof NacreError ? error.code : error
   }

@@ -27,6 +27,10 @@ const FIXES = {
   'invalid-eif-signature':
     'Sign the image again with a key on P-384 and its certificate, or take it from its publisher again.',
   'invalid-cpio': 'Write ramdisks as one uncompressed cpio archive in the newc format, without hard links.',
+  'invalid-seal':
+    'Seal the request anew, to the key that the enclave attests now; do not use what did not open.',
+  'cut-off': 'Ask again: what came before is not the whole answer.',
+  'invalid-proof': 'Do not use the answer: it has no proof of what it is; ask another enclave.',
   'empty-policy': 'Name at least one release or publisher that you accept.',
   'invalid-context': 'Pass the time in seconds as a bigint, and expectations as lower-case 0x hex.',
 } as const
