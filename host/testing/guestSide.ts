@@ -42,7 +42,7 @@ export async function serveGuest(
       createChannel(service, console.error).listen(channel, () => output.write(`${says}\n`))
       return output
     },
-    channel: async () => connect(sockets.channel),
+    connect: async () => connect(sockets.channel),
     securityModule: tunnel => tunnel.destroy(),
   })
 }

@@ -26,7 +26,7 @@ function guestAt(link: Socket) {
       reached.started.push(options)
       return new PassThrough()
     },
-    async channel() {
+    async connect() {
       reached.channels++
       return new PassThrough()
     },

@@ -12,15 +12,20 @@ import { MAX_START } from './paths.ts'
 export type LinkHandlers = {
   /** Starts the program with these options, JSON; what it says comes back. Called once at most. */
   start(options: string): Readable
-  /** A connection to the program's channel; rejects as long as it is not there. */
-  channel(): Promise<Duplex>
+  /** A connection to one of the program's sockets; rejects as long as it is not there. */
+  connect(service: LinkService): Promise<Duplex>
   /** The host's software security module. Called once at most, before `start`. */
   securityModule(module: Duplex): void
 }
 
-/** As many as the channel takes, and the link's own. */
-const MAX_STREAMS = 72
-const WINDOW = 2 ** 20
+/** What of the program the host may be connected with: its channel, and where an image has it its API (docs/inference.md). */
+export const LINK_SERVICES = ['channel', 'api', 'tls'] as const
+export type LinkService = (typeof LINK_SERVICES)[number]
+
+/** As many as the channel and the API take, and the link's own. */
+const MAX_STREAMS = 584
+/** So that what a host sends on all of them, to whoever does not read, is not more than a machine has. */
+const WINDOW = 2 ** 18
 /**
  * Megabytes, so many that it bounds nothing: Node never takes off its count what was on its way over a stream that is
  * reset, and would take no stream any more after some hundred. Streams and their windows are what is bounded.
@@ -63,7 +68,7 @@ async function answer(
 ): Promise<void> {
   const name = nameOf(headers)
   if (name === undefined) return refuse(stream, STATUS.notFound)
-  if (name === 'channel') return await tunnel(stream, await handlers.channel().catch(() => undefined))
+  if (isService(name)) return await tunnel(stream, await handlers.connect(name).catch(() => undefined))
   if (once[name] || once.start) return refuse(stream, STATUS.conflict)
   once[name] = true
   if (name === 'securityModule') {
@@ -83,12 +88,16 @@ async function tunnel(stream: ServerHttp2Stream, connection: Duplex | undefined)
   await pipeline(stream, connection, stream)
 }
 
-function nameOf(headers: IncomingHttpHeaders): 'channel' | 'securityModule' | 'start' | undefined {
+function nameOf(headers: IncomingHttpHeaders): LinkService | 'securityModule' | 'start' | undefined {
   const { ':method': method, ':authority': authority, ':path': path } = headers
-  if (method === 'CONNECT' && authority === 'channel') return 'channel'
+  if (method === 'CONNECT' && isService(authority)) return authority
   if (method === 'CONNECT' && authority === 'security-module') return 'securityModule'
   if (method === 'POST' && path === '/v1/start') return 'start'
   return undefined
+}
+
+function isService(name: string | undefined): name is LinkService {
+  return LINK_SERVICES.some(known => known === name)
 }
 
 async function readOptions(stream: ServerHttp2Stream): Promise<string | undefined> {

@@ -7,6 +7,8 @@ export const GUEST = {
   program: '/image/app/enclave.mjs',
   run: '/run/nacre',
   channel: '/run/nacre/enclave.sock',
+  api: '/run/nacre/api.sock',
+  tls: '/run/nacre/tls.sock',
   securityModule: '/run/nacre/nsm.sock',
   /** What the program is started with; the host chose it. Not where other users write. */
   config: '/run/config.json',

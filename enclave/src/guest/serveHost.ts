@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { connect, Socket } from 'node:net'
 import { streamOf } from './fdStream.ts'
-import { serveLink } from './linkServer.ts'
+import { type LinkService, serveLink } from './linkServer.ts'
 import { moduleAt, serveModule } from './moduleServer.ts'
 
 /** Serves the link until it ends: between the host, init, and the guest's sockets. */
 export async function serveHost(
   fds: { init: number; link: number },
-  sockets: { channel: string; securityModule: string },
+  sockets: Record<LinkService | 'securityModule', string>,
 ): Promise<void> {
   const init = new Socket({ fd: fds.init, readable: true, writable: true })
   await serveLink(streamOf(fds.link), {
@@ -16,8 +16,8 @@ export async function serveHost(
       init.write(`${options.replaceAll('\n', ' ')}\n`)
       return init
     },
-    async channel() {
-      const socket = connect(sockets.channel)
+    async connect(service) {
+      const socket = connect(sockets[service])
       await once(socket, 'connect')
       return socket
     },

@@ -49,9 +49,12 @@ export type LaunchOptions = {
   signal?: AbortSignal
 }
 
+/** What of an enclave is connected to: its channel (docs/protocol.md), or the API of one for language models (docs/inference.md). */
+export type EnclaveService = 'channel' | 'api' | 'tls'
+
 export type RunningEnclave = {
-  /** A new connection to the channel (docs/protocol.md, Channel to the enclave). Rejects when there is none. */
-  connect(): Promise<Duplex>
+  /** A new connection, to the channel unless another service is named. Rejects when the enclave does not have it. */
+  connect(service?: EnclaveService): Promise<Duplex>
   /** The enclave's own process, as this machine numbers it. */
   pid: number
   sandboxed: boolean

@@ -1,12 +1,18 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { messageOf } from '@nacre/verify'
 import { toJson } from '@nacre/verify/bundle'
 import type { EvidenceKind } from '@nacre/verify/evidence'
 import { checkHealth } from './checkHealth.ts'
-import { type DriverName, ENGINE_LIMITS, type LaunchOptions, type RunningEnclave } from './driver.ts'
+import {
+  type DriverName,
+  ENGINE_LIMITS,
+  type EnclaveService,
+  type LaunchOptions,
+  type RunningEnclave,
+} from './driver.ts'
 import { type EnclaveProcess, spawnPlain, spawnSandboxed } from './enclaveProcess.ts'
 import { DriverError } from './errors.ts'
 import type { Image } from './image.ts'
@@ -27,6 +33,12 @@ export type ProcessLaunch = {
 }
 
 const DEADLINE_MS = 20_000
+/** In the one folder that is shared with the process: the program puts the others beside its channel. */
+const SOCKETS: Record<EnclaveService, string> = {
+  channel: 'enclave.sock',
+  api: 'api.sock',
+  tls: 'tls.sock',
+}
 
 /**
  * Launches an image as a process: its own Node in a bubblewrap sandbox without network, or, where that does not work, as
@@ -53,11 +65,11 @@ export async function launchProcess(
     run.record({ pids: enclave.pids })
     const exited = enclave.exited.finally(close)
     await enclave.ready(deadlineMs)
-    const connectChannel = () => connectTo(join(sockets, 'enclave.sock'))
-    await checkHealth(connectChannel, deadlineMs)
+    const connect = (service: EnclaveService = 'channel') => connectTo(join(sockets, SOCKETS[service]))
+    await checkHealth(connect, deadlineMs)
     const { pid, sandboxed, console } = enclave
     return {
-      connect: connectChannel,
+      connect,
       pid,
       sandboxed,
       console,
@@ -115,14 +127,14 @@ function startOptions(
     version: 1,
     config,
     evidence,
-    sockets: { channel: `${sockets}/enclave.sock`, ...securityModule },
+    sockets: { channel: `${sockets}/${SOCKETS.channel}`, ...securityModule },
     engine,
   })
 }
 
 function connectTo(socketPath: string): Promise<Duplex> {
   const { promise, resolve, reject } = Promise.withResolvers<Duplex>()
-  const socket = connect(socketPath)
+  const socket = connectSocket(socketPath)
   socket.once('error', reject).once('connect', () => {
     socket.off('error', reject)
     resolve(socket)

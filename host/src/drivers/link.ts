@@ -9,12 +9,13 @@ import { messageOf } from '@nacre/verify'
 import type { SoftwareModule } from '../nsm/module.ts'
 import { serveModule } from '../nsm/server.ts'
 import { readLines } from './console.ts'
+import type { EnclaveService } from './driver.ts'
 import { DriverError } from './errors.ts'
 
 /** The host's end of a guest's link. */
 export type Link = {
-  /** A connection to the channel of the program. @throws DriverError guest-unreachable */
-  connect(): Promise<Duplex>
+  /** A connection to the channel of the program, or to another service of it. @throws DriverError guest-unreachable */
+  connect(service?: EnclaveService): Promise<Duplex>
   /** Settles when the link is gone. */
   ended: Promise<void>
   /** Ends the link, and with it the guest. */
@@ -30,7 +31,7 @@ export type LinkOptions = {
   onLine: (line: string) => void
 }
 
-const WINDOW = 2 ** 20
+const WINDOW = 2 ** 18
 /** Megabytes: no bound. Node counts what is on its way, an artifact of 32 among it, and never takes off what was reset. */
 const SESSION_MEMORY = 1_000_000
 /** A guest that does not answer a request for a connection in this time has none. */
@@ -68,7 +69,7 @@ export function openLink(stream: Duplex, { startOptions, securityModule, onLine 
     onLine(`link: the guest refused its start with status ${status}`)
     session.destroy()
   })
-  return { connect: () => connect(session), ended: ended.promise, close: end }
+  return { connect: (service = 'channel') => connect(session, service), ended: ended.promise, close: end }
 }
 
 function tunnel(session: ClientHttp2Session, authority: string): ClientHttp2Stream {
@@ -81,10 +82,10 @@ function request(session: ClientHttp2Session, headers: OutgoingHttpHeaders): Cli
   return stream.on('aborted', () => stream.destroy())
 }
 
-async function connect(session: ClientHttp2Session): Promise<Duplex> {
+async function connect(session: ClientHttp2Session, service: EnclaveService): Promise<Duplex> {
   let stream: ClientHttp2Stream | undefined
   try {
-    stream = tunnel(session, 'channel')
+    stream = tunnel(session, service)
     const status = await statusOf(stream)
     if (status !== 200) throw new Error(`status ${status}`)
     return stream
