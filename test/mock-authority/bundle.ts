@@ -3,6 +3,7 @@ import {
   configHash,
   type EnclaveConfig,
   type Evidence,
+  encodeSettings,
   encodeTensor,
   fromHex,
   type Hex,
@@ -97,6 +98,8 @@ export type BundleOptions = {
   receipt?: Partial<Receipt>
   /** A failure: its status and text. */
   failure?: { status: number; text: string }
+  /** Of an answer of a language model. */
+  settings?: Record<string, unknown>
   evidence?: Partial<EvidenceOptions>
   /** Of another release. */
   manifest?: Manifest
@@ -107,12 +110,16 @@ export type BundleOptions = {
 /** A bundle that verifies, or one that an enclave or authority gone wrong would have signed. */
 export function createBundle(options: BundleOptions = {}): ReceiptBundle {
   const { origin = relayOrigin, failure, manifest: own = manifest, attest = simulated(options) } = options
+  const { settings } = options
   const config = configOf(own)
   const identity = identityOf(config)
   const input = encodeTensor({ dtype: 'float32', dims: [1, 4], data: Float32Array.of(5.1, 3.5, 1.4, 0.2) })
   const answer = encodeTensor({ dtype: 'float32', dims: [1, 1], data: Float32Array.of(0.25) })
   const output = failure ? utf8(failure.text) : answer
-  const parameters = { engine: own.engine, seed: 0n }
+  const parameters =
+    settings === undefined
+      ? { engine: own.engine, seed: 0n }
+      : { engine: own.engine, seed: 7n, settings: encodeSettings(settings) }
   const usage = { units: 1n, price: 1_000_000_000_000n, token: ZERO_ADDRESS, maxOutput: 256 }
   const receipt: Receipt = {
     version: 1,

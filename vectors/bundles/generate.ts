@@ -1,4 +1,11 @@
-import { DEFAULT_POLICY, fromHex, type Policy, type ReceiptBundle, toJson } from '@nacre/verify'
+import {
+  DEFAULT_POLICY,
+  encodeSettings,
+  fromHex,
+  type Policy,
+  type ReceiptBundle,
+  toJson,
+} from '@nacre/verify'
 import {
   clientOrigin,
   createBundle,
@@ -33,6 +40,31 @@ const from = (check: string) => [
   ...ofEvidence.slice(ofEvidence.indexOf(`evidence-${check}`)),
   ...fromEvidence,
 ]
+
+/** Answers of a language model: parameters of version 2. */
+function languageCases(): Record<string, Case> {
+  const settings = { api: 'chat.completions', contextSize: 2048, kernel: 'skylakex', temperature: 0.7 }
+  const language = createBundle({ origin: clientOrigin, settings })
+  const { parameters } = language
+  const { settings: _, ...first } = parameters
+  const failed = { origin: clientOrigin, settings, failure: { status: 3, text: 'data: '.repeat(50) } }
+  return {
+    language: { bundle: language, failing: [] },
+    'language-failed': { bundle: createBundle(failed), failing: [] },
+    'language-other-settings': {
+      bundle: {
+        ...language,
+        parameters: { ...parameters, settings: encodeSettings({ ...settings, temperature: 0 }) },
+      },
+      failing: ['parameters'],
+    },
+    'language-no-settings': { bundle: { ...language, parameters: first }, failing: ['parameters'] },
+    'language-status': {
+      bundle: createBundle({ ...failed, failure: { status: 1, text: 'bad-input: no' } }),
+      failing: ['status'],
+    },
+  }
+}
 
 /** Whole bundles with policy and time, and every check that must fail. */
 function cases(): Record<string, Case> {
@@ -75,6 +107,7 @@ function cases(): Record<string, Case> {
       failing: ['extensions'],
     },
     'unknown-status': { bundle: createBundle({ receipt: { status: 9 } }), failing: ['status'] },
+    ...languageCases(),
     ...nitroCases(),
     ...otherKinds(bundle),
   }

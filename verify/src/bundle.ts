@@ -1,7 +1,7 @@
 import type { Hex } from './bytes.ts'
 import { type Evidence, parseEvidence } from './evidence.ts'
 import type { EnclaveConfig, Identity } from './identity.ts'
-import type { Parameters } from './parameters.ts'
+import { type Parameters, parseParameters } from './parameters.ts'
 import type { Receipt } from './receipt.ts'
 import { type Manifest, parseManifest } from './release.ts'
 import type { Origin } from './request.ts'
@@ -15,7 +15,6 @@ import {
   oneOf,
   type Parser,
   parseJson,
-  textOf,
   versionOf,
 } from './shape.ts'
 import type { Usage } from './usage.ts'
@@ -39,6 +38,8 @@ export type ReceiptBundle = {
   evidenceNonce: Hex
   release: { publisher: Hex; manifest: Manifest }
 }
+
+export { parseParameters } from './parameters.ts'
 
 /** Longest bundle, in characters of JSON. */
 export const MAX_BUNDLE: number = 16 * 2 ** 20
@@ -80,11 +81,6 @@ export const parseIdentity: Parser<Identity> = objectOf<Identity>({
   tlsKeyHash: hexOf(32),
   hpkeKey: hexOf(32),
   configHash: hexOf(32),
-})
-
-export const parseParameters: Parser<Parameters> = objectOf<Parameters>({
-  engine: textOf(128),
-  seed: amountOf(256),
 })
 
 export const parseUsage: Parser<Usage> = objectOf<Usage>({

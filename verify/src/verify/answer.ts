@@ -56,6 +56,7 @@ export function checkSignature(list: Checklist, bundle: ReceiptBundle, crypto: C
 /** The text of a receipt of a failure, if it is one. */
 export function failureOf(bundle: ReceiptBundle): { failure?: string } {
   if (bundle.receipt.status === STATUS.ok) return {}
+  if (isLanguage(bundle)) return { failure: 'engine-failed: the output is what was sent before' }
   try {
     return { failure: fromUtf8(fromHex(bundle.output).subarray(0, MAX_FAILURE)) }
   } catch {
@@ -69,8 +70,17 @@ function checkStatus(bundle: ReceiptBundle): ReturnType<typeof passed> {
   ensure(name !== undefined, `status ${status} is unknown`)
   if (status === STATUS.ok) return passed('ok')
   const size = sizeOf(bundle.output)
+  if (isLanguage(bundle)) {
+    ensure(status === STATUS.engineFailed, `status ${status} is none of an answer with settings`)
+    return passed(`the engine failed after ${size} bytes`)
+  }
   ensure(size <= MAX_FAILURE, `the text of a failure has ${size} bytes, at most ${MAX_FAILURE}`)
   return passed(`a failure, ${name}: ${fromUtf8(fromHex(bundle.output))}`)
+}
+
+/** Of a language model: what was sent before the engine failed is the output, not a text of the failure. */
+function isLanguage({ parameters }: ReceiptBundle): boolean {
+  return parameters.settings !== undefined
 }
 
 function hash(bytes: Hex, crypto: CryptoProvider): Hex {
