@@ -1,4 +1,5 @@
 import { equalBytes, fromUtf8, utf8 } from '../bytes.ts'
+import { canonicalJson } from '../canonicalJson.ts'
 import { messageOf, NacreError } from '../errors.ts'
 import { parseJson } from '../shape.ts'
 import { type EvidencePolicy, parseEvidencePolicy } from './evidencePolicy.ts'
@@ -12,7 +13,7 @@ export const MAX_POLICY_ARTIFACT = 65_536
  * @throws NacreError as parseEvidencePolicy, too-large
  */
 export function encodePolicyArtifact(policy: EvidencePolicy): Uint8Array {
-  const bytes = utf8(canonical(parseEvidencePolicy(policy)))
+  const bytes = utf8(canonicalJson(parseEvidencePolicy(policy)))
   if (bytes.length > MAX_POLICY_ARTIFACT)
     throw new NacreError('too-large', `a policy of ${bytes.length} bytes, at most ${MAX_POLICY_ARTIFACT}`)
   return bytes
@@ -28,14 +29,6 @@ export function decodePolicyArtifact(bytes: Uint8Array): EvidencePolicy {
     throw invalid(messageOf(cause), cause)
   }
   throw invalid('its bytes are not canonical')
-}
-
-/** A policy has texts, whole numbers, truth values, lists and records only. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${entries.map(([name, item]) => `${JSON.stringify(name)}:${canonical(item)}`).join()}}`
 }
 
 function invalid(reason: string, cause?: unknown): NacreError {
