@@ -57,3 +57,10 @@ export const MAX_OPEN_CALLS = 32
 /** Longest time that one run and one load of a model may take, milliseconds. */
 export const RUN_LIMIT_MS = 20_000
 export const LOAD_LIMIT_MS = 60_000
+
+/**
+ * Of language models, milliseconds: one load, and one step (a chunk of a prompt, a token of each sequence, a text to
+ * embed). Both are long, since a busy neighbour makes a step take many times as long: they end a process that hangs.
+ */
+export const MODEL_LOAD_LIMIT_MS = 300_000
+export const STEP_LIMIT_MS = 60_000

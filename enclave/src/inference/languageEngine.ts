@@ -77,6 +77,8 @@ export type Piece =
 export type EngineErrorCode =
   /** The prompt has more tokens than the context, or leaves none for the answer. */
   | 'context-length-exceeded'
+  /** A token that the model does not have, or none at all. */
+  | 'invalid-prompt'
   /** The engine opens no such model, or this model does not do this (no chat template, no embeddings). */
   | 'unsupported-model'
   /** The schema has no grammar. */

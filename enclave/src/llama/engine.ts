@@ -1,0 +1,134 @@
+import type { Hex } from '@nacre/verify'
+import { EngineError, type LanguageEngine, type ModelFacts, type Piece } from '../inference/languageEngine.ts'
+import { MODEL_LOAD_LIMIT_MS, STEP_LIMIT_MS } from '../limits.ts'
+import { type Child, startChild } from './child.ts'
+import type { LlamaLimits, Call as NumberedCall, Reply } from './protocol.ts'
+import { createQueue } from './queue.ts'
+
+type Call = NumberedCall extends infer C ? (C extends NumberedCall ? Omit<C, 'id'> : never) : never
+
+/**
+ * llama.cpp in a process without keys, started from `program` at the first call, and again by the call after one that
+ * crashed it or took too long; then with the models that were loaded, from their files.
+ */
+export function createLanguageEngine(
+  limits: LlamaLimits,
+  program: string,
+  times = { load: MODEL_LOAD_LIMIT_MS, step: STEP_LIMIT_MS },
+): LanguageEngine {
+  const loaded = new Map<Hex, string>()
+  let current: Promise<Child> | undefined
+  let last: Promise<unknown> = Promise.resolve()
+  let calls = 0
+  let open = 0
+
+  /** One after the other: of several calls that find it dead, the first starts it. */
+  const running = (): Promise<Child> => {
+    const next = current?.then(child => (child.alive() ? child : restart()), restart) ?? restart()
+    current = next
+    return next
+  }
+  /** A model that crashes the process as it is loaded again is forgotten. */
+  const restart = async (): Promise<Child> => {
+    const child = startChild(program, limits)
+    for (const [artifact, file] of loaded) {
+      await one(child, { call: 'load', artifact, file }, times.load).catch(error => {
+        loaded.delete(artifact)
+        child.kill('could not load a model that it had')
+        throw error
+      })
+    }
+    return child
+  }
+  const one = (child: Child, call: Call, limitMs: number, signal?: AbortSignal): Promise<Reply> => {
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>()
+    const id = ++calls
+    const take = (reply: Reply) => {
+      if (reply.type === 'error') reject(new EngineError(reply.code, reply.message))
+      else resolve(reply)
+      return true
+    }
+    const onAbort = () => {
+      child.abort(id)
+      reject(signal!.reason)
+    }
+    child.ask({ ...call, id } as NumberedCall, take, reject, limitMs)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    return promise.finally(() => signal?.removeEventListener('abort', onAbort))
+  }
+  /** @throws EngineError queue-full */
+  const enter = () => {
+    if (open >= limits.sequences + limits.queue)
+      throw new EngineError('queue-full', `${limits.sequences} requests run and ${limits.queue} wait already`)
+    open++
+  }
+  return {
+    async load(artifact, file) {
+      const load = last.then(
+        async () => await one(await running(), { call: 'load', artifact, file }, times.load),
+      )
+      last = load.catch(() => undefined)
+      const facts = factsOf(await load)
+      loaded.set(artifact, file)
+      return facts
+    },
+    async *generate(artifact, request, signal) {
+      signal.throwIfAborted()
+      enter()
+      try {
+        requireLoaded(loaded, artifact)
+        const child = await running()
+        signal.throwIfAborted()
+        const id = ++calls
+        const queue = createQueue<Piece>()
+        const take = (reply: Reply) => {
+          if (reply.type === 'error') queue.fail(new EngineError(reply.code, reply.message))
+          else if (reply.type === 'piece') queue.push(reply.piece, reply.piece.type === 'end')
+          return reply.type !== 'piece' || reply.piece.type === 'end'
+        }
+        const onAbort = () => queue.fail(signal.reason)
+        signal.addEventListener('abort', onAbort, { once: true })
+        child.ask({ id, call: 'generate', artifact, request }, take, queue.fail, times.step)
+        try {
+          yield* queue.items()
+        } finally {
+          signal.removeEventListener('abort', onAbort)
+          child.abort(id)
+        }
+      } finally {
+        open--
+      }
+    },
+    async embed(artifact, inputs, signal) {
+      signal.throwIfAborted()
+      enter()
+      try {
+        requireLoaded(loaded, artifact)
+        const reply = await one(await running(), { call: 'embed', artifact, inputs }, times.step, signal)
+        if (reply.type !== 'vectors') throw unexpected()
+        return { vectors: reply.vectors, tokens: reply.tokens }
+      } finally {
+        open--
+      }
+    },
+    close() {
+      current?.then(
+        child => child.kill('was closed'),
+        () => undefined,
+      )
+    },
+  }
+}
+
+function factsOf(reply: Reply): ModelFacts {
+  if (reply.type !== 'facts') throw unexpected()
+  return reply.facts
+}
+
+function requireLoaded(loaded: Map<Hex, string>, artifact: Hex): void {
+  if (!loaded.has(artifact)) throw new EngineError('unsupported-model', 'this model is not loaded')
+}
+
+function unexpected(): EngineError {
+  return new EngineError('engine-failed', 'the engine answered another call')
+}
