@@ -79,11 +79,11 @@ function createReader(binding: Binding, { addon, context, vocabulary }: Model, c
       )
       const logits = pairsOf(pairs ?? [])
       const highest = logits[0]?.[1] ?? 0
-      const valueOf = (logit: number) => logit - highest - Math.log(weight)
+      const logprobAt = (logit: number) => logit - highest - Math.log(weight)
       const own = logits.findLast(([token]) => token === id)
       return {
-        logprob: logprobOf(id, valueOf(own?.[1] ?? Number.NaN)),
-        top: logits.slice(0, count).map(([token, logit]) => logprobOf(token, valueOf(logit))),
+        logprob: logprobOf(id, logprobAt(own?.[1] ?? Number.NaN)),
+        top: logits.slice(0, count).map(([token, logit]) => logprobOf(token, logprobAt(logit))),
       }
     },
     dispose: () => sampler.dispose(),
