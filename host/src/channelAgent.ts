@@ -28,7 +28,7 @@ class ChannelAgent extends Agent {
   }
 }
 
-function asSocket(stream: Duplex): Duplex {
+export function asSocket(stream: Duplex): Duplex {
   for (const method of SOCKET_METHODS)
     if (!(method in stream)) Object.defineProperty(stream, method, { value: () => stream })
   return stream

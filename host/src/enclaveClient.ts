@@ -1,5 +1,7 @@
-import { type Agent, type IncomingMessage, request } from 'node:http'
+import { createReadStream } from 'node:fs'
+import { type Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type {
   Batch,
   Dtype,
@@ -78,6 +80,22 @@ export type EnclaveAnswer = {
   settlement?: { batch: Batch; signature: Hex }
 }
 
+/** A language model's file, as the enclave is to serve it. */
+export type ModelFile = { id: string; artifact: Hex; file: string; size: number }
+
+export type LoadedModel = {
+  artifact: Hex
+  size: number
+  /** `contextLength`: tokens that prompt and completion may have together; `chat`: it has a chat template. */
+  model: { id: string; contextLength: number; chat: boolean }
+}
+
+/** What answers of language models are bound to and cost: the newest block, and prices a token, decimal strings. */
+export type InferenceTerms = {
+  anchor: { number: bigint; hash: Hex }
+  prices: { token: Hex; prompt: string; completion: string }
+}
+
 export type EnclaveClientOptions = {
   /** A new connection to the channel: any byte stream. */
   connect: () => Promise<Duplex>
@@ -92,6 +110,9 @@ export type EnclaveClient = {
   attest(nonce: Hex): Promise<Evidence>
   loadArtifact(artifact: Hex, bytes: Uint8Array): Promise<LoadedArtifact>
   infer(job: InferJob): Promise<EnclaveAnswer>
+  /** Sends a file of any size, a piece at a time; with a deadline that grows with it. */
+  loadModel(model: ModelFile): Promise<LoadedModel>
+  setTerms(terms: InferenceTerms): Promise<void>
   /** Closes the connections; calls in flight fail. */
   close(): void
 }
@@ -100,9 +121,12 @@ type Call = {
   method: 'GET' | 'POST'
   path: string
   headers?: Record<string, string>
-  body?: string | Uint8Array
+  body?: string | Uint8Array | { file: string; size: number }
   timeoutMs: number
 }
+
+/** A link to a machine without KVM takes two megabytes a second; milliseconds a byte. */
+const SLOWEST = 1 / 2_000
 
 const ANSWER_LIMITS = { maxJson: 65_536, maxBytes: 16 * 2 ** 20 } as const
 const MAX_RESPONSE = maxFrame(ANSWER_LIMITS)
@@ -127,6 +151,16 @@ const parseArtifact = objectOf<LoadedArtifact>({
   size: integerOf(0, 2 ** 32),
   input: parseArtifactType,
   output: parseArtifactType,
+})
+const booleanOf: Parser<boolean> = (value, path) => (typeof value === 'boolean' ? value : wrong(path))
+const parseModel = objectOf<LoadedModel>({
+  artifact: hexOf(32),
+  size: integerOf(0, 2 ** 53 - 1),
+  model: objectOf<LoadedModel['model']>({
+    id: textOf(128),
+    contextLength: integerOf(1, 2 ** 31),
+    chat: booleanOf,
+  }),
 })
 const parseSettlement = objectOf<{ batch: Batch; signature: Hex }>({
   batch: parseBatch,
@@ -176,6 +210,16 @@ export function createEnclaveClient({ connect, timeoutMs = 30_000 }: EnclaveClie
         { method: 'POST', path: '/v1/artifacts', headers: { 'x-artifact': artifact }, body },
         4,
       ),
+    loadModel: ({ id, artifact, file, size }) => {
+      const headers = { 'x-artifact': artifact, 'x-model': id }
+      const body = { file, size }
+      return call(
+        parseModel,
+        { method: 'POST', path: '/v1/artifacts', headers, body },
+        4 + (size * SLOWEST) / timeoutMs,
+      )
+    },
+    setTerms: async terms => void (await call(parseHealth, post('/v1/terms', JSON.stringify(toJson(terms))))),
     infer: job => ask(readInferred, post('/v1/infer', frameOf(job))),
     close: () => agent.destroy(),
   }
@@ -204,12 +248,10 @@ async function send(agent: Agent, call: Call): Promise<RawAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   // Node tells a request that it was aborted once it has a connection, and that may be what does not come.
   deadline.addEventListener('abort', () => reject(deadline.reason), { once: true })
-  const length = method === 'POST' ? { 'content-length': Buffer.byteLength(body) } : {}
+  const size = typeof body === 'object' && 'file' in body ? body.size : Buffer.byteLength(body)
+  const length = method === 'POST' ? { 'content-length': size } : {}
   const options = { agent, path, method, headers: { ...headers, ...length }, signal: deadline }
-  // Nothing for an empty one: an empty chunk beside the headers does not pass a tunnel of HTTP/2 whole.
-  request(options, resolve)
-    .on('error', reject)
-    .end(body.length > 0 ? body : undefined)
+  sendBody(request(options, resolve).on('error', reject), body, reject)
   try {
     const response = await promise
     return { status: response.statusCode ?? 0, body: await readBody(response) }
@@ -219,6 +261,19 @@ async function send(agent: Agent, call: Call): Promise<RawAnswer> {
       throw new EnclaveError('timeout', `no answer to ${path} in ${timeoutMs} ms`, { cause })
     throw new EnclaveError('unreachable', `${path}: ${messageOf(cause)}`, { cause })
   }
+}
+
+function sendBody(
+  to: ClientRequest,
+  body: NonNullable<Call['body']>,
+  failed: (error: unknown) => void,
+): void {
+  if (typeof body === 'object' && 'file' in body) {
+    // Of a refusal the answer is what counts: it comes before the connection ends.
+    const { file, size } = body
+    pipeline(createReadStream(file, { end: size - 1, highWaterMark: 2 ** 18 }), to).catch(failed)
+    // Nothing for an empty one: an empty chunk beside the headers does not pass a tunnel of HTTP/2 whole.
+  } else to.end(body.length > 0 ? body : undefined)
 }
 
 async function readBody(response: IncomingMessage): Promise<Buffer> {

@@ -29,6 +29,9 @@ export type Driver = {
 
 export type Probe = { ok: boolean; detail: string; fix?: string }
 
+/** Generations at a time, tokens of each, threads, and requests that wait beside them. */
+export type InferenceLimits = { sequences: number; contextSize: number; threads: number; queue: number }
+
 export type LaunchOptions = {
   config: EnclaveConfig
   /** Authority of the simulated driver's evidence. */
@@ -39,6 +42,8 @@ export type LaunchOptions = {
   onWarning?: (text: string) => void
   /** Most artifacts loaded at a time and their total size; default ENGINE_LIMITS. */
   engine?: { maxArtifacts: number; maxArtifactBytes: number }
+  /** Of an image for language models, and of no other: docs/inference.md, Channel of such an image. */
+  inference?: InferenceLimits
   /** Longest time until it answers, milliseconds; default 20,000 for a process, 90,000 for a machine. */
   deadlineMs?: number
   /** `none` runs without a sandbox even where one works. */

@@ -78,6 +78,9 @@ export async function launchGuest(launch: GuestLaunch): Promise<RunningEnclave> 
 }
 
 /** What enclave/src/config.ts reads; the guest adds where its sockets are. */
-function startOptions(evidence: EvidenceKind, { config, engine = ENGINE_LIMITS }: LaunchOptions): unknown {
-  return toJson({ version: 1, config, evidence, engine })
+function startOptions(
+  evidence: EvidenceKind,
+  { config, engine = ENGINE_LIMITS, inference }: LaunchOptions,
+): unknown {
+  return toJson({ version: 1, config, evidence, engine, ...(inference && { inference }) })
 }

@@ -119,7 +119,7 @@ function requireInPlace({ shared = {} }: ProcessLaunch, detail: string): void {
 /** What enclave/src/config.ts reads. */
 function startOptions(
   sockets: string,
-  { config, engine = ENGINE_LIMITS }: LaunchOptions,
+  { config, engine = ENGINE_LIMITS, inference }: LaunchOptions,
   { evidence, serveModule }: ProcessLaunch,
 ): unknown {
   const securityModule = serveModule && { securityModule: `${sockets}/nsm.sock` }
@@ -129,6 +129,7 @@ function startOptions(
     evidence,
     sockets: { channel: `${sockets}/${SOCKETS.channel}`, ...securityModule },
     engine,
+    ...(inference && { inference }),
   })
 }
 

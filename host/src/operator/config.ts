@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { z } from 'zod'
 import { DRIVER_NAMES, DRIVERS } from '../drivers/index.ts'
+import { inferenceConfig } from './inferenceConfig.ts'
 import { machineIssues, teeIssues } from './teeConfig.ts'
 
 /** anvil's, the only one on which the simulated verifier serves. */
@@ -71,7 +72,9 @@ const fields = z.strictObject({
     .refine(all => new Set(all).size === all.length, 'names a contract twice')
     .default([]),
   imageDir: path,
-  artifacts: z.array(path).min(1),
+  artifacts: z.array(path).default([]),
+  /** Language models behind the OpenAI API, in the place of artifacts: docs/operating.md, Language models. */
+  inference: inferenceConfig.optional(),
   release: z.object({ publisher: hex(20), manifestHash: hex(32) }),
   http: loopback.default({ host: '127.0.0.1', port: 0 }),
   maxInput: z.int().min(LEAST_LIMIT).default(1_048_576),
@@ -137,6 +140,11 @@ export const operatorConfig = fields
   .superRefine(({ tee }, context) => {
     for (const issue of [...teeIssues(DRIVERS[tee.driver].kind, tee), ...machineIssues(tee)])
       context.addIssue({ code: 'custom', input: tee, ...issue })
+  })
+  .refine(({ artifacts, inference }) => artifacts.length > 0 !== (inference !== undefined), {
+    path: ['artifacts'],
+    error:
+      'give the artifacts of an image that answers the relay, or inference of an image nacre-llama: one of them',
   })
   .refine(({ payments, deployment }) => !takesVouchers(payments) || deployment.balances !== undefined, {
     path: ['deployment', 'balances'],

@@ -1,9 +1,11 @@
 import type { EnclaveConfig, Evidence, Hex, Identity, Manifest, ReceiptBundle } from '@nacre/verify'
 import { describeError, FatalError, RetryableError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
+import { createOpenCalls, type OpenCalls } from '../common/openCalls.ts'
 import { inTime, retry, unlessAborted } from '../common/wait.ts'
 import { databaseError } from '../database/connect.ts'
-import type { Payment } from '../enclaveClient.ts'
+import type { RunningEnclave } from '../drivers/driver.ts'
+import type { InferenceTerms, LoadedModel, Payment } from '../enclaveClient.ts'
 import { type Answered, assemble, type Bundler, type Job, type SignedBatch } from './bundle.ts'
 import type { Registration } from './register.ts'
 
@@ -14,6 +16,12 @@ export type Launched = {
   identity: Identity
   config: EnclaveConfig
   artifacts: ArtifactInfo[]
+  /** Language models, of an image for them. */
+  models: LoadedModel[]
+  /** A new connection to it. */
+  connect: RunningEnclave['connect']
+  /** What answers of its language models are bound to, and cost. */
+  setTerms(terms: InferenceTerms): Promise<void>
   attest(nonce: Hex): Promise<Evidence>
   infer(job: Job): Promise<Answered>
   exited: Promise<unknown>
@@ -27,6 +35,8 @@ export type Launched = {
 export type Serving = Bundler &
   Launched & {
     registration: Registration
+    /** Clients' calls and connections that are in it: when it is replaced they are waited for. */
+    open: OpenCalls
     /** A job with a voucher: the answer, and the batch that it was counted into. */
     answerPaid(job: Job & { payment: Payment }): Promise<{ bundle: ReceiptBundle; settlement: SignedBatch }>
   }
@@ -41,6 +51,8 @@ export type EnclavesOptions = {
   release: { publisher: Hex; manifest: Manifest }
   /** Age of the evidence at which the enclave is replaced, seconds. */
   refreshAfterS: number
+  /** How long calls are waited for that are in an enclave that was replaced, seconds. */
+  drainS?: number
   onLaunch: () => void
   onServing: () => void
 }
@@ -75,7 +87,7 @@ export function createEnclaves(options: EnclavesOptions): Enclaves {
       if (!next) return
       serving = next
       options.onServing()
-      if (previous) await endOne(options, previous)
+      if (previous) await retire(options, previous)
       const end = await firstOf(next.exited, refreshAfterS * 1000, signal, renewal => {
         replace = renewal
       })
@@ -146,6 +158,17 @@ async function endOne({ common }: EnclavesOptions, { identity, terminate }: Laun
   )
 }
 
+/** Lets calls finish that are in it, without keeping the next one waiting. */
+async function retire(options: EnclavesOptions, enclave: Serving): Promise<void> {
+  const idle = inTime(enclave.open.idle(), (options.drainS ?? 0) * 1000)
+  if (enclave.open.count() === 0) return await endOne(options, enclave)
+  options.common.logger.info(
+    { key: enclave.identity.receiptKey, calls: enclave.open.count() },
+    'a replaced enclave finishes its calls',
+  )
+  void idle.then(() => endOne(options, enclave))
+}
+
 function serve({ release }: EnclavesOptions, launched: Launched, registration: Registration): Serving {
   const { identity, config } = launched
   const { evidence, evidenceNonce } = registration
@@ -153,6 +176,7 @@ function serve({ release }: EnclavesOptions, launched: Launched, registration: R
   return {
     ...launched,
     registration,
+    open: createOpenCalls(),
     answer: async job => assemble(attested, job, await launched.infer(job)),
     answerPaid: async job => {
       const answered = await launched.infer(job)

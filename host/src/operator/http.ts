@@ -1,3 +1,4 @@
+import type { HttpBindings } from '@hono/node-server'
 import { type Hex, messageOf, parseBundle, receiptId, toJson } from '@nacre/verify'
 import { parseTerms } from '@nacre/verify/payment'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
@@ -26,6 +27,8 @@ export type HttpOptions = {
   payments: Payments | undefined
   /** Whether clients without a voucher are refused. */
   paymentRequired: boolean
+  /** Calls of the OpenAI API, of an image for language models. */
+  inference?: Hono<{ Bindings: HttpBindings }> | undefined
   onError?: (error: unknown) => void
 }
 
@@ -84,9 +87,9 @@ const MAX_WAITING = 14
 const ZERO_ADDRESS: Hex = `0x${'00'.repeat(20)}`
 
 /** The agent's HTTP interface; docs/operating.md, HTTP. Errors are `{error: {code, message, fix}}`. */
-export function createHttp(options: HttpOptions): Hono {
+export function createHttp(options: HttpOptions): Hono<{ Bindings: HttpBindings }> {
   const { database, metrics, maxInput } = options
-  const app = new Hono()
+  const app = new Hono<{ Bindings: HttpBindings }>()
   const limited = createLimit(MAX_RUNNING, MAX_WAITING)
   app.get('/health', context => {
     const head = options.head()
@@ -175,6 +178,7 @@ export function createHttp(options: HttpOptions): Hono {
       })
     return context.json(toJson(settlement))
   })
+  if (options.inference) app.route('/', options.inference)
   app.notFound(context =>
     failed(
       options,

@@ -1,11 +1,19 @@
-import { readFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
 import type { EnclaveConfig, Hex, Identity } from '@nacre/verify'
 import { configHash, fromHex, messageOf, sha256 } from '@nacre/verify'
 import { FatalError, type HostError, RetryableError } from '../common/errors.ts'
 import { unlessAborted } from '../common/wait.ts'
-import type { Driver } from '../drivers/driver.ts'
+import { type Driver, ENGINE_LIMITS, type InferenceLimits } from '../drivers/driver.ts'
 import type { Image } from '../drivers/image.ts'
-import { createEnclaveClient, type EnclaveClient } from '../enclaveClient.ts'
+import {
+  createEnclaveClient,
+  type EnclaveClient,
+  type LoadedModel,
+  type ModelFile,
+} from '../enclaveClient.ts'
 import { EnclaveError } from '../enclaveErrors.ts'
 import type { SimulatedRoot } from '../nsm/root.ts'
 import type { ArtifactInfo, Launched } from './enclaves.ts'
@@ -18,6 +26,8 @@ export type LaunchEnclaveOptions = {
   root: SimulatedRoot
   config: EnclaveConfig
   artifacts: Artifact[]
+  /** Of an image for language models. */
+  inference?: { models: ModelFile[]; limits: InferenceLimits }
   onLog: (line: string) => void
   onWarning?: (text: string) => void
   /** Where the launch is recorded, so that the next agent ends it if this one is killed. */
@@ -41,6 +51,24 @@ export async function readArtifacts(files: string[]): Promise<Artifact[]> {
   )
 }
 
+/** Hashes model files, a piece at a time. Throws CONFIG_INVALID for one that cannot be read. */
+export async function readModels(models: { id: string; file: string }[]): Promise<ModelFile[]> {
+  return Promise.all(
+    models.map(async ({ id, file }) => {
+      try {
+        const hash = createHash('sha256')
+        await pipeline(createReadStream(file, { highWaterMark: 2 ** 20 }), hash)
+        return { id, file, artifact: `0x${hash.digest('hex')}` as Hex, size: (await stat(file)).size }
+      } catch (cause) {
+        throw new FatalError('CONFIG_INVALID', `The model ${file} cannot be read: ${String(cause)}.`, {
+          fix: 'Name existing, readable files in inference.models.',
+          cause,
+        })
+      }
+    }),
+  )
+}
+
 /** Starts an enclave and loads every artifact. Throws ENCLAVE_UNAVAILABLE (retryable), CONFIG_INVALID for an artifact that it refuses. */
 export async function launchEnclave({
   driver,
@@ -48,6 +76,7 @@ export async function launchEnclave({
   root,
   config,
   artifacts,
+  inference,
   onLog,
   onWarning,
   stateDir,
@@ -56,6 +85,7 @@ export async function launchEnclave({
   const running = await attempt(() =>
     driver.launch(image, {
       ...{ config, root, onLog },
+      ...(inference && { inference: inference.limits, engine: engineFor(inference.models) }),
       ...(stateDir !== undefined && { stateDir }),
       ...(onWarning && { onWarning }),
       ...(signal && { signal }),
@@ -73,10 +103,14 @@ export async function launchEnclave({
     )
     checkOwn(identity, own, config)
     const loaded = await unlessAborted(loadAll(client, artifacts), signal)
+    const models = await unlessAborted(loadModels(client, inference?.models ?? []), signal)
     return {
       identity,
       config: own,
       artifacts: loaded,
+      models,
+      connect: running.connect,
+      setTerms: terms => attempt(() => client.setTerms(terms)),
       attest: nonce => attempt(() => client.attest(nonce)),
       infer: job => attempt(() => client.infer({ ...job, input: fromHex(job.input) })),
       exited: running.exited,
@@ -114,6 +148,24 @@ async function loadAll(client: EnclaveClient, artifacts: Artifact[]): Promise<Ar
     }
   }
   return loaded
+}
+
+async function loadModels(client: EnclaveClient, models: ModelFile[]): Promise<LoadedModel[]> {
+  const loaded: LoadedModel[] = []
+  for (const model of models) {
+    try {
+      loaded.push(await client.loadModel(model))
+    } catch (cause) {
+      throw refusalOf(model.file, cause) ?? hostError(cause)
+    }
+  }
+  return loaded
+}
+
+/** Room for these models, however large. */
+function engineFor(models: ModelFile[]): typeof ENGINE_LIMITS {
+  const total = models.reduce((sum, { size }) => sum + size, 0)
+  return { ...ENGINE_LIMITS, maxArtifactBytes: Math.max(ENGINE_LIMITS.maxArtifactBytes, total) }
 }
 
 async function attempt<T>(work: () => Promise<T>): Promise<T> {

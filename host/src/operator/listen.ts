@@ -1,9 +1,9 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { portInUse } from '../processes/packages.ts'
 
-type Fetch = (request: Request) => Response | Promise<Response>
+type Fetch = (request: Request, env: HttpBindings) => Response | Promise<Response>
 
 export type Listening = { url: string; close(): Promise<void> }
 
@@ -11,13 +11,16 @@ export type Listening = { url: string; close(): Promise<void> }
 const LIMITS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 }
 const MAX_CONNECTIONS = 256
 
-/** Serves HTTP. Throws PORT_IN_USE. */
+/** Serves HTTP, to at most so many connections at a time. Throws PORT_IN_USE. */
 export async function listen(
   fetch: Fetch,
-  { host, port }: { host: string; port: number },
+  { host, port, most = MAX_CONNECTIONS }: { host: string; port: number; most?: number },
 ): Promise<Listening> {
-  const server = createAdaptorServer({ fetch, serverOptions: LIMITS }) as Server
-  server.maxConnections = MAX_CONNECTIONS
+  const server = createAdaptorServer({
+    fetch: (request, env) => fetch(request, env as HttpBindings),
+    serverOptions: LIMITS,
+  }) as Server
+  server.maxConnections = most
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', cause =>
     reject((cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? portInUse(port, cause) : cause),

@@ -12,12 +12,13 @@ import { retry } from '../common/wait.ts'
 import { connect, type Database } from '../database/connect.ts'
 import { type Image, loadImage } from '../drivers/image.ts'
 import { DRIVERS } from '../drivers/index.ts'
+import type { ModelFile } from '../enclaveClient.ts'
 import { loadRoot, type SimulatedRoot } from '../nsm/root.ts'
 import { lockState } from '../processes/lock.ts'
 import { readAccount } from './account.ts'
 import { checkClaims } from './claims.ts'
 import type { OperatorConfig } from './config.ts'
-import { type Artifact, readArtifacts } from './launch.ts'
+import { type Artifact, readArtifacts, readModels } from './launch.ts'
 import { checkRelease } from './register.ts'
 import { verifiersOf } from './teeConfig.ts'
 import { checkVerifiers, isVouched } from './vouched.ts'
@@ -30,6 +31,8 @@ export type Prepared = {
   image: Image
   root: SimulatedRoot
   artifacts: Artifact[]
+  /** Language models, in the place of artifacts. */
+  models: ModelFile[]
   database: Database
   origin: Origin
   /** What every enclave is configured with. */
@@ -45,10 +48,11 @@ export async function prepare(common: Common<OperatorConfig>, { client }: Nodes)
   const { signal } = shutdown
   shutdown.onClose('state lock', lockState(config.stateDir).release)
   const account = await readAccount(config)
-  const [image, root, artifacts] = await Promise.all([
+  const [image, root, artifacts, models] = await Promise.all([
     loadImage(config.imageDir),
     loadRoot(config.rootDir ?? config.stateDir),
     readArtifacts(config.artifacts),
+    readModels(config.inference?.models ?? []),
   ])
   checkImage(image.manifest, config.release.manifestHash)
   const database = await retry(() => openDatabase(common), { signal, attempts: 5 })
@@ -62,7 +66,7 @@ export async function prepare(common: Common<OperatorConfig>, { client }: Nodes)
   const refreshAfterS = await retry(() => refreshAge(client, config), { signal, attempts: 5 })
   const windowS = await retry(() => readWindow(client, relay), { signal, attempts: 5 })
   await retry(() => checkVouching(common, client, own), { signal, attempts: 5 })
-  const parts = { account, image, root, artifacts, database, origin }
+  const parts = { account, image, root, artifacts, models, database, origin }
   return { ...parts, enclaveConfig: own, refreshAfterS, windowS }
 }
 

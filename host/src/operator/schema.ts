@@ -10,6 +10,14 @@ export function operatorSchema(): object {
   return {
     ...schema,
     title: 'Configuration of a nacre operator agent: docs/operating.md',
+    allOf: [
+      {
+        oneOf: [
+          { required: ['artifacts'], properties: { artifacts: { minItems: 1 } } },
+          { required: ['inference'] },
+        ],
+      },
+    ],
     oneOf: [
       { required: ['keystoreFile', 'passwordFile'], not: { required: ['privateKeyFile'] } },
       {

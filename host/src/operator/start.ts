@@ -16,6 +16,7 @@ import type { Profile } from './decide.ts'
 import { createEnclaves, type EnclavesOptions, type Serving } from './enclaves.ts'
 import { createExpiry, type Expiry } from './expire.ts'
 import { createHttp } from './http.ts'
+import { createInference, type Inference, limitsOf, MAX_CONNECTIONS } from './inference.ts'
 import { createInputs } from './inputs.ts'
 import { introduce } from './introduce.ts'
 import { createKeyWatch, type KeyWatch } from './keyWatch.ts'
@@ -30,7 +31,14 @@ import { createTransactions, type Transactions } from './transactions.ts'
 import { createWorker, type Worker } from './worker.ts'
 
 /** A running operator agent. `failed` rejects when it cannot go on. */
-export type Operator = { url: string; receiptKey: Hex; sandboxed: boolean; failed: Promise<never> }
+export type Operator = {
+  url: string
+  /** Where TLS that ends in the enclave is passed on, of one for language models. */
+  tlsUrl?: string
+  receiptKey: Hex
+  sandboxed: boolean
+  failed: Promise<never>
+}
 
 /** What the services share, and the newest block read. */
 type Parts = Prepared & {
@@ -67,11 +75,15 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   const enclaves = createEnclaves(
     enclaveOptions(parts, () => {
       if (parts.head) worker.wake(parts.head)
+      inference?.look()
       ready.resolve()
     }),
   )
   shutdown.onClose('enclaves', enclaves.close)
   const { client } = nodes
+  const release = { publisher: config.release.publisher, manifest: image.manifest }
+  const { current: enclave } = enclaves
+  const inference = createInference({ common, release, enclave, head: () => parts.head })
   const profile = profileOf(parts)
   const slots = createSlots(nodes, config.deployment.operators)
   const inputs = createInputs({
@@ -82,7 +94,6 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
     onDone: () => parts.head && worker.wake(parts.head),
   })
   shutdown.onClose('inputs', inputs.close)
-  const { current: enclave } = enclaves
   const key = createKeyWatch({
     common,
     client,
@@ -116,27 +127,41 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
 
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => {})
-  const running = [follow(parts, { worker, key, expiry, slots, settler: paying?.settler }), enclaves.run()]
+  const running = [
+    follow(parts, { worker, key, expiry, slots, inference, settler: paying?.settler }),
+    enclaves.run(),
+  ]
   for (const task of running) task.catch(failure.reject)
   shutdown.onClose('watcher', () => Promise.allSettled(running))
 
   const http = createHttp({
     database,
     metrics: common.metrics,
-    enclave: enclaves.current,
+    enclave,
     isKnown: () => !key.inDoubt(),
     head: () => parts.head,
-    release: { publisher: config.release.publisher, manifest: image.manifest },
+    release,
     maxInput: config.maxInput,
     payments: paying?.payments,
     paymentRequired: config.payments.required,
+    inference: inference?.http,
     onError: error => common.logger.error(describeError(error), 'a call failed'),
   })
-  const { url, close } = await listen(http.fetch, config.http)
+  const { url, close } = await listen(http.fetch, {
+    ...config.http,
+    ...(inference && { most: MAX_CONNECTIONS }),
+  })
   shutdown.onClose('http', close)
-  await Promise.race([ready.promise, failure.promise])
+  const tlsUrl = await inference?.listen()
+  await Promise.race([ready.promise.then(() => inference?.told), failure.promise])
   const { identity, sandboxed } = enclaves.current()!
-  return { url, receiptKey: identity.receiptKey, sandboxed, failed: failure.promise }
+  return {
+    url,
+    ...(tlsUrl && { tlsUrl }),
+    receiptKey: identity.receiptKey,
+    sandboxed,
+    failed: failure.promise,
+  }
 }
 
 /** Before anything waits for an enclave that cannot start. */
@@ -205,7 +230,7 @@ function sender(
 }
 
 function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
-  const { common, image, root, artifacts, metrics } = parts
+  const { common, image, root, artifacts, models, metrics } = parts
   const { config, logger, shutdown } = common
   return {
     common,
@@ -216,6 +241,7 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
         root,
         config: parts.enclaveConfig,
         artifacts,
+        ...(config.inference && { inference: { models, limits: limitsOf(config.inference) } }),
         stateDir: config.stateDir,
         signal: shutdown.signal,
         onLog: line => logger.debug({ line }, 'enclave'),
@@ -225,6 +251,7 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
     withdraw: isAlive => withdrawDead(parts, isAlive),
     release: { publisher: config.release.publisher, manifest: image.manifest },
     refreshAfterS: parts.refreshAfterS,
+    drainS: config.inference?.drainS ?? 0,
     onLaunch: () => metrics.enclaveStarts.inc(),
     onServing,
   }
@@ -281,10 +308,17 @@ function profileOf({ common, enclaveConfig, artifacts, windowS }: Parts): Profil
 }
 
 /** What every block is told. */
-type Followers = { worker: Worker; key: KeyWatch; expiry: Expiry; slots: Slots; settler: Settler | undefined }
+type Followers = {
+  worker: Worker
+  key: KeyWatch
+  expiry: Expiry
+  slots: Slots
+  settler: Settler | undefined
+  inference: Inference | undefined
+}
 
 /** Follows the chain until the shutdown: stores events, undoes dropped blocks, wakes the worker after every pass. */
-function follow(parts: Parts, { worker, key, expiry, slots, settler }: Followers): Promise<void> {
+function follow(parts: Parts, { worker, key, expiry, slots, settler, inference }: Followers): Promise<void> {
   const { common, nodes, database, origin, metrics, transactions, enclaveConfig } = parts
   const { config, logger, shutdown } = common
   const watcher = createWatcher({
@@ -312,6 +346,7 @@ function follow(parts: Parts, { worker, key, expiry, slots, settler }: Followers
       worker.wake(newest)
       expiry.look(newest)
       settler?.look(newest)
+      inference?.look()
       transactions
         .check()
         .then(key.confirm)
