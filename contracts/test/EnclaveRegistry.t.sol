@@ -117,8 +117,22 @@ contract EnclaveRegistryTest is RegistryFixture {
         config.maxOutput += 1;
         _refuseUserData(bytes_);
         config.maxOutput -= 1;
+        config.engineHash = keccak256("an engine");
+        _refuseUserData(bytes_);
+        config.engineHash = 0;
         config.releaseId = keccak256("another release");
         _refuseUserData(bytes_);
+    }
+
+    /// @dev Version 2 of a configuration is another hash than version 1, and binds each field.
+    function test_registersAnEngineOutsideTheImage() public {
+        bytes32 without = configHash();
+        config.engineHash = keccak256("an engine");
+        bytes32 with = configHash();
+        assertNotEq(without, with, "another hash");
+        register();
+        assertEq(registry.keyOf(receiptKey, releaseId, with).operator, operator, "registered");
+        assertEq(registry.keyOf(receiptKey, releaseId, without).operator, address(0), "the other one");
     }
 
     function test_refusesEachOtherIdentity() public {

@@ -56,7 +56,8 @@ contract GoldenTest is Test {
             vm.parseJsonAddress(vector, ".config.operator"),
             _word(".config.releaseId"),
             uint32(vm.parseJsonUint(vector, ".config.maxInput")),
-            uint32(vm.parseJsonUint(vector, ".config.maxOutput"))
+            uint32(vm.parseJsonUint(vector, ".config.maxOutput")),
+            0
         );
         registry.register(1, _bytes(".evidence"), "", identity, config, ANCHOR);
         bytes32 configHash = _word(".identity.configHash");

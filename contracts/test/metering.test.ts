@@ -10,6 +10,7 @@ import { type Anvil, startAnvil } from '@nacre/host'
 import { createModule } from '@nacre/host/nsm/module'
 import { createRoot, type SimulatedRoot } from '@nacre/host/nsm/root'
 import { DEVELOPMENT_PARAMETERS, type Deployment, deploy, deployConsumer, type RelayParams } from '@nacre/sdk'
+import { configOnChain } from '@nacre/sdk/attest/configOnChain'
 import {
   addressOf,
   configHash,
@@ -237,7 +238,14 @@ async function register(root: SimulatedRoot): Promise<void> {
   const leaf = [toHex(certificate), sha256(root.certificate), '0x'] as const
   await mined(await operator.writeContract({ ...cache, functionName: 'cacheCertificate', args: leaf }))
   const registry = { address: config.registry, abi: enclaveRegistryAbi } as const
-  const args = [TEE_KIND.simulated, toHex(evidence), '0x', identity, config, anchor.number] as const
+  const args = [
+    TEE_KIND.simulated,
+    toHex(evidence),
+    '0x',
+    identity,
+    configOnChain(config),
+    anchor.number,
+  ] as const
   await mined(await operator.writeContract({ ...registry, functionName: 'register', args }))
 }
 

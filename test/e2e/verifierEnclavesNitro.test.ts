@@ -10,6 +10,7 @@ import {
   verifierEnclaveBytecode,
 } from '@nacre/contracts'
 import { verdictEvidence } from '@nacre/sdk'
+import { configOnChain } from '@nacre/sdk/attest/configOnChain'
 import {
   concat,
   configHash,
@@ -153,7 +154,14 @@ async function startVerifier(
   const hints = hintsOf(document)!.map((hint, i, all) =>
     known && i < all.length - 1 ? new Uint8Array(0) : hint,
   )
-  const args = [NITRO, toHex(document), toHex(encodeHints(hints)), keysOf(identity), config, number]
+  const args = [
+    NITRO,
+    toHex(document),
+    toHex(encodeHints(hints)),
+    keysOf(identity),
+    configOnChain(config),
+    number,
+  ]
   const gas = await send(registry, enclaveRegistryAbi, 'register', args)
   const { receiptKey } = identity
   return { url: `http://${operator.slice(2, 6)}.test`, fetch: answering(client, config), gas, receiptKey }
@@ -198,7 +206,7 @@ test('two enclaves that NitroVerifier registered have a TD’s key registered', 
   const { evidence } = await verdictEvidence({ operators: [one, two], artifact, judged })
 
   const keys = { receiptKey, tlsKeyHash: ZERO_HASH, hpkeKey: ZERO_HASH }
-  const call = [TDX, evidence, '0x', keys, config, number] as const
+  const call = [TDX, evidence, '0x', keys, configOnChain(config), number] as const
   const refused = () =>
     chain.client.simulateContract({
       // The verifier's errors pass through the registry.

@@ -9,6 +9,7 @@ import { qemuDriver } from '@nacre/host/drivers/qemu'
 import { createEnclaveClient } from '@nacre/host/enclaveClient'
 import { createRoot } from '@nacre/host/nsm/root'
 import { type Deployment, deploy, type Wallet } from '@nacre/sdk'
+import { configOnChain } from '@nacre/sdk/attest/configOnChain'
 import { planRegistration, sendRegistration } from '@nacre/sdk/attest/registerEnclave'
 import {
   type EnclaveConfig,
@@ -133,7 +134,6 @@ test('with one byte flipped the enclave boots and attests itself, and the chain 
   // The contract itself, whatever a client would have checked before.
   await cacheLeaf(attested.evidence)
   const { receiptKey, tlsKeyHash, hpkeKey } = attested.identity
-  const { operator, releaseId, maxInput, maxOutput } = config
   const sent = client.simulateContract({
     account,
     address: deployment.enclaveRegistry,
@@ -144,7 +144,7 @@ test('with one byte flipped the enclave boots and attests itself, and the chain 
       toHex(attested.evidence),
       '0x',
       { receiptKey, tlsKeyHash, hpkeKey },
-      { operator, releaseId, maxInput, maxOutput },
+      configOnChain(config),
       attested.anchorNumber,
     ],
   })

@@ -1,6 +1,6 @@
 import type { Hex } from './bytes.ts'
 import { type Evidence, parseEvidence } from './evidence.ts'
-import type { EnclaveConfig, Identity } from './identity.ts'
+import { configHash, type EnclaveConfig, type Identity } from './identity.ts'
 import { type Parameters, parseParameters } from './parameters.ts'
 import type { Receipt } from './receipt.ts'
 import { type Manifest, parseManifest } from './release.ts'
@@ -65,15 +65,25 @@ export const parseReceipt: Parser<Receipt> = objectOf<Receipt>({
   extensionsRoot: hexOf(32),
 })
 
-export const parseConfig: Parser<EnclaveConfig> = objectOf<EnclaveConfig>({
-  version: versionOf(1),
-  chainId: countOf(256),
-  registry: hexOf(20),
-  operator: hexOf(20),
-  releaseId: hexOf(32),
-  maxInput: uint32,
-  maxOutput: uint32,
-})
+const parseConfigShape = objectOf<Omit<EnclaveConfig, 'engineHash'>, { engineHash: Hex }>(
+  {
+    version: versionOf(1, 2),
+    chainId: countOf(256),
+    registry: hexOf(20),
+    operator: hexOf(20),
+    releaseId: hexOf(32),
+    maxInput: uint32,
+    maxOutput: uint32,
+  },
+  { engineHash: hexOf(32) },
+)
+
+/** @throws NacreError wrong-type and kin, unsupported-version */
+export const parseConfig: Parser<EnclaveConfig> = (value, path) => {
+  const config = parseConfigShape(value, path)
+  configHash(config)
+  return config
+}
 
 export const parseIdentity: Parser<Identity> = objectOf<Identity>({
   version: versionOf(1),

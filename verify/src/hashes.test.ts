@@ -55,6 +55,10 @@ test('each hash is the one that a contract makes, at the ends of its types', () 
   )
   const configTypes = 'uint16 uint256 address address bytes32 uint32 uint32'
   expect(configHash(config)).toBe(viemKeccak256(encoded(configTypes, 1, LAST_256, A, B, H, 2 ** 32 - 1, 0)))
+  const engine = { ...config, version: 2, engineHash: H } as const
+  expect(configHash(engine)).toBe(
+    viemKeccak256(encoded(`${configTypes} bytes32`, 2, LAST_256, A, B, H, 2 ** 32 - 1, 0, H)),
+  )
   const identity = { version: 1, receiptKey: A, tlsKeyHash: ZERO_HASH, hpkeKey: H, configHash: H } as const
   expect(userData(identity)).toBe(
     viemSha256(encoded('uint16 address bytes32 bytes32 bytes32', 1, A, ZERO_HASH, H, H)),
@@ -81,6 +85,13 @@ describe('what a contract could not encode is refused', () => {
     ],
     ['half a surrogate pair', () => parametersHash({ engine: '\ud800', seed: 0n }), 'invalid-text'],
     ['a limit beyond 32 bits', () => configHash({ ...config, maxInput: 2 ** 32 }), 'integer-out-of-range'],
+    ['an engine in version 1', () => configHash({ ...config, engineHash: H }), 'unsupported-version'],
+    ['no engine in version 2', () => configHash({ ...config, version: 2 }), 'unsupported-version'],
+    [
+      'an engine that is zero',
+      () => configHash({ ...config, version: 2, engineHash: ZERO_HASH }),
+      'unsupported-version',
+    ],
     ['a short release', () => configHash({ ...config, releaseId: A }), 'invalid-hex'],
   ]
   test.each(cases)('%s', (_, run, code) => expect(run).toThrow(expect.objectContaining({ code })))

@@ -35,11 +35,13 @@ interface IEnclaveRegistry {
     }
 
     /// @notice The configuration that the evidence's user data binds, for this chain and this registry.
+    /// @param engineHash zero, or what the image uses in the place of its own engine (docs/inference.md, Another engine)
     struct Config {
         address operator;
         bytes32 releaseId;
         uint32 maxInput;
         uint32 maxOutput;
+        bytes32 engineHash;
     }
 
     /// @param operator who is paid for this key's answers; bound by the evidence, never by the caller

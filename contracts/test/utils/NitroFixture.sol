@@ -51,7 +51,8 @@ abstract contract NitroFixture is Test {
             vm.parseJsonAddress(vector, ".config.operator"),
             _word(".config.releaseId"),
             uint32(vm.parseJsonUint(vector, ".config.maxInput")),
-            uint32(vm.parseJsonUint(vector, ".config.maxOutput"))
+            uint32(vm.parseJsonUint(vector, ".config.maxOutput")),
+            0
         );
         _deploy();
     }

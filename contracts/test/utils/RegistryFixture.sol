@@ -41,7 +41,7 @@ abstract contract RegistryFixture is EvidenceBuilder {
         registry = newRegistry();
         releaseId = list(measurementOf(defaultRegisters()));
         identity = IEnclaveRegistry.Identity(receiptKey, keccak256("tls"), keccak256("hpke"));
-        config = IEnclaveRegistry.Config(operator, releaseId, 65_536, 65_536);
+        config = IEnclaveRegistry.Config(operator, releaseId, 65_536, 65_536, 0);
     }
 
     function newRegistry() internal returns (EnclaveRegistry) {
@@ -58,6 +58,7 @@ abstract contract RegistryFixture is EvidenceBuilder {
     }
 
     function configHash() internal view returns (bytes32) {
+        if (config.engineHash != 0) return keccak256(abi.encode(uint256(2), block.chainid, address(registry), config));
         return keccak256(
             abi.encode(
                 uint256(1),

@@ -74,7 +74,7 @@ abstract contract VerifierEnclaveFixture is Test {
         Enclave memory one = enclave("enclave one", makeAddr("operator one"), NITRO);
         place(one, enclave("enclave two", makeAddr("operator two"), NITRO));
         identity = IEnclaveRegistry.Identity(makeAddr("a td's key"), keccak256("tls"), keccak256("hpke"));
-        config = IEnclaveRegistry.Config(makeAddr("operator three"), releaseId, 65_536, 65_536);
+        config = IEnclaveRegistry.Config(makeAddr("operator three"), releaseId, 65_536, 65_536, 0);
         statement = Statement(1, TDX, keccak256("quote"), MEASUREMENT, userData(), ANCHOR_HASH, NOW - 60);
     }
 
@@ -110,7 +110,7 @@ abstract contract VerifierEnclaveFixture is Test {
     function start(string memory name, address operator, uint8 kind) internal returns (Enclave memory made) {
         (made.key, made.privateKey) = makeKey(name);
         made.operator = operator;
-        IEnclaveRegistry.Config memory own = IEnclaveRegistry.Config(operator, releaseId, 1_048_576, 65_536);
+        IEnclaveRegistry.Config memory own = IEnclaveRegistry.Config(operator, releaseId, 1_048_576, 65_536, 0);
         made.receipt = receiptOf(own);
         IEnclaveRegistry.Identity memory keys = IEnclaveRegistry.Identity(made.key, 0, 0);
         bytes memory evidence_ = abi.encode(
@@ -140,7 +140,11 @@ abstract contract VerifierEnclaveFixture is Test {
     }
 
     function hashOf(IEnclaveRegistry.Config memory own) internal view returns (bytes32) {
-        return keccak256(abi.encode(uint256(1), block.chainid, address(registry), own));
+        return keccak256(
+            abi.encode(
+                uint256(1), block.chainid, address(registry), own.operator, own.releaseId, own.maxInput, own.maxOutput
+            )
+        );
     }
 
     /// @notice The receipt of an enclave for the statement as it is, and its signature.

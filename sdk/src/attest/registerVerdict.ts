@@ -3,6 +3,7 @@ import { CASE_KIND, type EnclaveConfig, type Hex, type Identity } from '@nacre/v
 import type { Abi, PublicClient } from 'viem'
 import type { Deployment } from '../deployment.ts'
 import { explainRevert } from '../revert.ts'
+import { configOnChain } from './configOnChain.ts'
 import type { RegistrationPlan } from './registerEnclave.ts'
 import {
   checkBinding,
@@ -92,10 +93,8 @@ async function stepOf(
   }: VouchedPlanOptions & { verdict: VerdictEvidence; anchor: bigint },
 ): Promise<RegistrationStep> {
   const { receiptKey, tlsKeyHash, hpkeKey } = identity
-  const { operator, releaseId, maxInput, maxOutput } = config
   const keys = { receiptKey, tlsKeyHash, hpkeKey }
-  const limits = { operator, releaseId, maxInput, maxOutput }
-  const args = [CASE_KIND[judged.tee], verdict.evidence, '0x', keys, limits, anchor]
+  const args = [CASE_KIND[judged.tee], verdict.evidence, '0x', keys, configOnChain(config), anchor]
   const call = { address: registry, abi: REGISTRY, functionName: 'register', args }
   const gas = await client.estimateContractGas({ ...call, account } as never).catch(error => {
     throw explainRevert(error)

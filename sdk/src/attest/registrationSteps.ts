@@ -9,6 +9,7 @@ import { fromHex, type Hex, TEE_KIND, toHex } from '@nacre/verify'
 import { type Abi, encodeFunctionData, type PublicClient, size } from 'viem'
 import { sdkError } from '../errors.ts'
 import { explainRevert } from '../revert.ts'
+import { configOnChain } from './configOnChain.ts'
 import { encodeHints } from './nitroHints.ts'
 import type { Opened } from './openEvidence.ts'
 import type { Subject } from './registrationChecks.ts'
@@ -204,10 +205,8 @@ async function simulatedSteps(checked: Checked, [isCached]: readonly boolean[]):
 
 function registerCall({ subject, opened, evidence, anchorNumber }: Checked, hints: Hex): Call {
   const { receiptKey, tlsKeyHash, hpkeKey } = subject.identity
-  const { operator, releaseId, maxInput, maxOutput } = subject.config
   const keys = { receiptKey, tlsKeyHash, hpkeKey }
-  const limits = { operator, releaseId, maxInput, maxOutput }
-  const args = [TEE_KIND[opened.tee], evidence, hints, keys, limits, anchorNumber]
+  const args = [TEE_KIND[opened.tee], evidence, hints, keys, configOnChain(subject.config), anchorNumber]
   return { address: subject.registry, abi: REGISTRY, functionName: 'register', args }
 }
 

@@ -122,11 +122,13 @@ abstract contract RelayBase is Test {
     }
 
     function config(address operator, bytes32 release) internal pure returns (IEnclaveRegistry.Config memory) {
-        return IEnclaveRegistry.Config(operator, release, 65_536, 65_536);
+        return IEnclaveRegistry.Config(operator, release, 65_536, 65_536, 0);
     }
 
     function configHash(address operator, bytes32 release) internal view returns (bytes32) {
-        return keccak256(abi.encode(uint16(1), block.chainid, address(registry), config(operator, release)));
+        return keccak256(
+            abi.encode(uint16(1), block.chainid, address(registry), operator, release, uint32(65_536), uint32(65_536))
+        );
     }
 
     function register(uint256 key, address operator, bytes32 release) internal {
