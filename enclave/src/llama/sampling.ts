@@ -1,5 +1,6 @@
-import type { Generation, Logprob } from '../inference/languageEngine.ts'
-import type { AddonSampler, Binding } from './binding.ts'
+import { EngineError, type Generation, type Logprob } from '../inference/languageEngine.ts'
+import type { AddonGrammarState, AddonSampler, Binding } from './binding.ts'
+import { grammarOf } from './grammar.ts'
 import type { Model } from './model.ts'
 
 export type Sampled = { id: number; logprob?: Logprob; top?: Logprob[] }
@@ -20,7 +21,12 @@ const LEAST_LOGPROB = -9999
  */
 export function createSampling(binding: Binding, model: Model, request: Generation): Sampling {
   const sampler = new binding.AddonSampler(model.addon)
-  sampler.applyConfig(configOf(request, model.facts.contextLength))
+  sampler.applyConfig({
+    ...configOf(request, model.facts.contextLength),
+    ...(request.schema !== undefined && {
+      grammarEvaluationState: grammarFor(binding, model, request.schema),
+    }),
+  })
   const count = request.topLogprobs
   const reader = count === undefined ? undefined : createReader(binding, model, count)
   return {
@@ -33,6 +39,17 @@ export function createSampling(binding: Binding, model: Model, request: Generati
       sampler.dispose()
       reader?.dispose()
     },
+  }
+}
+
+/** @throws EngineError invalid-schema */
+function grammarFor(binding: Binding, model: Model, schema: unknown): AddonGrammarState {
+  const grammar = grammarOf(schema)
+  try {
+    const parsed = new binding.AddonGrammar(grammar, { addonExports: binding })
+    return new binding.AddonGrammarEvaluationState(model.addon, parsed)
+  } catch {
+    throw new EngineError('invalid-schema', 'schema: the engine takes no grammar of this size')
   }
 }
 
