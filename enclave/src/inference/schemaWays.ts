@@ -27,7 +27,7 @@ export function requireFewWays(root: Node, defs: Defs): void {
     } else if (node.is === 'anyOf') {
       const beginnings = node.options.map(option => beginningsOf(option, defs))
       for (const [i, option] of node.options.entries()) {
-        const alike = beginnings.filter(other => !other.isDisjointFrom(beginnings[i]!))
+        const alike = beginnings.filter(other => [...other].some(beginning => beginnings[i]!.has(beginning)))
         walk(option, factor * alike.length)
       }
     } else if (node.is === 'array')
