@@ -1,5 +1,5 @@
 import { type KeyObject, sign } from 'node:crypto'
-import { der } from './der.ts'
+import { derWriter as der } from '@nacre/verify/attest/derWriter'
 
 export type CertificateFields = {
   serial: Uint8Array
