@@ -24,6 +24,8 @@ export type ModelFacts = {
   contextLength: number
   /** Whether the model has a chat template. */
   chat: boolean
+  /** Whether that template says which tools there are: its source reads the variable `tools`. */
+  tools: boolean
   /** Length of its embeddings. */
   dimensions: number
 }
