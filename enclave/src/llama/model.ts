@@ -60,7 +60,12 @@ async function open(binding: Binding, file: string, limits: LlamaLimits): Promis
   })
   let embedding: Promise<AddonContext> | undefined
   return {
-    facts: { contextLength, chat: template !== undefined, dimensions: addon.getEmbeddingVectorSize() },
+    facts: {
+      contextLength,
+      chat: template !== undefined,
+      tools: template !== undefined && /\btools\b/.test(`${head.values.get('tokenizer.chat_template')}`),
+      dimensions: addon.getEmbeddingVectorSize(),
+    },
     addon,
     vocabulary,
     template,
