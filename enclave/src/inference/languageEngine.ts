@@ -68,12 +68,19 @@ export type Sampling = {
 export type Logprob = { token: string; bytes: number[]; logprob: number }
 
 export type Piece =
-  /** Before the first token. */
+  /** Before the first token. 0 tokens where the engine counts them at its end alone. */
   | { type: 'start'; promptTokens: number }
   /** One token. `text` is what it adds, whole characters alone, and may be empty; text that may turn out to be a stop sequence is held back. */
-  | { type: 'token'; id: number; text: string; logprob?: Logprob; top?: Logprob[] }
+  | { type: 'token'; id?: number; text: string; logprob?: Logprob; top?: Logprob[] }
   /** The last one, with text that was held back. */
-  | { type: 'end'; text: string; reason: 'stop' | 'length'; completionTokens: number }
+  | {
+      type: 'end'
+      text: string
+      reason: 'stop' | 'length'
+      completionTokens: number
+      /** Of an engine that did not tell them at the start. */
+      promptTokens?: number
+    }
 
 /** Why the engine did not do it. */
 export type EngineErrorCode =

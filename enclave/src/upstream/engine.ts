@@ -1,0 +1,90 @@
+import { type Hex, messageOf } from '@nacre/verify'
+import { EngineError, type Generation, type LanguageEngine, type Piece } from '../inference/languageEngine.ts'
+import { callOf } from './body.ts'
+import { callUpstream, failed, readAll } from './call.ts'
+import { dataOf } from './events.ts'
+import { readChunk, type Usage } from './pieces.ts'
+import type { Upstream, UpstreamModel } from './upstream.ts'
+
+const MAX_VECTORS = 64 * 2 ** 20
+
+/** The engine of a description, asked by OpenAI's own API. It has its models already: none is loaded into it. */
+export function createUpstreamEngine({ address, models }: Upstream): LanguageEngine {
+  const modelOf = (artifact: Hex): UpstreamModel => {
+    const model = models.find(one => one.artifact === artifact)
+    if (model) return model
+    throw new EngineError('unsupported-model', 'the engine has no such model')
+  }
+  return {
+    async load(artifact) {
+      const { contextLength, kind, dimensions } = modelOf(artifact)
+      return { contextLength, chat: kind === 'chat', tools: false, dimensions }
+    },
+    async *generate(artifact, request, signal) {
+      const { path, body } = callOf(modelOf(artifact), request)
+      // Of its own, so that leaving the loop ends the call as well.
+      const left = new AbortController()
+      const response = await callUpstream(address, path, body, AbortSignal.any([signal, left.signal]))
+      try {
+        yield* piecesOf(response, request)
+      } catch (cause) {
+        signal.throwIfAborted()
+        throw cause instanceof EngineError ? cause : failed(messageOf(cause), cause)
+      } finally {
+        left.abort()
+        response.destroy()
+      }
+    },
+    async embed(artifact, inputs, signal) {
+      const model = modelOf(artifact)
+      if (model.dimensions === 0) throw new EngineError('unsupported-model', 'this model makes no embeddings')
+      const input = inputs.map(one => ('text' in one ? one.text : one.tokens))
+      const body = { model: model.name, input, encoding_format: 'float' }
+      const response = await callUpstream(address, '/v1/embeddings', body, signal)
+      try {
+        return readVectors(await readAll(response, MAX_VECTORS), inputs.length, model.dimensions)
+      } catch (cause) {
+        signal.throwIfAborted()
+        throw failed(messageOf(cause), cause)
+      }
+    },
+    close() {},
+  }
+}
+
+/** Tokens as they come; how many the prompt had, such an engine says at the end. */
+async function* piecesOf(body: AsyncIterable<Uint8Array>, { maxTokens }: Generation): AsyncGenerator<Piece> {
+  let reason: 'stop' | 'length' | undefined
+  let usage: Usage | undefined
+  let tokens = 0
+  yield { type: 'start', promptTokens: 0 }
+  for await (const data of dataOf(body)) {
+    const chunk = readChunk(data)
+    tokens += chunk.tokens.length
+    if (tokens > maxTokens) throw new Error(`more than the ${maxTokens} tokens asked for`)
+    yield* chunk.tokens
+    reason = chunk.reason ?? reason
+    usage = chunk.usage ?? usage
+  }
+  if (!reason || !usage) throw new Error('its stream ended without a reason or its usage')
+  if (usage.completion > maxTokens) throw new Error('it counts more tokens than were asked for')
+  yield { type: 'end', text: '', reason, promptTokens: usage.prompt, completionTokens: usage.completion }
+}
+
+function readVectors(
+  bytes: Buffer,
+  expected: number,
+  dimensions: number,
+): { vectors: Float32Array[]; tokens: number } {
+  const { data, usage } = JSON.parse(bytes.toString('utf8'))
+  const rows = [...data].sort((a, b) => a.index - b.index).map(row => Float32Array.from(row.embedding))
+  const fits = rows.every(row => row.length === dimensions && row.every(Number.isFinite))
+  if (rows.length !== expected || !fits) throw new Error('other vectors than were asked for')
+  if (!Number.isSafeInteger(usage.prompt_tokens)) throw new Error('no number of tokens')
+  return { vectors: rows.map(unit), tokens: usage.prompt_tokens }
+}
+
+function unit(vector: Float32Array): Float32Array {
+  const length = Math.hypot(...vector) || 1
+  return vector.map(value => value / length)
+}
