@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 /** What a host adds to the codes of docs/inference.md, and those of them that it says itself. */
 const STATUS = {
   invalid_json: 400,
+  invalid_value: 400,
   invalid_api_key: 401,
   model_not_found: 404,
   unknown_url: 404,
