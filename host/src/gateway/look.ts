@@ -1,6 +1,6 @@
 import { verifyAttestation } from '@nacre/sdk/attest'
 import { type Hex, type Policy, toHex } from '@nacre/verify'
-import { type AttestationReport, parseReport, reportsOf } from '@nacre/verify/inference'
+import { parseReport, reportsOf } from '@nacre/verify/inference'
 import { arrayOf, hexOf, textOf } from '@nacre/verify/shape'
 import { RetryableError } from '../common/errors.ts'
 
@@ -56,11 +56,10 @@ async function attested(options: {
   const nonce = toHex(crypto.getRandomValues(new Uint8Array(32)))
   const answer = await getJson(`${url}/v1/attestation/report?nonce=${nonce}`, MAX_REPORT, signal)
   const [first] = reportsOf(answer)
-  const report: AttestationReport = parseReport(first, 'report')
-  const { identity } = report
+  const { identity } = parseReport(first, 'report')
   if (!policy) return identity.receiptKey
   const time = BigInt(Math.floor(Date.now() / 1000))
-  const { ok, checks } = verifyAttestation(report, { policy, nonce, time })
+  const { ok, checks } = verifyAttestation(first, { policy, nonce, time })
   if (ok) return identity.receiptKey
   const failed = checks.filter(check => !check.ok).map(({ name, detail }) => `${name} ${detail}`)
   throw unavailable(url, `the policy does not accept its enclave: ${failed.join('; ')}`)

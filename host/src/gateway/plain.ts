@@ -79,10 +79,13 @@ function modelOf(body: Buffer): string {
 type Head = { answer: IncomingMessage; leave: () => void }
 
 async function firstHead(options: PlainOptions, call: Call, body: Buffer, model: string): Promise<Head> {
-  const candidates = candidatesFor(options.pool, call, model).slice(0, MAX_ATTEMPTS)
-  for (const [index, backend] of candidates.entries()) {
-    const isLast = index === candidates.length - 1
+  const tried: Backend[] = []
+  // Each time anew: who serves may have changed while one was waited for.
+  const left = () => candidatesFor(options.pool, call, model).filter(one => !tried.includes(one))
+  for (let [backend] = left(); backend && tried.length < MAX_ATTEMPTS; [backend] = left()) {
+    tried.push(backend)
     const head = await attempt(options, call, body, backend)
+    const isLast = left().length === 0 || tried.length === MAX_ATTEMPTS
     if (head && (isLast || !ELSEWHERE.includes(head.answer.statusCode ?? 0))) return head
     if (head) refuse(options, head, backend)
   }
