@@ -6,6 +6,14 @@ const FIXES = {
   'operator-error': 'The operator’s own message says what it refused; correct that and ask again.',
   'bad-answer': 'The operator’s answer is not a receipt bundle: do not use it; ask another operator.',
   'unverified-answer': 'Do not use the answer. The checks that failed say why; ask another operator.',
+  'unverified-enclave':
+    'Send it nothing. The checks that failed say why; ask another gateway, or accept its release in the policy.',
+  'model-not-pinned':
+    'Say which file it has to be: models: { NAME: "0x…" }, the SHA-256 that its publisher tells; or use the hash as the name.',
+  'model-not-served': 'Ask a gateway that serves this file, or pin one of those that this one serves.',
+  'price-too-high': 'Allow a higher maxPrice, ask for fewer tokens, or ask another operator.',
+  downgraded: 'Do not use the answer: somebody between sends what no enclave sealed; ask another gateway.',
+  'not-private': 'Use the calls of OpenAI’s API that private inference has, below the client’s baseURL.',
   'error-answer': 'The enclave answered with a signed error: correct the input that its text names.',
   'relay-reverted': 'Correct the field that the error names; nothing was paid.',
   'request-expired': 'The fee was credited back: withdraw it with Relay.withdraw, then ask again.',
