@@ -36,7 +36,9 @@ export async function piecesOf(
   request: Generation,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<Piece[]> {
-  return await Array.fromAsync(engine.generate(artifact, request, signal))
+  const pieces: Piece[] = []
+  for await (const piece of engine.generate(artifact, request, signal)) pieces.push(piece)
+  return pieces
 }
 
 export function textOf(pieces: Piece[]): string {
