@@ -8,6 +8,7 @@ import { addAttestationCommands } from './attestation/commands.ts'
 import { command, run, several, state } from './commandLine.ts'
 import { addEnclaveCommands } from './enclave/commands.ts'
 import { EXIT } from './errors.ts'
+import { addGatewayCommands } from './gateway/commands.ts'
 import { addOperatorCommands } from './operator/commands.ts'
 import { createOutput, reportError } from './output.ts'
 import { COMPILE_CACHE } from './paths.ts'
@@ -139,6 +140,7 @@ command(model, 'list', 'models that a development network serves')
   )
 
 addOperatorCommands(program)
+addGatewayCommands(program)
 
 command(program, 'doctor', 'what is missing on this machine, and how to get it')
   .addOption(state)
