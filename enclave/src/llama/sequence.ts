@@ -95,15 +95,23 @@ const NONE = new Uint32Array(0)
 
 /** @throws EngineError context-length-exceeded, invalid-prompt, unsupported-model */
 export function tokensOf(model: Model, prompt: Prompt | Chat): Uint32Array {
-  const { vocabulary, facts, template } = model
-  if ('messages' in prompt && !template)
-    throw new EngineError('unsupported-model', 'this model has no chat template: use completions')
+  const { vocabulary, facts } = model
   const tokens =
     'tokens' in prompt
       ? checkedTokens(prompt.tokens, vocabulary.size)
-      : vocabulary.tokensOf('text' in prompt ? prompt.text : template!.render(prompt), facts.contextLength)
+      : vocabulary.tokensOf('text' in prompt ? prompt.text : rendered(model, prompt), facts.contextLength)
   if (tokens.length === 0) throw new EngineError('invalid-prompt', 'the prompt has no tokens')
   return tokens
+}
+
+/** A chat of more messages than tokens, or of too long ones, is not worth the template's time. */
+function rendered({ template, vocabulary, facts: { contextLength } }: Model, chat: Chat): string {
+  if (!template)
+    throw new EngineError('unsupported-model', 'this model has no chat template: use completions')
+  const bytes = chat.messages.reduce((total, { content }) => total + Buffer.byteLength(content ?? ''), 0)
+  if (chat.messages.length > contextLength || vocabulary.exceeds(bytes, contextLength))
+    throw tooLong(contextLength)
+  return template.render(chat)
 }
 
 function checkedTokens(tokens: number[], size: number): Uint32Array {

@@ -7,6 +7,8 @@ export type Vocabulary = {
   size: number
   /** With the token that begins a text, where the model wants one. @throws EngineError context-length-exceeded */
   tokensOf(text: string, contextLength: number): Uint32Array
+  /** Whether so many bytes are more tokens than that, whichever they are: it is known before they are split. */
+  exceeds(bytes: number, contextLength: number): boolean
   /** What a token adds to the output: nothing for those that control. */
   bytesOf(token: number): Uint8Array
   /** As people read it, control tokens too. */
@@ -40,15 +42,17 @@ export function createVocabulary(model: AddonModel, head: GgufHead): Vocabulary 
     if (attributes & BYTE) return byteNamed(text)
     return spaces ? utf8.encode(text.replaceAll('▁', ' ')) : bytesOfAlphabet(text)
   }
+  const exceeds = (bytes: number, contextLength: number) =>
+    bytes > contextLength * Math.max(head.vocabulary.longest, 1)
   return {
     size,
+    exceeds,
     bytesOf,
     isEnd: token => model.isEogToken(token),
     nameOf: token => Buffer.from(bytesOf(token)).toString('utf8') || model.getTokenString(token),
     tokensOf(text, contextLength) {
-      // Before it is split: a text of many megabytes would take the splitter minutes.
-      if (Buffer.byteLength(text) > contextLength * Math.max(head.vocabulary.longest, 1))
-        throw tooLong(contextLength)
+      // A text of many megabytes would take the splitter minutes.
+      if (exceeds(Buffer.byteLength(text), contextLength)) throw tooLong(contextLength)
       const begins = model.shouldPrependBosToken() || text === ''
       const start = begins ? model.tokenBos() : -1
       const tokens = model.tokenize(text, true)
