@@ -28,8 +28,8 @@ beforeAll(async () => {
     'onnxruntime-node/dist',
     'onnxruntime-node/package.json',
   ]
-  const native = `onnxruntime-node/bin/napi-v6/linux/${process.arch}`
-  const paths = [...copied, ...[...packages, native].map(path => `node_modules/${path}`)]
+  const natives = [`onnxruntime-node/bin/napi-v6/linux/${process.arch}`, '@node-llama-cpp/linux-x64']
+  const paths = [...copied, ...[...packages, ...natives].map(path => `node_modules/${path}`)]
   for (const path of paths) await cp(join(REPOSITORY, path), join(checkout, path), { recursive: true })
   await mkdir(join(checkout, 'node_modules/@nacre'))
   await symlink('../../verify', join(checkout, 'node_modules/@nacre/verify'))
@@ -120,18 +120,29 @@ test('a native engine is described with its size and hash, and is in its own ima
     (await buildImage(join(dir, name), IMAGES[name])).manifest.files.map(file => file.path)
   const every = ['app/enclave.mjs', 'app/secp256k1.wasm', 'bin/node']
   const native = ['lib/libonnxruntime.so.1', 'lib/onnxruntime_binding.node']
+  // Of the processor's libraries one: another would make other outputs.
+  const llama = ['libggml-base.so', 'libggml-cpu-haswell.so', 'libggml.v0.5.0.so', 'libllama-common.so']
+  const all = [...llama, 'libllama.v0.5.0.so', 'llama-addon.node'].map(file => `lib/${file}`)
   expect(await filesOf('onnx')).toEqual([...every, ...native])
+  expect(await filesOf('llama')).toEqual([...every, ...all])
   expect(await filesOf('attestation')).toEqual(every)
 })
 
 test('no image has another engine’s code, and an evidence verifier is in one alone', async () => {
-  const [onnx, attestation] = await Promise.all([inputsOf('onnx'), inputsOf('attestation')])
+  const [onnx, attestation, llama] = await Promise.all([
+    inputsOf('onnx'),
+    inputsOf('attestation'),
+    inputsOf('llama'),
+  ])
   const verifiers = ['tdx', 'sgx', 'snp', 'nvidia'].map(tee => `verify/src/attest/${tee}.ts`)
   expect(attestation).toEqual(expect.arrayContaining(verifiers))
   expect(onnx.filter(path => verifiers.includes(path))).toEqual([])
   const foreign =
-    /^enclave\/src\/(pipelines\/|onnx|session|noTelemetry)|^verify.*\/(nitro|dstack|simulated)[A-Za-z]*\.ts$/
+    /^enclave\/src\/(pipelines\/|onnx|session|noTelemetry|llama)|^verify.*\/(nitro|dstack|simulated)[A-Za-z]*\.ts$/
   expect(attestation.filter(path => foreign.test(path))).toEqual([])
+  expect(onnx.filter(path => /^enclave\/src\/(llama|inference|attestation)/.test(path))).toEqual([])
+  expect(llama.filter(path => /^enclave\/src\/(pipelines\/|onnx|session|noTelemetry)/.test(path))).toEqual([])
+  expect(llama.filter(path => verifiers.includes(path))).toEqual([])
 })
 
 test('an image that does not exist is refused by name', async () => {

@@ -93,14 +93,14 @@ export async function bundle(kind: ImageKind): Promise<{ code: Uint8Array; metaf
     tsconfigRaw: {},
     // The engine's JavaScript is CommonJS: its require() of Node's own modules needs a require.
     banner: {
-      js: "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)",
+      js: "import { createRequire as requireOf } from 'node:module'\nconst require = requireOf(import.meta.url)",
     },
     plugins: [nativeBinding, sideEffectFree],
   })
   return { code: outputFiles[0]!.contents, metafile }
 }
 
-/** The engine looks for its binding by platform inside its package; in the image it lies in lib/. */
+/** The engines look for their bindings inside of packages; in the image they lie in lib/. */
 const nativeBinding: Plugin = {
   name: 'native-binding',
   setup({ onLoad }) {
@@ -113,6 +113,11 @@ const nativeBinding: Plugin = {
       if (contents === source) throw new Error(`${path}: the engine loads its binding in another way now`)
       return { contents, loader: 'js' }
     })
+    onLoad({ filter: /enclave\/src\/llama\/natives\.ts$/ }, () => ({
+      contents:
+        "import { fileURLToPath } from 'node:url'\nexport const nativesFolder = () => fileURLToPath(new URL('../lib', import.meta.url))",
+      loader: 'js',
+    }))
     onLoad({ filter: /\.node$/ }, () => ({ errors: [{ text: 'a native file must not be bundled' }] }))
   },
 }

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { ATTESTATION_ENGINE, ENGINE } from '../src/engineName.ts'
+import { ATTESTATION_ENGINE, CPU_VARIANT, ENGINE, LLAMA_ENGINE } from '../src/engineName.ts'
+import { nativesFolder } from '../src/llama/natives.ts'
 
 /** One image: what its manifest names, the program that is bundled, and the files beside it, by their paths in it. */
 export type ImageKind = {
@@ -24,6 +25,12 @@ export const IMAGES = {
     engine: ATTESTATION_ENGINE,
     entry: 'enclave/src/attestation.ts',
     natives: everyImage,
+  },
+  llama: {
+    name: 'nacre-llama',
+    engine: LLAMA_ENGINE,
+    entry: 'enclave/src/llama.ts',
+    natives: async () => ({ ...(await everyImage()), ...(await llama()) }),
   },
 } as const satisfies Record<string, ImageKind>
 
@@ -58,6 +65,24 @@ async function onnxruntime(): Promise<Record<string, string>> {
     'lib/libonnxruntime.so.1': join(libraries, 'libonnxruntime.so.1'),
     'lib/onnxruntime_binding.node': join(libraries, 'onnxruntime_binding.node'),
   }
+}
+
+/** The binding, what it is linked against, and of the processor's libraries one. They find each other by $ORIGIN. */
+async function llama(): Promise<Record<string, string>> {
+  const folder = nativesFolder()
+  const { buildOptions } = JSON.parse(await readFile(join(folder, '_nlcBuildMetadata.json'), 'utf8'))
+  const release: string = buildOptions.llamaCpp.release
+  if (LLAMA_ENGINE !== `llama.cpp@${release}/cpu-${CPU_VARIANT}`)
+    throw new Error(`enclave/src/engineName.ts names ${LLAMA_ENGINE}, installed is llama.cpp@${release}`)
+  const files = [
+    'llama-addon.node',
+    'libggml-base.so',
+    `libggml-cpu-${CPU_VARIANT}.so`,
+    `libggml.${release}.so`,
+    'libllama-common.so',
+    `libllama.${release}.so`,
+  ]
+  return Object.fromEntries(files.map(file => [`lib/${file}`, join(folder, file)]))
 }
 
 /** The engine's name is in every receipt: it must be the one that is shipped. */

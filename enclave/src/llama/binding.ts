@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { CPU_VARIANT } from '../engineName.ts'
-import { NATIVES } from './natives.ts'
+import { nativesFolder } from './natives.ts'
 
 /**
  * The part of llama.cpp's binding that is used here: the native module of node-llama-cpp, whose JavaScript is not
@@ -106,12 +106,13 @@ const LOG_NOTHING = 0
  * @throws Error on a processor that has not what the variant needs
  */
 export async function openBinding(): Promise<Binding> {
-  const binding: Binding = createRequire(import.meta.url)(join(NATIVES, 'llama-addon.node'))
+  const folder = nativesFolder()
+  const binding: Binding = createRequire(import.meta.url)(join(folder, 'llama-addon.node'))
   binding.setLogger(() => undefined)
   binding.setLoggerLogLevel(LOG_NOTHING)
   // A backend of this path alone; in the folder it finds nothing.
-  binding.setEnv('GGML_BACKEND_PATH', join(NATIVES, `libggml-cpu-${CPU_VARIANT}.so`))
-  binding.loadBackends(join(NATIVES, 'none'))
+  binding.setEnv('GGML_BACKEND_PATH', join(folder, `libggml-cpu-${CPU_VARIANT}.so`))
+  binding.loadBackends(join(folder, 'none'))
   if (!binding.systemInfo().startsWith('CPU'))
     throw new Error(`this processor cannot run the engine's ${CPU_VARIANT} library`)
   await binding.init()
