@@ -50,8 +50,8 @@ test('a generation starts, tells each token, and ends', async () => {
 })
 
 test('a prompt in tokens is the same prompt, and its tokens must be the model’s', async () => {
-  const begin = tokensIn(await run(generation('<|endoftext|>x'))).map(piece => piece.id)
-  const tokens = tokensIn(await run(generation('x'))).map(piece => piece.id)
+  const begin = tokensIn(await run(generation('<|endoftext|>x'))).map(piece => piece.id!)
+  const tokens = tokensIn(await run(generation('x'))).map(piece => piece.id!)
   const [started] = await run(generation('', { prompt: { tokens } }))
   expect(started).toMatchObject({ promptTokens: tokens.length })
   // The token that begins a text is put before it, once.
@@ -96,7 +96,7 @@ describe('sampling', () => {
     const counts = async (given: object) => {
       const sampling = warm(1, { temperature: 0, ...given })
       const pieces = tokensIn(await run(generation('the ships', { sampling, maxTokens: 60 })))
-      return new Set(pieces.map(piece => piece.id)).size
+      return new Set(pieces.map(piece => piece.id!)).size
     }
     const plain = await counts({})
     expect(await counts({ frequencyPenalty: 2, presencePenalty: 2 })).toBeGreaterThan(plain)

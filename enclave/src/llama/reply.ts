@@ -36,6 +36,7 @@ const FORMS: Record<string, (reply: Fields) => boolean> = Object.assign(Object.c
     isObject(facts) &&
     isCount(facts.contextLength) &&
     typeof facts.chat === 'boolean' &&
+    typeof facts.tools === 'boolean' &&
     isCount(facts.dimensions),
   vectors: ({ vectors, tokens }: Fields) => isCount(tokens) && isList(vectors, MAX_VECTORS, isVector),
   piece: ({ piece }: Fields) => isObject(piece) && isPiece(piece),
