@@ -2,6 +2,7 @@ import {
   configHash,
   type EnclaveConfig,
   type Hex,
+  type Origin,
   type Parameters,
   parametersHash,
   type Receipt,
@@ -26,40 +27,58 @@ export type Answer = {
   usage: Usage
 }
 
-export type Signer = (job: Job, outcome: Outcome) => Answer
+/** What differs from receipt to receipt; the rest is the enclave's. */
+export type Facts = {
+  origin: Origin
+  artifact: Hex
+  inputHash: Hex
+  outputHash: Hex
+  parameters: Parameters
+  usage: Usage
+  status: number
+  anchor: { number: bigint; hash: Hex }
+}
 
-/** Signs answers with a key; the sequence of a key starts at 1 and grows by 1. */
-export function createSigner(key: ReceiptKey, config: EnclaveConfig, engine: string): Signer {
+export type ReceiptSigner = (facts: Facts) => { receipt: Receipt; signature: Hex }
+
+/** Signs receipts with a key; the sequence of a key starts at 1 and grows by 1. */
+export function createReceiptSigner(key: ReceiptKey, config: EnclaveConfig): ReceiptSigner {
   const domain = { chainId: config.chainId, registry: config.registry }
-  const parameters = { engine, seed: 0n }
   const fixed = {
     version: 1,
     releaseId: config.releaseId,
     configHash: configHash(config),
-    parametersHash: parametersHash(parameters),
     parentsRoot: ZERO_HASH,
     extensionsRoot: ZERO_HASH,
   }
   let sequence = 0n
-  return (job, { status, output }) => {
-    const { units, token } = job.usage
-    const usage = { units, price: priceOf(job, status), token, maxOutput: job.maxOutput }
+  return ({ origin, artifact, inputHash, outputHash, parameters, usage, status, anchor }) => {
     sequence += 1n
     const receipt: Receipt = {
       ...fixed,
-      requestId: requestId(config.chainId, job.origin),
-      artifact: job.artifact,
-      inputHash: keccak256(job.input),
-      outputHash: keccak256(output),
+      requestId: requestId(config.chainId, origin),
+      ...{ artifact, inputHash, outputHash },
+      parametersHash: parametersHash(parameters),
       usageHash: usageHash(usage),
-      status,
-      sequence,
-      anchorNumber: job.anchor.number,
-      anchorHash: job.anchor.hash,
+      ...{ status, sequence, anchorNumber: anchor.number, anchorHash: anchor.hash },
     }
+    return { receipt, signature: signReceipt(domain, receipt, key.privateKey, sign) }
+  }
+}
+
+export type Signer = (job: Job, outcome: Outcome) => Answer
+
+/** Signs the answers of jobs. */
+export function createSigner(key: ReceiptKey, config: EnclaveConfig, engine: string): Signer {
+  const parameters = { engine, seed: 0n }
+  const signFacts = createReceiptSigner(key, config)
+  return (job, { status, output }) => {
+    const { origin, artifact, anchor } = job
+    const { units, token } = job.usage
+    const usage = { units, price: priceOf(job, status), token, maxOutput: job.maxOutput }
+    const hashes = { inputHash: keccak256(job.input), outputHash: keccak256(output) }
     return {
-      receipt,
-      signature: signReceipt(domain, receipt, key.privateKey, sign),
+      ...signFacts({ origin, artifact, ...hashes, parameters, usage, status, anchor }),
       // A copy: the answer is remembered, and what the engine sent is a view of more.
       output: new Uint8Array(output),
       parameters,

@@ -7,7 +7,12 @@ import { JOB_LIMITS, MAX_ARTIFACT, MAX_OPEN_CALLS, MAX_SMALL_BODY } from './limi
 import type { Service } from './service.ts'
 
 /** docs/protocol.md, "Channel to the enclave": HTTP/1.1 over a Unix socket. */
-type Route = { method: string; maxBody: number; answer(request: IncomingMessage, body: Buffer): unknown }
+export type Route = { method: string; maxBody: number } & (
+  | { answer(request: IncomingMessage, body: Buffer): unknown }
+  /** Of a body that is read while it comes; its announced length is `size`. */
+  | { stream(request: IncomingMessage, size: number): unknown }
+)
+export type ChannelRoutes = Map<string, Route>
 
 const HEADERS_TIMEOUT_MS = 5000
 const REQUEST_TIMEOUT_MS = 30_000
@@ -19,13 +24,21 @@ const MAX_CONNECTIONS = 64
 
 /** A server that is not listening yet. Errors that are not the caller's go to `onError`. */
 export function createChannel(service: Service, onError: (error: unknown) => void): Server {
-  const routes = routesOf(service)
+  return createChannelServer(routesOf(service), onError)
+}
+
+/** The same with calls of an image's own. */
+export function createChannelServer(
+  routes: ChannelRoutes,
+  onError: (error: unknown) => void,
+  requestTimeout: number = REQUEST_TIMEOUT_MS,
+): Server {
   const open = { calls: 0 }
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
       keepAliveTimeout: 60_000,
       noDelay: true,
@@ -36,9 +49,14 @@ export function createChannel(service: Service, onError: (error: unknown) => voi
   return server
 }
 
-function routesOf(service: Service): Map<string, Route> {
-  const get = (answer: Route['answer']): Route => ({ method: 'GET', maxBody: 0, answer })
-  const post = (maxBody: number, answer: Route['answer']): Route => ({ method: 'POST', maxBody, answer })
+type Answer = Extract<Route, { answer: unknown }>['answer']
+type Stream = Extract<Route, { stream: unknown }>['stream']
+
+export const get = (answer: Answer): Route => ({ method: 'GET', maxBody: 0, answer })
+export const post = (maxBody: number, answer: Answer): Route => ({ method: 'POST', maxBody, answer })
+export const streamed = (maxBody: number, stream: Stream): Route => ({ method: 'POST', maxBody, stream })
+
+function routesOf(service: Service): ChannelRoutes {
   return new Map([
     ['/v1/health', get(() => ({ ok: true }))],
     ['/v1/identity', get(() => service.identity())],
@@ -53,7 +71,7 @@ function routesOf(service: Service): Map<string, Route> {
   ])
 }
 
-type Channel = { routes: Map<string, Route>; open: { calls: number }; onError(error: unknown): void }
+type Channel = { routes: ChannelRoutes; open: { calls: number }; onError(error: unknown): void }
 
 async function serve(
   { routes, open, onError }: Channel,
@@ -72,7 +90,9 @@ async function serve(
 }
 
 async function answer(route: Route, request: IncomingMessage): Promise<unknown> {
-  return await route.answer(request, await readBody(request, route.maxBody))
+  const length = lengthOf(request, route.maxBody)
+  if ('stream' in route) return await route.stream(request, length)
+  return await route.answer(request, await readBody(request, length))
 }
 
 /** Calls with a body count while they are open, pipelined ones too; health and identity always answer. */
@@ -96,8 +116,8 @@ function routeOf(routes: Map<string, Route>, { method, url }: IncomingMessage): 
   return route
 }
 
-/** The whole body; its announced length is checked before the first byte is kept. */
-async function readBody(request: IncomingMessage, max: number): Promise<Buffer> {
+/** As announced: it is checked before the first byte is kept. */
+function lengthOf(request: IncomingMessage, max: number): number {
   const announced = request.headers['content-length']
   if (
     request.headers['transfer-encoding'] !== undefined ||
@@ -107,6 +127,11 @@ async function readBody(request: IncomingMessage, max: number): Promise<Buffer> 
   }
   const length = Number(announced ?? 0)
   if (length > max) throw new ChannelError('body-too-large', `a body of ${length} bytes, at most ${max}`)
+  return length
+}
+
+/** The whole body. */
+async function readBody(request: IncomingMessage, length: number): Promise<Buffer> {
   const body = Buffer.allocUnsafeSlow(length)
   let at = 0
   for await (const chunk of request) at += (chunk as Buffer).copy(body, at)

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { type EnclaveConfig, messageOf } from '@nacre/verify'
 import { parseConfig } from '@nacre/verify/bundle'
 import { EVIDENCE_KINDS, type EvidenceKind } from '@nacre/verify/evidence'
-import { integerOf, objectOf, oneOf, parseJson, textOf, versionOf } from '@nacre/verify/shape'
+import { integerOf, objectOf, oneOf, type Parser, parseJson, textOf, versionOf } from '@nacre/verify/shape'
 import { ChannelError } from './errors.ts'
 import { MAX_PAYLOAD } from './limits.ts'
 
@@ -22,7 +22,8 @@ export type EngineLimits = { maxArtifacts: number; maxArtifactBytes: number }
 
 const MAX_CONFIG_BYTES = 16_384
 
-const parseStartOptions = objectOf<StartOptions>({
+/** The fields that every image has. */
+export const START_FIELDS = {
   version: versionOf(1),
   config: parseConfig,
   evidence: oneOf(...EVIDENCE_KINDS),
@@ -34,14 +35,21 @@ const parseStartOptions = objectOf<StartOptions>({
     maxArtifacts: integerOf(1, 1024),
     maxArtifactBytes: integerOf(1, 16 * 2 ** 30),
   }),
-})
+}
+
+const parseStartOptions = objectOf<StartOptions>(START_FIELDS)
 
 /** @throws ChannelError invalid-config */
 export function readStartOptions(file: string): StartOptions {
+  return readOptions(file, parseStartOptions)
+}
+
+/** Those of an image that has more of them. @throws ChannelError invalid-config */
+export function readOptions<T extends StartOptions>(file: string, parse: Parser<T>): T {
   try {
     if (statSync(file).size > MAX_CONFIG_BYTES) throw new Error(`longer than ${MAX_CONFIG_BYTES} bytes`)
     const json = parseJson(readFileSync(file, 'utf8'), MAX_CONFIG_BYTES, 'configuration')
-    const options = parseStartOptions(json, 'configuration')
+    const options = parse(json, 'configuration')
     for (const limit of [options.config.maxInput, options.config.maxOutput]) {
       if (limit < 1 || limit > MAX_PAYLOAD) throw new Error(`maxInput and maxOutput are 1 to ${MAX_PAYLOAD}`)
     }

@@ -244,7 +244,7 @@ type RawAnswer = { status: number; body: Buffer }
 
 async function send(agent: Agent, call: Call): Promise<RawAnswer> {
   const { method, path, headers, body = '', timeoutMs } = call
-  const deadline = AbortSignal.timeout(timeoutMs)
+  const deadline = AbortSignal.timeout(Math.ceil(timeoutMs))
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   // Node tells a request that it was aborted once it has a connection, and that may be what does not come.
   deadline.addEventListener('abort', () => reject(deadline.reason), { once: true })

@@ -1,5 +1,6 @@
 import { abiEncode } from './abi.ts'
 import { type Hex, utf8 } from './bytes.ts'
+import { canonicalJson } from './canonicalJson.ts'
 import { messageOf, NacreError } from './errors.ts'
 import { keccak256 } from './hash.ts'
 import { amountOf, objectOf, type Parser, textOf } from './shape.ts'
@@ -23,7 +24,7 @@ export function parametersHash({ engine, seed, settings }: Parameters): Hex {
 
 /** The settings as they are hashed: RFC 8785, keys in their order, no white space. @throws NacreError too-large, invalid-json */
 export function encodeSettings(settings: Record<string, unknown>): string {
-  const text = JSON.stringify(sorted(settings))
+  const text = canonicalJson(settings)
   if (text.length > MAX_SETTINGS)
     throw new NacreError('too-large', `settings are longer than ${MAX_SETTINGS} bytes`)
   if (!isAscii(text)) throw new NacreError('invalid-json', 'settings are not ASCII')
@@ -45,14 +46,6 @@ export const parseParameters: Parser<Parameters> = objectOf<
   Pick<Parameters, 'engine' | 'seed'>,
   { settings: string }
 >({ engine: textOf(128), seed: amountOf(256) }, { settings: parseSettings })
-
-/** Keys by their UTF-16 units; numbers and texts are written as RFC 8785 has them, which took them from ECMAScript. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]))
-}
 
 function isAscii(text: string): boolean {
   return /^[\x20-\x7e]*$/.test(text)

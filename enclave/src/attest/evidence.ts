@@ -17,9 +17,18 @@ import { ChannelError } from '../errors.ts'
  */
 export type Provider = (userData: Uint8Array, nonce: Uint8Array) => Promise<Uint8Array>
 
-/** What the evidence binds: the receipt key and the configuration. This image has no TLS and no HPKE key. */
-export function makeIdentity(config: EnclaveConfig, receiptKey: Hex): Identity {
-  return { version: 1, receiptKey, tlsKeyHash: ZERO_HASH, hpkeKey: ZERO_HASH, configHash: configHash(config) }
+/** The keys that an image has beside its receipt key. */
+export type OtherKeys = Pick<Identity, 'tlsKeyHash' | 'hpkeKey'>
+
+const NO_OTHER_KEYS: OtherKeys = { tlsKeyHash: ZERO_HASH, hpkeKey: ZERO_HASH }
+
+/** What the evidence binds: the enclave's keys and its configuration. */
+export function makeIdentity(
+  config: EnclaveConfig,
+  receiptKey: Hex,
+  { tlsKeyHash, hpkeKey }: OtherKeys = NO_OTHER_KEYS,
+): Identity {
+  return { version: 1, receiptKey, tlsKeyHash, hpkeKey, configHash: configHash(config) }
 }
 
 /** Fresh evidence for one identity, of one kind. */

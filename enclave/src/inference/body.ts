@@ -1,0 +1,54 @@
+import type { IncomingMessage } from 'node:http'
+import { ApiError } from './apiErrors.ts'
+import { MAX_HELD_BYTES } from './limits.ts'
+
+/** Bodies of requests, of which only so many bytes are held at a time. */
+export type Bodies = {
+  /**
+   * The whole body, counted as held until `release` is called.
+   * @throws ApiError length_required, request_too_large, queue_full; Error when it breaks off
+   */
+  read(request: IncomingMessage, max: number): Promise<{ body: Buffer; release(): void }>
+}
+
+export function createBodies(maxHeld: number = MAX_HELD_BYTES): Bodies {
+  let held = 0
+  return {
+    async read(request, max) {
+      const length = lengthOf(request, max)
+      // What one client announces counts before it is there: nobody promises more than there is room for.
+      if (held > 0 && held + length > maxHeld)
+        throw new ApiError('queue_full', `${held} bytes of requests wait already`)
+      held += length
+      let done = false
+      const release = () => {
+        if (!done) held -= length
+        done = true
+      }
+      try {
+        return { body: await readAll(request, length), release }
+      } catch (error) {
+        release()
+        throw error
+      }
+    },
+  }
+}
+
+function lengthOf({ headers }: IncomingMessage, max: number): number {
+  const announced = headers['content-length']
+  if (headers['transfer-encoding'] !== undefined || announced === undefined)
+    throw new ApiError('length_required', 'send the body with a content-length header, not in chunks')
+  const length = Number(announced)
+  if (length > max) throw new ApiError('request_too_large', `a body of ${length} bytes, at most ${max}`)
+  return length
+}
+
+async function readAll(request: IncomingMessage, length: number): Promise<Buffer> {
+  const body = Buffer.allocUnsafeSlow(length)
+  let at = 0
+  for await (const chunk of request) at += (chunk as Buffer).copy(body, at)
+  // The buffer is not cleared: nothing but the caller's own bytes may be read from it.
+  if (at !== length) throw new ApiError('invalid_value', 'the body broke off')
+  return body
+}

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { type EnclaveConfig, type Hex, manifestHash, releaseId } from '@nacre/verify'
+import type { EnclaveService, InferenceLimits, RunningEnclave } from '../../host/src/drivers/driver.ts'
+import { type Image, loadImage } from '../../host/src/drivers/image.ts'
+import { simulatedDriver } from '../../host/src/drivers/simulated.ts'
+import { createEnclaveClient, type EnclaveClient } from '../../host/src/enclaveClient.ts'
+import { createRoot } from '../../host/src/nsm/root.ts'
+import { type TinyOptions, tinyModel } from '../../models/gguf/tiny.ts'
+import { buildImage } from '../scripts/build.ts'
+import { IMAGES } from '../scripts/images.ts'
+
+/** A real enclave of the image `nacre-llama` for tests, its API on ports of this machine. */
+export type LanguageEnclave = {
+  enclave: RunningEnclave
+  client: EnclaveClient
+  config: EnclaveConfig
+  log: string[]
+  /** Base URLs, ending in /v1. */
+  url: string
+  tlsUrl: string
+  addModel(id: string, options?: TinyOptions): Promise<Hex>
+  close(): Promise<void>
+}
+
+export const PRICES = { token: `0x${'00'.repeat(20)}`, prompt: '3', completion: '5' } as const
+export const ANCHOR = { number: 7n, hash: `0x${'cc'.repeat(32)}` } as const
+
+const PUBLISHER: Hex = `0x${'aa'.repeat(20)}`
+const LIMITS: InferenceLimits = { sequences: 2, contextSize: 512, threads: 1, queue: 8 }
+
+let image: Promise<Image> | undefined
+
+/** Built once a process, in a folder of its own: other tests build theirs at the same time. */
+function builtImage(): Promise<Image> {
+  image ??= mkdtemp(join(tmpdir(), 'nacre-llama-')).then(async dir => {
+    process.once('exit', () => void rm(dir, { recursive: true, force: true }))
+    return loadImage((await buildImage(join(dir, 'image'), IMAGES.llama)).dir)
+  })
+  return image
+}
+
+export async function startLanguageEnclave(
+  limits: Partial<InferenceLimits> = {},
+  bounds: { maxInput?: number; maxOutput?: number } = {},
+): Promise<LanguageEnclave> {
+  const built = await builtImage()
+  const config: EnclaveConfig = {
+    ...{ version: 1, chainId: 31_337n, registry: `0x${'bb'.repeat(20)}`, operator: PUBLISHER },
+    releaseId: releaseId(PUBLISHER, manifestHash(built.manifest)),
+    ...{ maxInput: 65_536, maxOutput: 1_048_576, ...bounds },
+  }
+  const log: string[] = []
+  const enclave = await simulatedDriver.launch(built, {
+    config,
+    root: createRoot(),
+    inference: { ...LIMITS, ...limits },
+    onLog: line => log.push(line),
+  })
+  const client = createEnclaveClient({ connect: enclave.connect })
+  const [api, tls] = await Promise.all([forward(enclave, 'api'), forward(enclave, 'tls')])
+  return {
+    ...{ enclave, client, config, log },
+    url: `http://127.0.0.1:${api.port}/v1`,
+    tlsUrl: `https://127.0.0.1:${tls.port}/v1`,
+    addModel: (id, options) => addModel(client, id, options),
+    async close() {
+      await Promise.all([api.close(), tls.close()])
+      client.close()
+      await enclave.terminate()
+    },
+  }
+}
+
+async function addModel(client: EnclaveClient, id: string, options?: TinyOptions): Promise<Hex> {
+  const bytes = tinyModel(options)
+  const artifact: Hex = `0x${createHash('sha256').update(bytes).digest('hex')}`
+  const dir = await mkdtemp(join(tmpdir(), 'nacre-gguf-'))
+  const file = join(dir, 'model.gguf')
+  try {
+    await writeFile(file, bytes)
+    await client.loadModel({ id, artifact, file, size: bytes.length })
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+  return artifact
+}
+
+/** Connections to a port of this machine go to a service of the enclave, byte for byte. */
+async function forward(enclave: RunningEnclave, service: EnclaveService) {
+  const open = new Set<Duplex>()
+  const server = createServer(socket => {
+    open.add(socket)
+    socket.on('error', () => {}).on('close', () => open.delete(socket))
+    enclave.connect(service).then(
+      other => {
+        other.on('error', () => {})
+        socket.on('close', () => other.destroy())
+        other.on('close', () => socket.destroy())
+        socket.pipe(other).pipe(socket)
+      },
+      () => socket.destroy(),
+    )
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      for (const socket of open) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
