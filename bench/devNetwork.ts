@@ -40,7 +40,7 @@ export async function withNetwork<T>(
 }
 
 async function start(state: string, operators: number) {
-  const port = await freePorts(operators + 1)
+  const port = await freePorts(operators + 4)
   const args = ['cli/src/main.ts', 'dev', '--json', '--operators', `${operators}`, '--state', state]
   const child = spawn(process.execPath, [...args, '--port', `${port}`], {
     cwd: REPOSITORY,

@@ -43,7 +43,7 @@ let first: Result
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'nacre-e2e-'))
   state = join(dir, 'state')
-  port = await freePorts(4)
+  port = await freePorts(7)
   running = startDev({ node: oldNode() })
   first = await mainJobOf(running)
 }, LONG)
@@ -343,7 +343,7 @@ describe('bad use', () => {
   })
 
   test('a state folder in use, and one that holds other files, are refused', async () => {
-    const inUse = await nacre('dev', '--once', '--json', '--state', state, '--port', `${await freePorts(4)}`)
+    const inUse = await nacre('dev', '--once', '--json', '--state', state, '--port', `${await freePorts(7)}`)
     expect(inUse.code).toBe(3)
     expect(inUse.json.error).toMatchObject({ code: 'STATE_IN_USE' })
     const files = readdirSync(dir)
@@ -450,7 +450,7 @@ describe('stopped', () => {
     'by Ctrl-C while it starts: exits 130, and nothing is left running',
     async () => {
       const early = join(dir, 'early')
-      const child = start(['dev', '--json', '--state', early, '--port', `${await freePorts(4)}`])
+      const child = start(['dev', '--json', '--state', early, '--port', `${await freePorts(7)}`])
       await child.says('stderr', 'development chain')
       expect(await child.end('SIGINT')).toBe(130)
       expect(lastLine(child.stdout()).error).toMatchObject({ code: 'interrupted' })

@@ -24,7 +24,7 @@ beforeAll(async () => {
   writeFileSync(file, buildArtifact())
   const added = await nacre('model', 'add', file, '--state', state, '--json')
   expect(added.json).toEqual({ name: 'invoice-total', artifact: ARTIFACT })
-  const port = await freePorts(2)
+  const port = await freePorts(5)
   running = start(['dev', '--operators', '1', '--json', '--state', state, '--port', `${port}`])
   await running.says('stdout', '\n')
 }, LONG)

@@ -55,7 +55,7 @@ test.each(['sums', 'iris-mlp'])('%s was not added, and is not removed', async na
 
 test('nacre dev names a model that its enclave does not load, and starts when it is removed', async () => {
   const artifact = keep('legacy', readFileSync(junk))
-  const port = await freePorts(2)
+  const port = await freePorts(5)
   const dev = ['dev', '--operators', '1', '--json', '--state', state, '--port', `${port}`]
   const failed = await nacre(...dev, '--once')
   expect(failed.code).toBe(3)

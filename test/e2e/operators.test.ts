@@ -37,7 +37,7 @@ let first: Result
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'nacre-operators-'))
   state = join(dir, 'state')
-  port = await freePorts(4)
+  port = await freePorts(7)
   running = start(['dev', '--chaos', '1', '--seed', '7', '--json', '--state', state, '--port', `${port}`])
   await running.says('stdout', '\n')
   first = lastLine(running.stdout()) as Result

@@ -25,7 +25,7 @@ let running: Started
 const machines: number[] = []
 
 beforeAll(async () => {
-  port = `${await freePorts(4)}`
+  port = `${await freePorts(7)}`
   running = start([...args, '--port', port])
   await running.says('stdout', '\n')
 })

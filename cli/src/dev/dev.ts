@@ -5,10 +5,11 @@ import { openState } from '../state.ts'
 import { chaos, type Round, randomSeed, survived } from './chaos.ts'
 import { chaosJson, printChaos } from './chaosReport.ts'
 import { type Answered, mainJob } from './job.ts'
+import { askLanguageModel, type LanguageAnswer } from './languageQuestion.ts'
 import { createLifetime } from './lifetime.ts'
 import type { Network } from './network.ts'
 import { createProgress, warnSimulated } from './progress.ts'
-import { jsonOf, printAnswer, printNext, printResults } from './report.ts'
+import { jsonOf, printAnswer, printLanguageAnswer, printNext, printResults } from './report.ts'
 import { type DevOptions, loadHost, type Run } from './run.ts'
 import { type Started, start } from './start.ts'
 
@@ -35,12 +36,17 @@ export async function dev(options: DevOptions, output: Output): Promise<number> 
     const readyMs = progress.now()
     progress.step(green('ready'))
     const answers = await lifetime.during(doMainJob(run, network))
-    printResults(output, network, answers)
-    const checked = answers.every(answer => answer.checks.every(check => check.ok))
+    const language = await lifetime.during(doQuestion(run, network))
+    printResults(output, network, answers, language)
+    const all = [...answers, ...(language ? [language] : [])]
+    const checked = all.every(answer => answer.checks.every(check => check.ok))
     if (!checked) output.line(red('A check failed: see above.'))
     const rounds = options.chaos === undefined ? undefined : await lifetime.during(doChaos(run, started))
     printNext(output, network, answers, { stopping: options.once === true })
-    output.result({ ...jsonOf(readyMs, answers), ...(rounds && { chaos: chaosJson(rounds) }) })
+    output.result({
+      ...jsonOf(readyMs, answers, network, language),
+      ...(rounds && { chaos: chaosJson(rounds) }),
+    })
     const code = checked && (rounds ?? []).every(survived) ? EXIT.ok : EXIT.checkFailed
     if (options.once) return code
     output.line('The network stays up. Ctrl-C stops it; its state is kept.')
@@ -77,6 +83,15 @@ async function doMainJob({ output, progress }: Run, network: Network): Promise<A
   }
   progress.step(`${answers.length} answers`)
   return answers
+}
+
+/** Sealed to the enclave, through the gateway. */
+async function doQuestion({ output, progress }: Run, network: Network): Promise<LanguageAnswer | undefined> {
+  if (!network.inference) return undefined
+  progress.step('a client seals a question to the language model’s enclave, and checks the receipt')
+  const answer = await askLanguageModel(network, network.inference)
+  printLanguageAnswer(output, answer)
+  return answer
 }
 
 async function doChaos(

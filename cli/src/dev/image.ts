@@ -21,30 +21,34 @@ const LOCKS = ['package-lock.json', 'enclave/debian.lock.json']
 
 /** What runs as a process, and what a virtual machine boots: where each is built, and by what. */
 const BUILDS = {
-  simulated: { dir: IMAGE_DIR, script: 'build.ts' },
-  qemu: { dir: join(REPOSITORY, 'enclave', 'dist', 'release'), script: 'release.ts' },
+  simulated: { dir: IMAGE_DIR, script: 'build.ts', image: 'onnx' },
+  qemu: { dir: join(REPOSITORY, 'enclave', 'dist', 'release'), script: 'release.ts', image: 'onnx' },
+  language: { dir: join(REPOSITORY, 'enclave', 'dist', 'language'), script: 'build.ts', image: 'llama' },
 } as const
 
+/** Of the relay's operators, as they run; and the one for language models, which runs as a process. */
+export type BuildName = keyof typeof BUILDS
+
 /** The image of these sources: built unless it is there. The operator hashes every byte of it again before use. */
-export async function ensureImage(tee: DevTee = 'simulated'): Promise<Image> {
-  const { dir } = BUILDS[tee]
+export async function ensureImage(name: BuildName = 'simulated'): Promise<Image> {
+  const { dir } = BUILDS[name]
   const record = `${dir}.inputs`
   const inputs = hashInputs()
   if (readText(record) === inputs && readText(join(dir, 'manifest.json')) !== '') return readImage(dir)
-  const image = await buildImage(tee)
+  const image = await buildImage(name)
   writeFileSync(record, inputs)
   return image
 }
 
 /** Builds the enclave's image, in a process of its own: this one never loads the enclave's sources. */
-export async function buildImage(tee: DevTee = 'simulated'): Promise<Image> {
-  const { dir, script } = BUILDS[tee]
+export async function buildImage(name: BuildName = 'simulated'): Promise<Image> {
+  const { dir, script, image } = BUILDS[name]
   const file = join(REPOSITORY, 'enclave', 'scripts', script)
-  await promisify(execFile)(process.execPath, [file, dir], { cwd: REPOSITORY }).catch(error => {
+  await promisify(execFile)(process.execPath, [file, dir, image], { cwd: REPOSITORY }).catch(error => {
     throw new CliError('child-failed', {
       what: 'the enclave’s image was not built',
       why: String(error.stderr || error.message).trim(),
-      fix: `run npm ci, then npx node enclave/scripts/${script} ${dir}`,
+      fix: `run npm ci, then npx node enclave/scripts/${script} ${dir} ${image}`,
     })
   })
   return readImage(dir)

@@ -17,13 +17,24 @@ export type Network = {
   deployment: Deployment
   releaseId: Hex
   catalog: Model[]
+  /** The OpenAI API of this network's language models; undefined in networks of earlier versions. */
+  inference?: Inference | undefined
+}
+
+export type Inference = {
+  /** Of the gateway, ending in /v1, and of TLS that ends in the enclave. */
+  baseUrl: string
+  tlsUrl: string
+  /** Artifacts by what clients call them. */
+  models: Record<string, Hex>
+  releaseId: Hex
 }
 
 const VERSION = 2
 
 /** Tells other commands where this network is; the file is there as long as the network runs. */
-export function announceNetwork({ paths, rpcUrl, operators, releaseId }: Network): void {
-  const file = { version: VERSION, pid: process.pid, rpcUrl, operators, releaseId }
+export function announceNetwork({ paths, rpcUrl, operators, releaseId, inference }: Network): void {
+  const file = { version: VERSION, pid: process.pid, rpcUrl, operators, releaseId, inference }
   writeFileSync(paths.network, JSON.stringify(file))
 }
 
@@ -34,12 +45,15 @@ export function announceNetwork({ paths, rpcUrl, operators, releaseId }: Network
 export function findNetwork(state: string): Network {
   const paths = statePaths(state)
   if (!existsSync(paths.network)) throw notRunning(paths.root)
-  const { version, pid, rpcUrl, operators, releaseId } = JSON.parse(readFileSync(paths.network, 'utf8'))
+  const { version, pid, rpcUrl, operators, releaseId, inference } = JSON.parse(
+    readFileSync(paths.network, 'utf8'),
+  )
   if (!Number.isInteger(pid) || !existsSync(`/proc/${pid}`)) throw notRunning(paths.root)
   if (version !== VERSION) throw otherVersion(paths.network, version)
   const deployment = parseDeployment(readFileSync(paths.deployment, 'utf8'))
   const client = chainClient(rpcUrl)
-  return { paths, client, rpcUrl, operators, deployment, releaseId, catalog: readCatalog(paths) }
+  const catalog = readCatalog(paths)
+  return { paths, client, rpcUrl, operators, deployment, releaseId, catalog, inference }
 }
 
 /** Where the operator that answered is: it alone has the receipt. */

@@ -48,7 +48,7 @@ export async function startOperators(run: Run, options: OperatorsOptions): Promi
   const scratch = mkdtempSync(join(tmpdir(), 'nacre-dev-'))
   await lifetime.keep('temporary files', () => rmSync(scratch, { recursive: true, force: true }))
   const operators = options.ports.map((port, index) =>
-    createOperator(run, { ...options, scratch }, index + 1, port),
+    operatorOf(run, { ...options, scratch }, index + 1, port),
   )
   await lifetime.keep('operators', () => Promise.all(operators.map(({ agent }) => agent.stop())))
   const started = await Promise.all(operators.map(operator => operator.start()))
@@ -57,23 +57,46 @@ export async function startOperators(run: Run, options: OperatorsOptions): Promi
   return operators
 }
 
-function createOperator(
+function operatorOf(
   run: Run,
   options: OperatorsOptions & { scratch: string },
   number: number,
   port: number,
 ): Operator {
-  const { lifetime, progress, paths } = run
-  const name = `operator ${number}`
-  const account = operatorAccount(number).address.toLowerCase() as Hex
-  const config = writeOperatorConfig(options.setup, number, port)
-  const log = join(paths.logs, `operator-${number}.log`)
+  return createOperator(run, {
+    ...options,
+    name: `operator ${number}`,
+    account: operatorAccount(number).address.toLowerCase() as Hex,
+    config: writeOperatorConfig(options.setup, number, port),
+    log: join(run.paths.logs, `operator-${number}.log`),
+    url: `http://127.0.0.1:${port}`,
+  })
+}
+
+/** What one agent is started with, and what the chain has to know of it. */
+export type AgentSetup = {
+  client: PublicClient
+  setup: Pick<OperatorSetup, 'deployment' | 'catalog' | 'tee'>
+  releaseId: Hex
+  /** Folder of its temporary files. */
+  scratch: string
+  name: string
+  account: Hex
+  /** Its configuration's path, and its log's. */
+  config: string
+  log: string
+  url: string
+}
+
+export function createOperator(run: Run, options: AgentSetup): Operator {
+  const { lifetime, progress } = run
+  const { name, account, log, url } = options
   writeFileSync(log, '')
   let receiptKey: Hex | undefined
 
   /** The chain itself says that it verified the enclave's evidence. */
   async function greet(ready: Ready): Promise<void> {
-    await checkAttested(options, { name, account }, ready.receiptKey)
+    await checkAttested(options, ready.receiptKey)
     const what = receiptKey === undefined ? `on ${ready.url}` : 'is back with a new key'
     receiptKey = ready.receiptKey
     progress.step(`${name} ${what}; the chain verified the SIMULATED attestation of ${receiptKey}`)
@@ -81,7 +104,7 @@ function createOperator(
 
   const agent = createAgentProcess({
     name,
-    launch: () => launch(run, options.setup, { name, config, log, scratch: options.scratch }),
+    launch: () => launch(run, options),
     say: text => progress.step(yellow(text)),
     onBack: ready => void greet(ready).catch(error => lifetime.fail(error)),
     onGivenUp: error => lifetime.fail(error),
@@ -89,7 +112,7 @@ function createOperator(
   return {
     name,
     account,
-    url: `http://127.0.0.1:${port}`,
+    url,
     agent,
     receiptKey: () => receiptKey ?? '0x',
     start: async () => {
@@ -103,8 +126,7 @@ function createOperator(
 /** The agent is a process of its own; what it writes goes to its log. */
 function launch(
   { host, paths }: Run,
-  { catalog, tee }: OperatorSetup,
-  { name, config, log, scratch }: Record<'name' | 'config' | 'log' | 'scratch', string>,
+  { setup: { catalog, tee }, name, config, log, scratch }: AgentSetup,
 ): Launched {
   const ready = Promise.withResolvers<Ready>()
   const child = host.spawnChild({
@@ -125,8 +147,7 @@ function launch(
 }
 
 async function checkAttested(
-  { client, setup, releaseId }: OperatorsOptions,
-  { name, account }: Pick<Operator, 'name' | 'account'>,
+  { client, setup, releaseId, name, account }: AgentSetup,
   receiptKey: Hex,
 ): Promise<void> {
   const { enclaveRegistry, block } = setup.deployment

@@ -31,12 +31,12 @@ export function saveReceipt(dir: string, receiptId: string, bundle: ReceiptBundl
 
 /** The policy of a development network: SIMULATED evidence of its root, and the releases that it has run, so that
  * receipts stay valid when the enclave's image changes. */
-export function savePolicy(file: string, releaseId: Hex, root: Uint8Array): Policy {
+export function savePolicy(file: string, current: Hex[], root: Uint8Array): Policy {
   const earlier = existsSync(file) ? parsePolicy(JSON.parse(readFileSync(file, 'utf8'))).releases : []
   const policy: Policy = {
     ...DEFAULT_POLICY,
     assurance: ['simulated'],
-    releases: [releaseId, ...earlier.filter(id => id !== releaseId)].slice(0, 256),
+    releases: [...current, ...earlier.filter(id => !current.includes(id))].slice(0, 256),
     maxEvidenceAge: MAX_EVIDENCE_AGE,
     developmentRoots: [toHex(root)],
   }

@@ -2,6 +2,7 @@ import { bold, dim, green, type Output, plain, red, yellow } from '../output.ts'
 import { here, quoted, stateFlag } from '../shell.ts'
 import { table } from '../table.ts'
 import type { Answered } from './job.ts'
+import type { LanguageAnswer } from './languageQuestion.ts'
 import { type Network, operatorName } from './network.ts'
 import type { Check } from './receipts.ts'
 
@@ -22,13 +23,29 @@ export function printAnswer(output: Output, answer: Answered, picture?: string):
   output.line(`${INDENT}not that the model is right.`)
 }
 
+/** What the language model said. */
+export function printLanguageAnswer(output: Output, one: LanguageAnswer): void {
+  const { model, question, answer, tokens, latencyMs } = one
+  output.line()
+  output.line(`${INDENT}${model} is asked: ${dim(`${tokens} tokens, ${latencyMs.toFixed(0)} ms`)}`)
+  output.line(`${INDENT}${question}`)
+  for (const line of wrap(plain(answer.trim()).split(/\s+/), WIDTH - INDENT.length))
+    output.line(`${INDENT}${bold(line)}`)
+}
+
 /** The table, then every check of every receipt: in full for the first, by name for the others. */
-export function printResults(output: Output, network: Network, answers: Answered[]): void {
+export function printResults(
+  output: Output,
+  network: Network,
+  answers: Answered[],
+  language: LanguageAnswer | undefined,
+): void {
   output.line()
   for (const line of table(...cellsOf(network, answers))) output.line(line)
   output.line()
   output.line(bold('Each receipt, verified again off chain from its file'))
-  answers.forEach((answer, i) => {
+  const all = [...answers, ...(language ? [language] : [])]
+  all.forEach((answer, i) => {
     output.line()
     output.line(`${answer.receiptId}  ${answer.model}, ${tally(answer.checks)}`)
     if (i === 0) printChecks(output, answer.checks)
@@ -118,15 +135,33 @@ export function printNext(
         `${policy} --rpc ${rpcUrl}`,
         change,
         `  curl ${urls[0]}/metrics`,
+        ...curlLines(network),
         '',
         `Contracts ${here(paths.deployment)}, chain ${rpcUrl}, operators ${urls.join(' ')}`,
+        ...(network.inference ? [`OpenAI API ${network.inference.baseUrl}`] : []),
       ]
   for (const line of lines) output.line(line)
   output.line()
 }
 
+/** Any client of the OpenAI API; what it sends the gateway reads, which `nacre proxy` and the SDK do not let it. */
+function curlLines({ inference }: Network): string[] {
+  if (!inference) return []
+  const [model] = Object.keys(inference.models)
+  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'What is a ship?' }] })
+  return [
+    `  curl ${inference.baseUrl}/chat/completions -H 'content-type: application/json' \\`,
+    `    -d '${body}'`,
+  ]
+}
+
 /** The shape of `nacre dev --json`. */
-export function jsonOf(readyMs: number, answers: Answered[]): object {
+export function jsonOf(
+  readyMs: number,
+  answers: Answered[],
+  { inference }: Network,
+  language: LanguageAnswer | undefined,
+): object {
   return {
     ready_ms: Math.round(readyMs),
     requests: answers.map(one => ({
@@ -140,5 +175,19 @@ export function jsonOf(readyMs: number, answers: Answered[]): object {
       receipt: one.receiptId,
       checks: one.checks.map(({ name, ok, detail }) => ({ name, ok, detail })),
     })),
+    ...(inference &&
+      language && {
+        inference: {
+          base_url: inference.baseUrl,
+          tls_url: inference.tlsUrl,
+          model: language.model,
+          artifact: inference.models[language.model],
+          answer: language.answer,
+          tokens: language.tokens,
+          latency_ms: Math.round(language.latencyMs * 10) / 10,
+          receipt: language.receiptId,
+          checks: language.checks.map(({ name, ok, detail }) => ({ name, ok, detail })),
+        },
+      }),
   }
 }

@@ -18,6 +18,11 @@ export function operatorAccount(number: number): HDAccount {
   return account(number === 1 ? 1 : number + 1)
 }
 
+/** The account of the operator of language models: anvil does not fund it. */
+export function languageAccount(): HDAccount {
+  return account(10)
+}
+
 /** Price of an answer, wei, and what the demonstration's questions ask for. */
 export const PRICE = 10n ** 12n
 export const MIN_DEADLINE = 10

@@ -7,6 +7,7 @@ import { deployOnce, listRelease, saveDeployment } from './chain.ts'
 import { startSavedChain } from './chainProcess.ts'
 import { chainClient, chainWallet } from './clients.ts'
 import { ensureImage, type Image } from './image.ts'
+import { type LanguagePorts, startLanguage } from './language.ts'
 import { announceNetwork, type Network } from './network.ts'
 import { type Operator, startOperators } from './operators.ts'
 import { endOrphans, forgetProcesses, recordProcess } from './processes.ts'
@@ -28,14 +29,16 @@ export async function start(run: Run): Promise<Started> {
   const root = (await loadRoot(paths.operator)).certificate
   writeFileSync(paths.developmentRoot, root)
 
-  const [image, chain, databaseUrl] = await Promise.all([
-    startImage(run),
+  const [images, chain, databaseUrl] = await Promise.all([
+    startImages(run),
     startChain(run, ports.chain),
     startDatabase(run),
   ])
   const client = chainClient(chain.rpcUrl)
-  const { deployment, releaseId } = await deployNetwork(run, client, chain.rpcUrl, { root, image, catalog })
-  savePolicy(paths.policy, releaseId, root)
+  const { image, languageImage } = images
+  const deployed = await deployNetwork(run, client, chain.rpcUrl, { root, ...images, catalog })
+  const { deployment, releaseId, languageReleaseId } = deployed
+  savePolicy(paths.policy, [releaseId, languageReleaseId], root)
 
   const setup = {
     paths,
@@ -49,11 +52,19 @@ export async function start(run: Run): Promise<Started> {
   // The stakes' epoch passes while the enclaves boot.
   const serving = waitUntilServing(client, deployment)
   serving.catch(() => {})
+  const language = startLanguage(run, {
+    client,
+    setup: { ...setup, image: languageImage },
+    releaseId: languageReleaseId,
+    ports: ports.language,
+  })
+  language.catch(() => {})
   const operators = await startOperators(run, { client, setup, releaseId, ports: ports.operators })
   await serving
+  const inference = await language
   const urls = Object.fromEntries(operators.map(({ account, url }) => [account, url]))
   const { rpcUrl } = chain
-  const network = { paths, client, rpcUrl, operators: urls, deployment, releaseId, catalog }
+  const network = { paths, client, rpcUrl, operators: urls, deployment, releaseId, catalog, inference }
   announceNetwork(network)
   await run.lifetime.keep('network file', () => rmSync(paths.network, { force: true }))
   return { network, operators }
@@ -73,20 +84,27 @@ async function claimState({ host, paths, options, lifetime, progress }: Run): Pr
   progress.step('state deleted')
 }
 
-/** The first operator's, the chain's after it, then those of the other operators. */
-async function choosePorts({ options }: Run): Promise<{ operators: number[]; chain: number }> {
+type Ports = { operators: number[]; chain: number; language: LanguagePorts }
+
+/** The first operator's, the chain's after it, then those of the other operators, of the gateway and what is behind it. */
+async function choosePorts({ options }: Run): Promise<Ports> {
   const { choosePort } = await import('@nacre/host/processes/packages')
   const first = options.port ?? DEFAULT_PORT
   const others = Array.from({ length: options.operators - 1 }, (_, index) => first + 2 + index)
   const [operators, chain] = [[first, ...others], first + 1]
-  await Promise.all([...operators, chain].map(choosePort))
-  return { operators, chain }
+  const next = first + 1 + options.operators
+  const language = { gateway: next, operator: next + 1, tls: next + 2 }
+  await Promise.all([...operators, chain, ...Object.values(language)].map(choosePort))
+  return { operators, chain, language }
 }
 
-async function startImage({ progress, options }: Run): Promise<Image> {
-  const image = await ensureImage(options.tee)
-  progress.step(`enclave image measured: ${image.manifest.files.length} files, ${image.manifest.engine}`)
-  return image
+type Images = { image: Image; languageImage: Image }
+
+async function startImages({ progress, options }: Run): Promise<Images> {
+  const [image, languageImage] = await Promise.all([ensureImage(options.tee), ensureImage('language')])
+  for (const { manifest } of [image, languageImage])
+    progress.step(`enclave image measured: ${manifest.files.length} files, ${manifest.engine}`)
+  return { image, languageImage }
 }
 
 async function startChain(run: Run, port: number): Promise<{ rpcUrl: string; wsUrl: string }> {
@@ -117,15 +135,18 @@ async function deployNetwork(
   { paths, progress, options }: Run,
   client: PublicClient,
   rpcUrl: string,
-  parts: { root: Uint8Array; image: Image; catalog: Model[] },
-): Promise<{ deployment: Deployment; releaseId: Hex }> {
-  const { root, image, catalog } = parts
+  parts: Images & { root: Uint8Array; catalog: Model[] },
+): Promise<{ deployment: Deployment; releaseId: Hex; languageReleaseId: Hex }> {
+  const { root, image, languageImage, catalog } = parts
   const wallet = chainWallet(rpcUrl, ACCOUNTS.publisher)
   const { deployment, isNew } = await deployOnce({ client, wallet, file: paths.deployment, root })
   const times = 'development parameters: epochs of 1 s, a timelock without delay'
   progress.step(isNew ? `contracts deployed (${times})` : 'contracts of the saved state')
   const releaseId = await listRelease({ client, wallet, deployment, manifest: image.manifest })
-  progress.step(`release ${releaseId.slice(0, 12)}… listed with its SIMULATED measurement`)
+  const language = { client, wallet, deployment, manifest: languageImage.manifest }
+  const languageReleaseId = await listRelease(language)
+  const ids = [releaseId, languageReleaseId].map(id => `${id.slice(0, 12)}…`)
+  progress.step(`releases ${ids.join(' and ')} listed with their SIMULATED measurements`)
   const artifacts = catalog.map(model => model.artifact)
   const deploying = deployConsumers({ client, wallet, deployment, releaseId, catalog })
   const staking = { client, rpcUrl, deployment, releaseId, artifacts }
@@ -134,5 +155,5 @@ async function deployNetwork(
   const consumers = await deploying
   const complete = { ...deployment, consumers: consumers.consumers }
   if (consumers.isNew) saveDeployment(paths.deployment, complete)
-  return { deployment: complete, releaseId }
+  return { deployment: complete, releaseId, languageReleaseId }
 }
