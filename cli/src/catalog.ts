@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import { type Hex, isPipeline, toHex } from '@nacre/verify'
 import { CliError } from './errors.ts'
+import { takeGguf } from './models/languageModel.ts'
 import { REPOSITORY, type StatePaths } from './paths.ts'
 import { quoted, stateFlag } from './shell.ts'
 
@@ -21,12 +22,28 @@ const MAX_MODEL = 32 * 1024 * 1024
 /** `nacre request` takes them for its verbs. */
 const VERBS = ['expire', 'watch', 'help']
 
-/** The repository's models and those added to this network; every file is checked against its hash. */
+/** The repository's models and those added to this network, without language models; every file is checked against its hash. */
 export function readCatalog(paths: StatePaths): Model[] {
   const own = JSON.parse(readFileSync(join(MODELS, 'index.json'), 'utf8')) as Entry[]
   return [
     ...own.map(entry => modelOf(entry, MODELS, undefined)),
-    ...addedTo(paths).map(entry => addedModel(paths, entry)),
+    ...addedTo(paths)
+      .filter(entry => !isLanguageModel(entry))
+      .map(entry => addedModel(paths, entry)),
+  ]
+}
+
+/**
+ * Language models, the repository's and those added to this network: GGUF files. Added ones can be many gigabytes, and are
+ * checked by their size alone: the enclave hashes what it is given.
+ */
+export function readLanguageModels(paths: StatePaths): Model[] {
+  const own = JSON.parse(readFileSync(join(MODELS, 'language', 'index.json'), 'utf8')) as Entry[]
+  return [
+    ...own.map(entry => modelOf(entry, MODELS, undefined)),
+    ...addedTo(paths)
+      .filter(isLanguageModel)
+      .map(entry => addedLanguageModel(paths, entry)),
   ]
 }
 
@@ -58,11 +75,9 @@ export async function addModel(
 ): Promise<Model> {
   const bytes = readModel(file, 'give the path of an ONNX file or a pipeline')
   const artifact = sha256Of(bytes)
-  const others = readCatalog(paths)
-  const same = others.find(model => model.artifact === artifact)
+  const same = all(paths).find(model => model.artifact === artifact)
   if (same) return same
-  const isTaken = VERBS.includes(name) || others.some(model => model.name === name)
-  if (isTaken || !/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)) throw badName(name)
+  checkName(paths, name)
   await open({ file, bytes, artifact })
   mkdirSync(paths.models, { recursive: true })
   const copy = `${artifact.slice(2)}${isPipeline(bytes) ? '.pipeline' : '.onnx'}`
@@ -70,6 +85,37 @@ export async function addModel(
   const entry = { name, title: basename(file), file: copy, sha256: artifact }
   writeIndex(paths, [...addedTo(paths), entry])
   return addedModel(paths, entry)
+}
+
+/**
+ * Brings a language model, a GGUF file, into a network's state; it is served from the network's next start on. `isOurs` says that the
+ * file lies in the state's folder of models and is moved. The same bytes again are the model that they are already.
+ * @throws CliError bad-file, bad-input
+ */
+export async function addLanguageModel(
+  paths: StatePaths,
+  file: string,
+  { name, sha256, isOurs }: { name: string; sha256: string | undefined; isOurs: boolean },
+): Promise<Model> {
+  const known = all(paths).find(model => model.artifact === `0x${sha256}`)
+  if (!known) checkName(paths, name)
+  mkdirSync(paths.models, { recursive: true })
+  const taken = await takeGguf(file, paths.models, { isOurs, sha256 })
+  const same = all(paths).find(model => model.artifact === `0x${taken.sha256}`)
+  if (same) {
+    const copy = join(paths.models, taken.file)
+    if (copy !== same.path) rmSync(copy, { force: true })
+    return same
+  }
+  const entry: Entry = {
+    name,
+    title: basename(isOurs ? name : file),
+    file: taken.file,
+    sha256: `0x${taken.sha256}`,
+    size: taken.size,
+  }
+  writeIndex(paths, [...addedTo(paths), entry])
+  return addedLanguageModel(paths, entry)
 }
 
 /** Takes an added model out of a network's state, whatever became of its file. */
@@ -86,7 +132,33 @@ export function removeModel(paths: StatePaths, name: string): { name: string; ar
   return { name: entry.name, artifact: entry.sha256 }
 }
 
-type Entry = { name: string; title: string; file: string; sha256: Hex }
+type Entry = { name: string; title: string; file: string; sha256: Hex; size?: number }
+
+function all(paths: StatePaths): Model[] {
+  return [...readCatalog(paths), ...readLanguageModels(paths)]
+}
+
+/** A model's name is its own, whatever kind it is of. @throws CliError bad-input */
+export function checkName(paths: StatePaths, name: string): void {
+  const isTaken = VERBS.includes(name) || all(paths).some(model => model.name === name)
+  if (isTaken || !/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)) throw badName(name)
+}
+
+function isLanguageModel({ file }: Entry): boolean {
+  return file.endsWith('.gguf')
+}
+
+function addedLanguageModel(paths: StatePaths, { name, title, file, sha256, size }: Entry): Model {
+  const path = join(paths.models, file)
+  const removal = `nacre model remove ${quoted(name)}${stateFlag(paths)}`
+  const found = statSync(path, { throwIfNoEntry: false })?.size
+  if (found === size) return { name, title, artifact: sha256, path, removal }
+  throw new CliError('bad-file', {
+    what: `${path} is not the model ${name}`,
+    why: found === undefined ? 'it is missing' : `it has ${found} bytes, and the model ${size}`,
+    fix: `restore the file, or take the model out: ${removal}`,
+  })
+}
 
 function addedTo(paths: StatePaths): Entry[] {
   const index = join(paths.models, 'index.json')

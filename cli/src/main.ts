@@ -121,8 +121,9 @@ addReleaseCommands(program)
 
 const model = program.command('model').description('models of a development network')
 command(model, 'add', 'give a model to the development network: announced at its next start')
-  .argument('<file>', 'ONNX file, or a pipeline')
+  .argument('<file>', 'ONNX file, pipeline or GGUF file; https://…; or hf:OWNER/NAME/FILE[@REVISION]')
   .option('--name <name>', 'name to ask for it by (default: the file’s)')
+  .option('--sha256 <digest>', 'refuse any other file')
   .addOption(state)
   .action(async (file, options, self) =>
     run(self, async out => (await import('./commands/model.ts')).add(file, options, out)),
