@@ -32,7 +32,7 @@ export const PRICES = { token: `0x${'00'.repeat(20)}`, prompt: '3', completion: 
 export const ANCHOR = { number: 7n, hash: `0x${'cc'.repeat(32)}` } as const
 
 const PUBLISHER: Hex = `0x${'aa'.repeat(20)}`
-const LIMITS: InferenceLimits = { sequences: 2, contextSize: 512, threads: 1, queue: 8 }
+const LIMITS: InferenceLimits = { sequences: 2, contextSize: 1024, threads: 1, queue: 8 }
 
 let image: Promise<Image> | undefined
 
@@ -117,4 +117,22 @@ async function forward(enclave: RunningEnclave, service: EnclaveService) {
       await once(server, 'close')
     },
   }
+}
+
+/** Fields of the JSON of answers, of which each has some. */
+export type Told = {
+  error: { code: string }
+  receipt: object
+  usage: { units: number }
+  identity: object
+  config: object
+  evidence: { kind: string }
+  evidenceNonce: string
+  text: string
+  signature: Hex
+  signing_address: Hex
+}
+
+export async function jsonOf(response: Response): Promise<Told> {
+  return (await response.json()) as Told
 }

@@ -1,6 +1,7 @@
+import { apiErrorOf } from './apiErrors.ts'
 import { createChoices, generateAll } from './choices.ts'
 import type { Reading } from './choiceText.ts'
-import type { Generation } from './languageEngine.ts'
+import { EngineError, type Generation } from './languageEngine.ts'
 import { ANSWER_FRAME, CHOICE_FRAME } from './limits.ts'
 import type { Model } from './modelStore.ts'
 import { type Begun, begin, type Question, type Settings } from './question.ts'
@@ -59,6 +60,10 @@ export async function answerText(
       choices: createChoices(generations.length, perPrompt, reading, withTokens),
       room: Math.max(0, context.config.maxOutput - used),
     })
+  } catch (error) {
+    throw error instanceof EngineError
+      ? apiErrorOf(error, plan.kind === 'cmpl' ? 'prompt' : 'messages')
+      : error
   } finally {
     await pieces.return()
     done()

@@ -63,14 +63,15 @@ const OF_ENGINE: Record<EngineErrorCode, ApiCode> = {
   'engine-failed': 'engine_failed',
 }
 
-const PARAMS: Partial<Record<EngineErrorCode, string>> = {
-  'unsupported-model': 'model',
-  'invalid-schema': 'response_format',
-}
+/** Not about a parameter. */
+const OF_NONE: ApiCode[] = ['queue_full', 'engine_failed']
 
-export function apiErrorOf(thrown: unknown): ApiError {
+/** Anything thrown as an error of the API; `param` is what the engine was asked by. */
+export function apiErrorOf(thrown: unknown, param: string | null = null): ApiError {
   if (thrown instanceof ApiError) return thrown
-  if (thrown instanceof EngineError)
-    return new ApiError(OF_ENGINE[thrown.code], thrown.message, PARAMS[thrown.code] ?? null, thrown)
+  if (thrown instanceof EngineError) {
+    const code = OF_ENGINE[thrown.code]
+    return new ApiError(code, thrown.message, OF_NONE.includes(code) ? null : param, thrown)
+  }
   return new ApiError('internal_error', 'the enclave failed', null, thrown)
 }

@@ -1,4 +1,5 @@
 import { integerOf, objectOf, oneOf, type Parser, textOf } from '@nacre/verify/shape'
+import { apiErrorOf } from './apiErrors.ts'
 import { COMMON_FIELDS, type CommonFields, checkCommon, tokenCount } from './commonFields.ts'
 import {
   aBoolean,
@@ -128,6 +129,10 @@ function schemaOf(format: Format | undefined): unknown {
   if (format.type === 'json_object') return { type: 'object' }
   if (!format.json_schema) throw wrong('response_format', 'response_format.json_schema is missing')
   const schema = format.json_schema.schema ?? {}
-  checkSchema(schema)
+  try {
+    checkSchema(schema)
+  } catch (error) {
+    throw apiErrorOf(error, 'response_format')
+  }
   return schema
 }

@@ -1,6 +1,8 @@
 import { sendWhole } from './answerWhole.ts'
+import { apiErrorOf } from './apiErrors.ts'
 import { type EmbeddingFields, readEmbedding } from './embeddingFields.ts'
 import { unsupported, wrong } from './fields.ts'
+import { EngineError } from './languageEngine.ts'
 import { begin, type Question } from './question.ts'
 
 /** POST /v1/embeddings. @throws ApiError, EngineError before the first byte */
@@ -27,6 +29,8 @@ export async function answerEmbedding(question: Question, body: unknown): Promis
     const answer = { id: opening.id, object: 'list', data, model: model.id, usage }
     if (Buffer.byteLength(JSON.stringify(answer)) > maxOutput) throw tooMany(maxOutput)
     await sendWhole(question, opening, answer, { prompt: tokens, completion: 0 })
+  } catch (error) {
+    throw error instanceof EngineError ? apiErrorOf(error, 'input') : error
   } finally {
     done()
   }

@@ -1,7 +1,8 @@
 import { NacreError } from '@nacre/verify'
 import { integerOf, type Parser } from '@nacre/verify/shape'
 import { MAX_PAYLOAD } from '../limits.ts'
-import { ApiError } from './apiErrors.ts'
+import { ApiError, apiErrorOf } from './apiErrors.ts'
+import { EngineError } from './languageEngine.ts'
 
 /** Parsers of parameters; one that a request leaves out, or has as null, is parsed as undefined. */
 export type Taken<T> = { [K in keyof T]: Parser<T[K]> }
@@ -38,6 +39,7 @@ function readField(name: string, parse: Parser<unknown>, value: unknown): unknow
     return parse(value === null ? undefined : value, name)
   } catch (error) {
     if (error instanceof NacreError) throw new ApiError('invalid_value', error.message, name, error)
+    if (error instanceof EngineError) throw apiErrorOf(error, name)
     throw error
   }
 }
