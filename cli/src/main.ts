@@ -12,6 +12,7 @@ import { addGatewayCommands } from './gateway/commands.ts'
 import { addOperatorCommands } from './operator/commands.ts'
 import { createOutput, reportError } from './output.ts'
 import { COMPILE_CACHE } from './paths.ts'
+import { addProxyCommand } from './proxy/commands.ts'
 import { addReleaseCommands } from './release/commands.ts'
 import { usageError, wholeNumber } from './usage.ts'
 
@@ -114,6 +115,7 @@ command(receipt, 'verify', 'check a receipt and list every check')
     run(self, async out => (await import('./commands/receipt.ts')).verify(file, options, out)),
   )
 
+addProxyCommand(program)
 addAttestationCommands(program)
 addEnclaveCommands(program)
 

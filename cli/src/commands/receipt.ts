@@ -68,7 +68,7 @@ export async function verify(file: string, options: VerifyOptions, output: Outpu
 }
 
 /** The trust comes from the caller alone, never from the receipt or the folder that it lies in. */
-function policyOf(options: VerifyOptions): Policy {
+export function policyOf(options: Pick<VerifyOptions, 'policy' | 'release' | 'developmentRoot'>): Policy {
   const base = options.policy === undefined ? DEFAULT_POLICY : readPolicy(options.policy)
   const named =
     options.release === undefined
@@ -90,7 +90,7 @@ function readPolicy(path: string): Policy {
   }
 }
 
-function readBundle(path: string): ReceiptBundle {
+export function readBundle(path: string): ReceiptBundle {
   const bytes = readFile(path, 'receipt')
   try {
     return parseBundle(Buffer.from(bytes).toString('utf8'))
