@@ -5,6 +5,7 @@ import { ERROR_CODES, NacreError } from '@nacre/verify'
 import { describe, expect, test } from 'vitest'
 import { CLI_ERROR_EXIT } from '../cli/src/errors.ts'
 import { CHANNEL_CODES, ChannelError } from '../enclave/src/errors.ts'
+import { API_CODES, ApiError, apiAnswer } from '../enclave/src/inference/apiErrors.ts'
 import { ERROR_CODES as HOST_CODES } from '../host/src/common/errors.ts'
 import { DRIVER_CODES, DriverError } from '../host/src/drivers/errors.ts'
 import { CHANNEL_ERRORS, ENCLAVE_CODES, EnclaveError } from '../host/src/enclaveErrors.ts'
@@ -32,6 +33,20 @@ describe('docs/errors.md documents every code, no other, and what to do about it
     expect(rows.map(([code]) => code)).toEqual([...codes])
     for (const [code, fix] of rows) expect(fix, code).toBe(fixOf(code))
   })
+})
+
+test('docs/errors.md and docs/inference.md document every code of the API, the latter with its status and type', () => {
+  const rows = rowsOf('errors.md', 'enclave: API for language models')
+  expect(rows.map(([code]) => code)).toEqual([...API_CODES])
+  expect(rows.filter(([, fix]) => fix === '')).toEqual([])
+  const page = readFileSync(join(import.meta.dirname, '../docs/inference.md'), 'utf8')
+  for (const code of API_CODES) {
+    const { status, body } = apiAnswer(new ApiError(code, ''))
+    const row = page
+      .split('\n')
+      .find(line => line.startsWith('| ') && line.includes(`${status}`) && line.includes(`\`${code}\``))
+    expect(row, code).toContain(body.error.type)
+  }
 })
 
 test('the host knows every code that the enclave answers with, and no other', () => {

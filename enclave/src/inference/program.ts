@@ -6,15 +6,24 @@ import type { LanguageEngine } from './languageEngine.ts'
 import { createLanguageService } from './service.ts'
 import { type InferenceLimits, readInferenceOptions } from './startOptions.ts'
 
-/** An engine for language models: its name in receipts, and how it is started. */
-export type LanguageEngineKind = { name: string; create(limits: InferenceLimits): LanguageEngine }
+/** An engine for language models: what receipts say of it, and how it is started. */
+export type LanguageEngineKind = {
+  name: string
+  kernel: Record<string, unknown>
+  create(limits: InferenceLimits): LanguageEngine
+}
 
 /** The program of an image for language models: it answers on its channel and its API until it is told to stop. */
-export function runLanguageProgram({ name, create }: LanguageEngineKind): void {
+export function runLanguageProgram({ name, kernel, create }: LanguageEngineKind): void {
   runMain(async configFile => {
     const options = readInferenceOptions(configFile)
     const engine = create(options.inference)
-    const service = await createLanguageService(options, { engine, engineName: name, onError: reportKind })
+    const service = await createLanguageService(options, {
+      engine,
+      engineName: name,
+      kernel,
+      onError: reportKind,
+    })
     const routes = languageRoutes(service, options.engine.maxArtifactBytes)
     await service.listen()
     await serveChannel(createChannelServer(routes, report, MODEL_UPLOAD_LIMIT_MS), options.sockets.channel)

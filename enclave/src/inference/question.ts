@@ -2,7 +2,6 @@ import type { EnclaveConfig, Hex, Origin } from '@nacre/verify'
 import { canonicalJson } from '@nacre/verify/canonicalJson'
 import type { AnswerKind } from '@nacre/verify/inference'
 import { keccak256 } from '../keccak.ts'
-import { KERNEL } from '../llama/kernel.ts'
 import type { LanguageEngine } from './languageEngine.ts'
 import type { Load } from './load.ts'
 import type { Model, ModelStore } from './modelStore.ts'
@@ -16,6 +15,8 @@ export type Context = {
   config: EnclaveConfig
   receiptKey: Hex
   engineName: string
+  /** What outputs depend on in the engine, as receipts have it. */
+  kernel: Settings
   engine: LanguageEngine
   models: ModelStore
   book: ReceiptBook
@@ -63,7 +64,7 @@ export function begin(
     artifact: model.artifact,
     inputHash: keccak256(body),
     inputSha256: sha256Hex(body),
-    settings: canonicalJson({ ...settings, contextSize, kernel: KERNEL }),
+    settings: canonicalJson({ ...settings, contextSize, kernel: context.kernel }),
     created: Math.floor(Date.now() / 1000),
     accept: () => {
       if (!taken) context.nonces.take(value)

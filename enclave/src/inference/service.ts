@@ -39,11 +39,13 @@ export async function createLanguageService(
   {
     engine,
     engineName,
+    kernel,
     onError,
     places,
   }: {
     engine: LanguageEngine
     engineName: string
+    kernel: Record<string, unknown>
     onError: (error: unknown) => void
     places?: Places
   },
@@ -62,7 +64,7 @@ export async function createLanguageService(
   const own = { identity, config, engine: engineName }
   const handler = createHandler({
     context: {
-      ...{ config, engineName, engine, models, onError, receiptKey: key.address },
+      ...{ config, engineName, kernel, engine, models, onError, receiptKey: key.address },
       book: createReceiptBook(key, config, engineName),
       nonces: createNonces(),
       load: createLoad(inference.sequences),
