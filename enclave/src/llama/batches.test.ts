@@ -67,6 +67,22 @@ describe.each([
   })
 })
 
+test('neighbours that are dropped at any moment change nothing', async () => {
+  const model = await folder.tiny({ type: 'q4_0' })
+  await engine.load(model.artifact, model.file)
+  const request = REQUESTS[5]!
+  const alone = await piecesOf(engine, model, request)
+  const dropped = Array.from({ length: 12 }, async (_, i) => {
+    const controller = new AbortController()
+    let pieces = 0
+    const stream = engine.generate(model.artifact, REQUESTS[i % REQUESTS.length]!, controller.signal)
+    for await (const _piece of stream) if (pieces++ === i) controller.abort(new Error('gone'))
+  })
+  const outcomes = await Promise.allSettled([piecesOf(engine, model, request), ...dropped])
+  expect(outcomes[0]).toEqual({ status: 'fulfilled', value: alone })
+  expect(outcomes.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(6)
+})
+
 test('another process, with two threads and other places, says the same', async () => {
   const model = await folder.tiny({ type: 'q4_0' })
   const other = createLanguageEngine({ ...limits, threads: 2, sequences: 3 }, program)

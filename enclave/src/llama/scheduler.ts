@@ -13,7 +13,7 @@ export type Scheduler = {
 /**
  * A step reads one chunk of one prompt, in a batch of its own, then makes one token of every sequence that has read
  * its prompt, in one batch a model. So no chunk ever depends on neighbours, and no prompt makes others wait longer
- * than a chunk takes. `beat` is called after each batch.
+ * than a chunk takes. What else computes comes between two steps, one at a time. `beat` is called after each batch.
  */
 export function createScheduler(places: number, beat: () => void): Scheduler {
   const waiting: Entry[] = []
@@ -28,7 +28,8 @@ export function createScheduler(places: number, beat: () => void): Scheduler {
   }
   async function loop(): Promise<void> {
     for (;;) {
-      while (others.length) await others.shift()!()
+      const other = others.shift()
+      if (other) await other().then(beat)
       admit()
       if (!running.length) {
         if (others.length) continue
@@ -39,18 +40,20 @@ export function createScheduler(places: number, beat: () => void): Scheduler {
       if (reader) await step([reader], beat)
       const writers = running.filter(({ sequence }) => !sequence.reads && sequence !== reader?.sequence)
       for (const group of groupsOf(writers)) await step(group, beat)
-      running = running.filter(stays)
       // Lets messages in: an abort, another request.
       await new Promise(resolve => setImmediate(resolve))
+      for (const { sequence } of running) if (sequence.ended) sequence.release()
       running = running.filter(stays)
     }
   }
   function admit(): void {
     while (running.length < places && waiting.length) {
       const entry = waiting.shift()!
-      if (entry.sequence.ended) continue
-      place(entry, running)
-      running.push(entry)
+      if (entry.sequence.ended) entry.sequence.release()
+      else {
+        place(entry, running)
+        running.push(entry)
+      }
     }
   }
   return {
@@ -103,15 +106,24 @@ async function step(entries: Entry[], beat: () => void): Promise<void> {
     context.initBatch(PREFILL_CHUNK)
     const indices = present.map(({ sequence }) => sequence.add())
     await context.decodeBatch()
-    await Promise.all(
-      present.map(({ sequence }, i) => (indices[i] === undefined ? undefined : sequence.sample(indices[i]))),
-    )
+    await Promise.all(present.map((entry, i) => sample(entry, indices[i])))
   } catch (error) {
-    for (const { sequence, failed } of present) {
-      if (sequence.ended) continue
-      sequence.leave()
-      failed(error)
-    }
+    for (const entry of present) fail(entry, error)
   }
   beat()
+}
+
+/** What fails here is this sequence's alone: a grammar that fits no token. */
+async function sample(entry: Entry, index: number | undefined): Promise<void> {
+  try {
+    if (index !== undefined) await entry.sequence.sample(index)
+  } catch (error) {
+    fail(entry, error)
+  }
+}
+
+function fail({ sequence, failed }: Entry, error: unknown): void {
+  if (sequence.ended) return
+  sequence.leave()
+  failed(error)
 }

@@ -66,6 +66,7 @@ export class Sequence {
 
   /** Takes the next token from the logits at this index of the batch. */
   async sample(index: number): Promise<void> {
+    if (this.ended) return
     const sampled = await this.sampling.next(index)
     if (this.ended) return
     if (!sampled || this.model.vocabulary.isEnd(sampled.id)) return this.end('stop')
@@ -77,10 +78,13 @@ export class Sequence {
     else if (this.completion === this.most) this.end('length')
   }
 
-  /** Leaves without a word, as after an error or when nobody listens. */
+  /** Ends without a word, as after an error or when nobody listens. */
   leave(): void {
-    if (this.ended) return
     this.ended = true
+  }
+
+  /** Frees what the library holds for it: once it has ended, and while nothing of it is in a step. */
+  release(): void {
     this.sampling.dispose()
   }
 
