@@ -26,6 +26,7 @@ import {
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { anvil as anvilChain } from 'viem/chains'
 import { buildImage } from '../../enclave/scripts/build.ts'
+import { IMAGES, type ImageKind } from '../../enclave/scripts/images.ts'
 import { loadIndex, modelPath, sampleOf } from '../../models/samples.ts'
 import { loadRoot } from '../src/nsm/root.ts'
 import { type Anvil, startAnvil } from '../src/processes/anvil.ts'
@@ -40,8 +41,8 @@ export const INPUT = toHex(encodeTensor(sampleOf('iris-ols').input))
 /** A chain with contracts, a listed image and a staked operator; a database; what tests of the agent ask of them. */
 export type World = Awaited<ReturnType<typeof createWorld>>
 
-/** Starts it all for one test file. `close` ends everything and removes its folder. */
-export async function createWorld() {
+/** Starts it all for one test file, with the image of an engine. `close` ends everything and removes its folder. */
+export async function createWorld(kind: ImageKind = IMAGES.onnx) {
   const dir = mkdtempSync(join(tmpdir(), 'nacre-agent-'))
   const operatorKey = generatePrivateKey()
   const operator = privateKeyToAccount(operatorKey)
@@ -70,7 +71,7 @@ export async function createWorld() {
   await stake()
 
   async function publish() {
-    const image = await buildImage(join(dir, 'image'))
+    const image = await buildImage(join(dir, 'image'), kind)
     const wallet = walletOf(DEPLOYER)
     const publisher = wallet.account.address.toLowerCase() as Hex
     const hash = manifestHash(image.manifest)

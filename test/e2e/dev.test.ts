@@ -55,7 +55,7 @@ afterAll(async () => {
 
 describe('the main job, started by the machine’s own Node', () => {
   test('contracts ask, and every answer is checked', () => {
-    expect(Object.keys(first)).toEqual(['ready_ms', 'requests'])
+    expect(Object.keys(first)).toEqual(['ready_ms', 'requests', 'inference'])
     expect(first.requests.map(one => one.consumer)).toEqual(CONSUMERS)
     for (const { checks, receipt } of first.requests) {
       expect(failed(checks), receipt).toEqual([])

@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Hex } from '@nacre/verify'
 import { type PublicClient, zeroAddress } from 'viem'
+import { CliError } from '../errors.ts'
 import { REPOSITORY } from '../paths.ts'
 import { agentError } from './agentError.ts'
 import { languageModels } from './languageModels.ts'
@@ -34,8 +36,9 @@ const GAS_MONEY = 10n ** 20n
 export async function startLanguage(run: Run, options: LanguageOptions): Promise<Inference> {
   const { releaseId, ports, setup } = options
   const models = await languageModels(setup.paths)
-  await startOperator(run, options, models)
-  await startGateway(run, options)
+  // The gateway finds the operator when it serves.
+  await Promise.all([startOperator(run, options, models), startGateway(run, options)])
+  await untilServing(`http://127.0.0.1:${ports.gateway}/health`)
   const baseUrl = `http://127.0.0.1:${ports.gateway}/v1`
   const names = models.map(({ name }) => name).join(', ')
   run.progress.step(`OpenAI API on ${baseUrl}, model ${names}`)
@@ -94,7 +97,7 @@ async function startGateway(
     http: { host: '127.0.0.1', port: ports.gateway },
     keys: { required: false },
     policyFile: paths.policy,
-    pollMs: 1_000,
+    pollMs: 500,
   }
   writeFileSync(file, JSON.stringify(config, undefined, 2), { mode: 0o600 })
   const log = join(paths.logs, 'gateway.log')
@@ -115,6 +118,20 @@ async function startGateway(
   await lifetime.keep('gateway', () => child.stop())
   await host.waitReady('the gateway', child, ready.promise, READY_MS)
   lifetime.watch('the gateway', child.exited)
+}
+
+/** It looks at its operators again and again: this waits until one of them serves. */
+async function untilServing(url: string): Promise<void> {
+  const end = performance.now() + READY_MS
+  while (!(await fetch(url)).ok) {
+    if (performance.now() > end)
+      throw new CliError('child-failed', {
+        what: 'the gateway finds no enclave of the language model',
+        why: `none that the network’s policy accepts answers in ${READY_MS / 1000} s`,
+        fix: 'read logs/gateway.log in the state folder',
+      })
+    await sleep(50)
+  }
 }
 
 /** Registrations cost gas, and anvil knows nothing of this account. */

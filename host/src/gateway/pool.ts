@@ -21,7 +21,8 @@ export type Pool = {
 /** An operator is looked at again so soon after a failure; after so many in a row its enclave serves no more. */
 const AGAIN_MS = 250
 const MAX_FAILURES = 2
-const MAX_PAUSE_MS = 30_000
+/** Of `pollMs`: the longest pause before one is looked at that does not serve. */
+const LONGEST = 5
 /** However well known it is: attested anew. */
 const ATTEST_MS = 600_000
 
@@ -92,7 +93,7 @@ function watch(
     while (!signal.aborted) {
       await once().catch(failed)
       looked.resolve()
-      const pause = failures === 0 ? pollMs : Math.min(MAX_PAUSE_MS, AGAIN_MS * 2 ** (failures - 1))
+      const pause = failures === 0 ? pollMs : Math.min(LONGEST * pollMs, AGAIN_MS * 2 ** (failures - 1))
       // Several gateways do not look all at once.
       await sleep(pause * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {})
     }
