@@ -27,6 +27,7 @@ beforeAll(async () => {
     'tiny-secp256k1',
     'uint8array-tools',
     'hash-wasm',
+    '@hpke',
     'onnxruntime-common',
     'onnxruntime-node/dist',
     'onnxruntime-node/package.json',
