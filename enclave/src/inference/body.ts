@@ -16,17 +16,19 @@ export function createBodies(maxHeld: number = MAX_HELD_BYTES): Bodies {
   return {
     async read(request, max) {
       const length = lengthOf(request, max)
-      // What one client announces counts before it is there: nobody promises more than there is room for.
-      if (held > 0 && held + length > maxHeld)
-        throw new ApiError('queue_full', `${held} bytes of requests wait already`)
-      held += length
-      let done = false
+      // What has come is counted, not what was announced: promises would keep others out.
+      let own = 0
+      const take = (size: number) => {
+        if (held + size > maxHeld) throw new ApiError('queue_full', `${held} bytes of requests wait already`)
+        held += size
+        own += size
+      }
       const release = () => {
-        if (!done) held -= length
-        done = true
+        held -= own
+        own = 0
       }
       try {
-        return { body: await readAll(request, length), release }
+        return { body: await readAll(request, length, take), release }
       } catch (error) {
         release()
         throw error
@@ -44,11 +46,17 @@ function lengthOf({ headers }: IncomingMessage, max: number): number {
   return length
 }
 
-async function readAll(request: IncomingMessage, length: number): Promise<Buffer> {
-  const body = Buffer.allocUnsafeSlow(length)
-  let at = 0
-  for await (const chunk of request) at += (chunk as Buffer).copy(body, at)
-  // The buffer is not cleared: nothing but the caller's own bytes may be read from it.
-  if (at !== length) throw new ApiError('invalid_value', 'the body broke off')
+async function readAll(
+  request: IncomingMessage,
+  length: number,
+  take: (size: number) => void,
+): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    take(chunk.length)
+    chunks.push(chunk)
+  }
+  const body = Buffer.concat(chunks)
+  if (body.length !== length) throw new ApiError('invalid_value', 'the body broke off')
   return body
 }

@@ -16,11 +16,15 @@ const QUEUE = 4
 const SECRET = 'the harbour of nowhere'
 
 let started: LanguageEnclave
+/** With which the model goes on and on. */
+let seed = 1
 
 beforeAll(async () => {
   started = await startLanguageEnclave({ sequences: 2, queue: QUEUE, contextSize: 2048 })
   await started.addModel('tiny', { contextLength: 2048 })
   await started.client.setTerms({ anchor: ANCHOR, prices: PRICES })
+  while (!(await (await post(long({ max_tokens: 600 }))).text()).includes('"finish_reason":"length"'))
+    if (++seed > 60) throw new Error('the model always ends soon')
 }, 120_000)
 
 afterAll(async () => {
@@ -33,8 +37,8 @@ const long = (fields: object = {}) =>
     model: 'tiny',
     prompt: SECRET,
     max_tokens: 1900,
-    seed: 1,
-    temperature: 2,
+    seed,
+    temperature: 1,
     logprobs: 5,
     ...fields,
   })
@@ -152,10 +156,34 @@ test('one that reads nothing holds up nobody, and what it was sent is bounded', 
   expect(nacre.receipt.outputHash).toBe(keccak256(utf8(text.slice(0, at))))
 })
 
+test('an engine that dies in a stream: what was sent has a receipt that costs nothing, and the next is answered', async () => {
+  const response = await post(long({ stream: true }))
+  const reader = response.body!.getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  while (!text.includes('\n\n')) text += decoder.decode((await reader.read()).value, { stream: true })
+  process.kill(engineOf(started.enclave.pid), 'SIGKILL')
+  for (let read = await reader.read(); !read.done; read = await reader.read())
+    text += decoder.decode(read.value, { stream: true })
+  const at = text.lastIndexOf('data: {')
+  const { nacre } = JSON.parse(text.slice(at + 6).split('\n')[0]!)
+  expect(text.slice(0, at)).toContain('"code":"engine_failed"')
+  expect(nacre.receipt).toMatchObject({ status: 3, outputHash: keccak256(utf8(text.slice(0, at))) })
+  expect(nacre.usage.price).toBe('0')
+  expect((await post(JSON.stringify({ model: 'tiny', prompt: 'a', max_tokens: 1 }))).status).toBe(200)
+})
+
 test('the log says nothing of what was asked or answered', () => {
   expect(started.log.join('\n')).not.toMatch(/harbour|nowhere|ship/)
   expect(started.log.length).toBeLessThan(20)
 })
+
+/** The engine's process: the enclave's only child. */
+function engineOf(pid: number): number {
+  const child = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0])
+  if (!(child > 1)) throw new Error('the enclave has no child')
+  return child
+}
 
 /** Resident bytes of a process (proc(5)). */
 function memoryOf(pid: number): number {
