@@ -25,6 +25,7 @@ export function statePaths(dir: string) {
     chain: join(root, 'chain'),
     postgres: join(root, 'postgres'),
     receipts: join(root, 'receipts'),
+    answers: join(root, 'answers'),
     models: join(root, 'models'),
     pictures: join(root, 'pictures'),
     logs: join(root, 'logs'),

@@ -56,6 +56,6 @@ export async function askLanguageModel(network: Network, inference: Inference): 
     ...{ model, question: QUESTION, checks, latencyMs, receiptId: id },
     answer: choices[0]?.message.content ?? '',
     tokens: usage?.completion_tokens ?? 0,
-    file: saveReceipt(network.paths.receipts, id, bundle),
+    file: saveReceipt(network.paths.answers, id, bundle),
   }
 }

@@ -53,7 +53,7 @@ export function printResults(
   })
   output.line()
   output.line(
-    `The files are in ${here(network.paths.receipts)}. What each check saw: nacre receipt verify FILE`,
+    `The files are in ${here(network.paths.receipts)}${language ? ` and ${here(network.paths.answers)}` : ''}. What each check saw: nacre receipt verify FILE`,
   )
 }
 

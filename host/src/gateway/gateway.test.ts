@@ -66,6 +66,8 @@ describe('plain calls', () => {
     const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'sk-not-for-operators' })
     const { data } = await client.models.list()
     expect(data.map(({ id }) => id)).toEqual(['small'])
+    expect((await client.models.retrieve('small')).id).toBe('small')
+    await expect(client.models.retrieve('an/other')).rejects.toMatchObject({ code: 'model_not_found' })
     const completion = await client.chat.completions.create(CHAT, { headers: { cookie: 'a=1' } })
     expect(completion.choices[0]?.message.content).toBe('hello')
     const [asked] = operators.flatMap(operator => operator.asked)

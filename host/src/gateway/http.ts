@@ -47,6 +47,12 @@ export function createHttp(options: HttpOptions): Hono<Bound> {
     context.body(await common.metrics.metrics(), 200, { 'content-type': common.metrics.contentType }),
   )
   app.get('/v1/models', context => context.json({ object: 'list', data: pool.models() }))
+  app.get('/v1/models/:id{.+}', context => {
+    const model = pool.models().find(({ id }) => id === context.req.param('id'))
+    return model
+      ? context.json(model)
+      : refused(context, new ApiError('model_not_found', 'No enclave here serves this model.'))
+  })
   for (const path of POSTS) app.post(path, context => post(context))
   app.get('/v1/attestation/report', context =>
     handle(options, 'report', context, call =>

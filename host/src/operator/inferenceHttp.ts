@@ -32,6 +32,7 @@ export function createInferenceHttp(options: InferenceHttpOptions): Hono<Bound> 
   const open = { calls: 0 }
   const pass = (context: Context<Bound>) => answer(options, open, context.env, passAnswer)
   app.get('/v1/models', pass)
+  app.get('/v1/models/:id{.+}', pass)
   app.get('/v1/receipts/:id', pass)
   app.get('/v1/signature/:id', pass)
   for (const path of POSTS) app.post(path, pass)
