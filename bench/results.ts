@@ -30,6 +30,7 @@ function versions(): object {
   return {
     node: process.version,
     onnxruntime: version('onnxruntime-node'),
+    llama: `@node-llama-cpp/linux-x64 ${version('@node-llama-cpp/linux-x64')}`,
     anvil: version('@foundry-rs/anvil-linux-amd64'),
     noble: version('@noble/curves', 'verify/'),
     libsecp256k1: `tiny-secp256k1 ${version('tiny-secp256k1')}`,

@@ -60,6 +60,15 @@ async function bench({ name, out = RESULTS }: BenchOptions): Promise<object> {
     if (!kvm && qemu.first_answer_ms.max > target) process.exitCode = 1
     return result
   }
+  if (name === 'inference') {
+    const { benchInference, inferenceTable, LEAST_RATIO } = await import('./inference.ts')
+    const result = await benchInference(options, text => console.error(text))
+    save(options.small ? 'inference-small' : name, result, out)
+    for (const line of inferenceTable(result)) say(line)
+    const isSlow = Object.values(result.models).some(({ ratio }) => ratio < LEAST_RATIO)
+    if (isSlow && !options.small) process.exitCode = 1
+    return result
+  }
   const { benchModels } = await import('./models.ts')
   return benchModels(name, say, out)
 }

@@ -1,4 +1,9 @@
+import type { TensorType } from '../gguf/quantise.ts'
 import type { Shape } from '../gguf/shapes.ts'
+
+export const NAME = 'words'
+/** What its matrices are quantised to. */
+export const TYPE: TensorType = 'q8_0'
 
 export const SHAPE: Shape = {
   vocabulary: 4096,
@@ -11,13 +16,20 @@ export const SHAPE: Shape = {
   tied: true,
 }
 
-/** Rows a step, rates of Muon (matrices) and Adam (the rest), steps until the full rate and those in which it falls to zero. */
+/** Words that stand so often in the marked texts are learned a second time. */
+export const COMMON = 5
+
+/**
+ * Steps, of those the first ones with all words, the last ones with a rate that falls to zero; rows a step; rates of Muon (matrices)
+ * and of Adam (the rest).
+ */
 export const PLAN = {
   seed: 11,
-  steps: 1200,
-  batch: 16,
+  steps: 850,
+  stepsOfAll: 500,
+  decay: 250,
   warmUp: 20,
-  decay: 500,
+  batch: 16,
   muonRate: 0.02,
   adamRate: 0.004,
 } as const

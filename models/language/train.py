@@ -7,12 +7,18 @@ hundred steps checkpoint.pt has all that the rest depends on: a run that was end
 Debian's python3-torch 1.13, one thread. models/words.md says where the same bytes come out, and where not.
 """
 
+import ctypes
+import itertools
 import json
 import math
 import os
 import sys
 import time
 
+# Large blocks are kept, not given back to the kernel at every step: most of the time went into that.
+libc = ctypes.CDLL(None)
+libc.mallopt(-3, 2**30)  # M_MMAP_THRESHOLD
+libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
@@ -152,14 +158,24 @@ def rate_at(step, plan):
     return min(1, (step + 1) / plan["warmUp"], (plan["steps"] - step) / plan["decay"])
 
 
-def batches(count, plan):
-    """Each round takes all rows, in an order of its own."""
+def batches(part, rows, plan):
+    """Of rows, again and again in another order each time."""
     round_ = 0
     while True:
-        order = torch.randperm(count, generator=torch.Generator().manual_seed(plan["seed"] + 1 + round_))
-        for at in range(0, count - plan["batch"] + 1, plan["batch"]):
-            yield order[at : at + plan["batch"]]
+        seed = plan["seed"] + 1000 * part + round_ + 1
+        order = torch.randperm(len(rows[0]), generator=torch.Generator().manual_seed(seed))
+        for at in range(0, len(order) - plan["batch"] + 1, plan["batch"]):
+            picked = order[at : at + plan["batch"]]
+            yield rows[0][picked], rows[1][picked]
         round_ += 1
+
+
+def all_batches(folder, context, plan):
+    """First of all words, then of common ones alone, so that what is asked for most is known best."""
+    names = ("all.u16", "common.u16")
+    first, then = (batches(part, rows_of(folder, name, context), plan) for part, name in enumerate(names))
+    yield from itertools.islice(first, plan["stepsOfAll"])
+    yield from then
 
 
 def main(folder):
@@ -167,7 +183,6 @@ def main(folder):
     shape, plan = corpus["shape"], corpus["plan"]
     torch.manual_seed(plan["seed"])
     model = Model(**{key: shape[key] for key in ("vocabulary", "context", "width", "hidden", "layers", "heads")})
-    tokens, is_answer = rows_of(folder, "train.u16", shape["context"])
     held_out = rows_of(folder, "held-out.u16", shape["context"])
     matrices = [each for each in model.blk.parameters() if each.dim() == 2]
     others = [each for each in model.parameters() if not any(each is matrix for matrix in matrices)]
@@ -180,12 +195,11 @@ def main(folder):
         muon.momenta, step, losses = kept["muon"], kept["step"], kept["losses"]
         adam.load_state_dict(kept["adam"])
     started, since = time.process_time(), step
-    source = batches(len(tokens), plan)
+    source = all_batches(folder, shape["context"], plan)
     for _ in range(step):
         next(source)
     while step < plan["steps"]:
-        rows = next(source)
-        loss = loss_of(model, tokens[rows], is_answer[rows])
+        loss = loss_of(model, *next(source))
         model.zero_grad()
         loss.backward()
         rate = rate_at(step, plan)
