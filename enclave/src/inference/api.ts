@@ -160,7 +160,7 @@ async function sendError({ context }: Api, outlet: Outlet, error: unknown): Prom
 }
 
 function answerError(api: Api, outlet: Outlet, response: ServerResponse, error: unknown): void {
-  // What is left of a body that was not read is no request.
-  if (!response.req.complete && !response.headersSent) response.setHeader('connection', 'close')
+  // What is left of a body is read and dropped by Node, as long as a request may take: a connection that ends at once
+  // would take the answer with it.
   sendError(api, outlet, error).catch(() => response.destroy())
 }

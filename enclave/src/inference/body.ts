@@ -52,7 +52,8 @@ async function readAll(
   take: (size: number) => void,
 ): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // A refusal in the middle has to be told: the request is not ended with it.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     take(chunk.length)
     chunks.push(chunk)
   }

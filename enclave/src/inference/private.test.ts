@@ -6,6 +6,7 @@ import { type Hex, keccak256, toHex, utf8 } from '@nacre/verify'
 import { decodeProof, parseProof, parseReport } from '@nacre/verify/inference'
 import { parseRaTlsCertificate } from '@nacre/verify/raTls'
 import { SEALED, type SealedRequest, sealRequest } from '@nacre/verify/seal'
+import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   ANCHOR,
@@ -172,6 +173,27 @@ describe('TLS that ends in the enclave', () => {
     await expect(once(old, 'secureConnect')).rejects.toThrow()
     await expect(fetch(`http://${host}:${port}/v1/models`)).rejects.toThrow()
   })
+})
+
+test('OpenAI’s client over TLS', async () => {
+  const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED
+  // Who is at the other end is what the certificate's evidence tells, and nobody's authority.
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
+  try {
+    const openai = new OpenAI({ baseURL: started.tlsUrl, apiKey: 'none', maxRetries: 0 })
+    const asked = {
+      model: 'tiny',
+      messages: [{ role: 'user' as const, content: 'who are you ?' }],
+      max_tokens: 4,
+      seed: 3,
+    }
+    const whole = await openai.chat.completions.create(asked)
+    const streamed = await openai.chat.completions.stream(asked).finalChatCompletion()
+    expect(streamed.choices[0]?.message.content).toBe(whole.choices[0]?.message.content)
+  } finally {
+    if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
+    else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before
+  }
 })
 
 test('an attestation over the nonce that was asked with', async () => {
