@@ -131,6 +131,7 @@ test('a native engine is described with its size and hash, and is in its own ima
   const all = [...llama, 'libllama.v0.5.0.so', 'llama-addon.node'].map(file => `lib/${file}`)
   expect(await filesOf('onnx')).toEqual([...every, ...native])
   expect(await filesOf('llama')).toEqual([...every, ...all])
+  expect(await filesOf('upstream')).toEqual(every)
   expect(await filesOf('attestation')).toEqual(every)
 })
 

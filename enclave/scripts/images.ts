@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { ATTESTATION_ENGINE, CPU_VARIANT, ENGINE, LLAMA_ENGINE } from '../src/engineName.ts'
+import { ATTESTATION_ENGINE, CPU_VARIANT, ENGINE, LLAMA_ENGINE, UPSTREAM_ENGINE } from '../src/engineName.ts'
 import { nativesFolder } from '../src/llama/natives.ts'
 
 /** One image: what its manifest names, the program that is bundled, and the files beside it, by their paths in it. */
@@ -31,6 +31,12 @@ export const IMAGES = {
     engine: LLAMA_ENGINE,
     entry: 'enclave/src/llama.ts',
     natives: async () => ({ ...(await everyImage()), ...(await llama()) }),
+  },
+  upstream: {
+    name: 'nacre-upstream',
+    engine: UPSTREAM_ENGINE,
+    entry: 'enclave/src/upstream.ts',
+    natives: everyImage,
   },
 } as const satisfies Record<string, ImageKind>
 

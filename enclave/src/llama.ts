@@ -8,8 +8,8 @@ import { serveLanguageEngine } from './llama/serve.ts'
 /** The image `nacre-llama`; with the argument `engine`, and the engine's limits as JSON, the engine's own process. */
 if (process.argv[2] === ENGINE_ARGUMENT) serveLanguageEngine(JSON.parse(process.argv[3] ?? ''))
 else
-  runLanguageProgram({
-    name: LLAMA_ENGINE,
-    kernel: KERNEL,
-    create: limits => createLanguageEngine(limits, import.meta.filename),
+  runLanguageProgram(({ config, inference, upstream }) => {
+    if (upstream || config.engineHash) throw new Error('this image has an engine of its own')
+    const engine = createLanguageEngine(inference, import.meta.filename)
+    return { engine, engineName: LLAMA_ENGINE, kernel: KERNEL }
   })

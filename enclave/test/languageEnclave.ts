@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -14,6 +15,7 @@ import { createRoot } from '../../host/src/nsm/root.ts'
 import { type TinyOptions, tinyModel } from '../../models/gguf/tiny.ts'
 import { buildImage } from '../scripts/build.ts'
 import { IMAGES } from '../scripts/images.ts'
+import { type Upstream, upstreamHash } from '../src/upstream/upstream.ts'
 
 /** A real enclave of the image `nacre-llama` for tests, its API on ports of this machine. */
 export type LanguageEnclave = {
@@ -34,24 +36,29 @@ export const ANCHOR = { number: 7n, hash: `0x${'cc'.repeat(32)}` } as const
 const PUBLISHER: Hex = `0x${'aa'.repeat(20)}`
 const LIMITS: InferenceLimits = { sequences: 2, contextSize: 1024, threads: 1, queue: 8 }
 
-let image: Promise<Image> | undefined
+const images = new Map<string, Promise<Image>>()
 
 /** Built once a process, in a folder of its own: other tests build theirs at the same time. */
-function builtImage(): Promise<Image> {
-  image ??= mkdtemp(join(tmpdir(), 'nacre-llama-')).then(async dir => {
-    process.once('exit', () => void rm(dir, { recursive: true, force: true }))
-    return loadImage((await buildImage(join(dir, 'image'), IMAGES.llama)).dir)
-  })
+function builtImage(name: 'llama' | 'upstream'): Promise<Image> {
+  const build = async () => {
+    const dir = await mkdtemp(join(tmpdir(), `nacre-${name}-`))
+    process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
+    return loadImage((await buildImage(join(dir, 'image'), IMAGES[name])).dir)
+  }
+  const image = images.get(name) ?? build()
+  images.set(name, image)
   return image
 }
 
 export async function startLanguageEnclave(
   limits: Partial<InferenceLimits> = {},
   bounds: { maxInput?: number; maxOutput?: number } = {},
+  upstream?: Upstream,
 ): Promise<LanguageEnclave> {
-  const built = await builtImage()
+  const built = await builtImage(upstream ? 'upstream' : 'llama')
   const config: EnclaveConfig = {
-    ...{ version: 1, chainId: 31_337n, registry: `0x${'bb'.repeat(20)}`, operator: PUBLISHER },
+    ...(upstream ? { version: 2, engineHash: upstreamHash(upstream) } : { version: 1 }),
+    ...{ chainId: 31_337n, registry: `0x${'bb'.repeat(20)}`, operator: PUBLISHER },
     releaseId: releaseId(PUBLISHER, manifestHash(built.manifest)),
     ...{ maxInput: 65_536, maxOutput: 1_048_576, ...bounds },
   }
@@ -60,6 +67,7 @@ export async function startLanguageEnclave(
     config,
     root: createRoot(),
     inference: { ...LIMITS, ...limits },
+    ...(upstream && { upstream }),
     onLog: line => log.push(line),
   })
   const client = createEnclaveClient({ connect: enclave.connect })

@@ -20,6 +20,8 @@ export type ModelStore = {
    * @throws ChannelError artifact-mismatch, artifact-limit, unsupported-model, engine-stopped, malformed-job
    */
   add(model: { id: string; artifact: Hex; size: number }, bytes: Readable): Promise<Model>
+  /** A model that the engine has already. @throws ChannelError unsupported-model, engine-stopped */
+  declare(model: { id: string; artifact: Hex }): Promise<void>
   list(): Model[]
   /** @throws ApiError model_not_found; not_ready where there is none at all */
   get(id: string): Model
@@ -62,6 +64,11 @@ export function createModelStore(engine: LanguageEngine, limits: EngineLimits): 
       const added = last.then(() => take(model, bytes))
       last = added.catch(() => undefined)
       return added
+    },
+    async declare({ id, artifact }) {
+      const facts = await engine.load(artifact, '').catch(refuse)
+      files.set(artifact, { size: 0, facts })
+      models.set(id, { id, artifact, facts, created: Math.floor(Date.now() / 1000) })
     },
     list: () => [...models.values()],
     get(id) {

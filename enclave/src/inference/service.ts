@@ -14,10 +14,22 @@ import type { LanguageEngine } from './languageEngine.ts'
 import { createLoad } from './load.ts'
 import { createModelStore, type ModelStore } from './modelStore.ts'
 import { createNonces } from './nonces.ts'
+import type { Settings } from './question.ts'
 import { createReceiptBook } from './receiptBook.ts'
 import { createPlainServer, createSecureServer } from './servers.ts'
 import type { InferenceOptions } from './startOptions.ts'
 import type { Terms } from './terms.ts'
+
+/** An engine for language models. */
+export type LanguageEngineKind = {
+  engine: LanguageEngine
+  /** In receipts. */
+  engineName: string
+  /** What its outputs depend on beside artifact, request and name: of a receipt's settings. */
+  kernel: Settings
+  /** Of an engine that has its models already. */
+  models?: { id: string; artifact: Hex }[]
+}
 
 /** What the enclave does for its host, and the servers of its API, which do not listen yet. */
 export type LanguageService = {
@@ -42,13 +54,7 @@ export async function createLanguageService(
     kernel,
     onError,
     places,
-  }: {
-    engine: LanguageEngine
-    engineName: string
-    kernel: Record<string, unknown>
-    onError: (error: unknown) => void
-    places?: Places
-  },
+  }: LanguageEngineKind & { onError: (error: unknown) => void; places?: Places },
 ): Promise<LanguageService> {
   const { config, evidence: kind, sockets, inference } = options
   const [key, tlsKey, recipient] = [makeReceiptKey(), makeTlsKey(), await createRecipient()]

@@ -1,5 +1,6 @@
 import { integerOf, objectOf } from '@nacre/verify/shape'
 import { readOptions, START_FIELDS, type StartOptions } from '../config.ts'
+import { parseUpstream, type Upstream } from '../upstream/upstream.ts'
 import { MIN_OUTPUT } from './limits.ts'
 
 /** How much an enclave for language models does at a time. */
@@ -12,17 +13,24 @@ export type InferenceLimits = {
   queue: number
 }
 
-export type InferenceOptions = StartOptions & { inference: InferenceLimits }
+export type InferenceOptions = StartOptions & {
+  inference: InferenceLimits
+  /** The engine of the image `nacre-upstream`, which has none of its own. */
+  upstream?: Upstream
+}
 
-const parseOptions = objectOf<InferenceOptions>({
-  ...START_FIELDS,
-  inference: objectOf<InferenceLimits>({
-    sequences: integerOf(1, 64),
-    contextSize: integerOf(64, 2 ** 20),
-    threads: integerOf(1, 1024),
-    queue: integerOf(0, 4096),
-  }),
-})
+const parseOptions = objectOf<Omit<InferenceOptions, 'upstream'>, { upstream: Upstream }>(
+  {
+    ...START_FIELDS,
+    inference: objectOf<InferenceLimits>({
+      sequences: integerOf(1, 64),
+      contextSize: integerOf(64, 2 ** 20),
+      threads: integerOf(1, 1024),
+      queue: integerOf(0, 4096),
+    }),
+  },
+  { upstream: parseUpstream },
+)
 
 /** @throws ChannelError invalid-config */
 export function readInferenceOptions(file: string): InferenceOptions {

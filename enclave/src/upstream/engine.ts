@@ -8,8 +8,16 @@ import type { Upstream, UpstreamModel } from './upstream.ts'
 
 const MAX_VECTORS = 64 * 2 ** 20
 
-/** The engine of a description, asked by OpenAI's own API. It has its models already: none is loaded into it. */
-export function createUpstreamEngine({ address, models }: Upstream): LanguageEngine {
+/**
+ * The engine of a description, asked by OpenAI's own API. It has its models already: none is loaded into it. It queues by
+ * itself; no more than `most` calls are open at a time.
+ */
+export function createUpstreamEngine({ address, models }: Upstream, most: number): LanguageEngine {
+  let open = 0
+  const enter = () => {
+    if (open >= most) throw new EngineError('queue-full', `${most} requests are open already`)
+    open++
+  }
   const modelOf = (artifact: Hex): UpstreamModel => {
     const model = models.find(one => one.artifact === artifact)
     if (model) return model
@@ -22,17 +30,18 @@ export function createUpstreamEngine({ address, models }: Upstream): LanguageEng
     },
     async *generate(artifact, request, signal) {
       const { path, body } = callOf(modelOf(artifact), request)
+      enter()
       // Of its own, so that leaving the loop ends the call as well.
       const left = new AbortController()
-      const response = await callUpstream(address, path, body, AbortSignal.any([signal, left.signal]))
       try {
+        const response = await callUpstream(address, path, body, AbortSignal.any([signal, left.signal]))
         yield* piecesOf(response, request)
       } catch (cause) {
         signal.throwIfAborted()
         throw cause instanceof EngineError ? cause : failed(messageOf(cause), cause)
       } finally {
         left.abort()
-        response.destroy()
+        open--
       }
     },
     async embed(artifact, inputs, signal) {
@@ -40,12 +49,15 @@ export function createUpstreamEngine({ address, models }: Upstream): LanguageEng
       if (model.dimensions === 0) throw new EngineError('unsupported-model', 'this model makes no embeddings')
       const input = inputs.map(one => ('text' in one ? one.text : one.tokens))
       const body = { model: model.name, input, encoding_format: 'float' }
-      const response = await callUpstream(address, '/v1/embeddings', body, signal)
+      enter()
       try {
+        const response = await callUpstream(address, '/v1/embeddings', body, signal)
         return readVectors(await readAll(response, MAX_VECTORS), inputs.length, model.dimensions)
       } catch (cause) {
         signal.throwIfAborted()
-        throw failed(messageOf(cause), cause)
+        throw cause instanceof EngineError ? cause : failed(messageOf(cause), cause)
+      } finally {
+        open--
       }
     },
     close() {},

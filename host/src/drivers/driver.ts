@@ -32,6 +32,9 @@ export type Probe = { ok: boolean; detail: string; fix?: string }
 /** Generations at a time, tokens of each, threads, and requests that wait beside them. */
 export type InferenceLimits = { sequences: number; contextSize: number; threads: number; queue: number }
 
+/** docs/inference.md, Another engine. A process reaches it by a Unix socket: it has no network. */
+export type Upstream = { address: string; engine: string; models: object[] }
+
 export type LaunchOptions = {
   config: EnclaveConfig
   /** Authority of the simulated driver's evidence. */
@@ -44,6 +47,8 @@ export type LaunchOptions = {
   engine?: { maxArtifacts: number; maxArtifactBytes: number }
   /** Of an image for language models, and of no other: docs/inference.md, Channel of such an image. */
   inference?: InferenceLimits
+  /** Of the image `nacre-upstream`: the description of the engine that answers in it, as it is hashed into the configuration. */
+  upstream?: Upstream
   /** Longest time until it answers, milliseconds; default 20,000 for a process, 90,000 for a machine. */
   deadlineMs?: number
   /** `none` runs without a sandbox even where one works. */

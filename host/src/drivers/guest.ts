@@ -80,7 +80,14 @@ export async function launchGuest(launch: GuestLaunch): Promise<RunningEnclave> 
 /** What enclave/src/config.ts reads; the guest adds where its sockets are. */
 function startOptions(
   evidence: EvidenceKind,
-  { config, engine = ENGINE_LIMITS, inference }: LaunchOptions,
+  { config, engine = ENGINE_LIMITS, inference, upstream }: LaunchOptions,
 ): unknown {
-  return toJson({ version: 1, config, evidence, engine, ...(inference && { inference }) })
+  return toJson({
+    version: 1,
+    config,
+    evidence,
+    engine,
+    ...(inference && { inference }),
+    ...(upstream && { upstream }),
+  })
 }

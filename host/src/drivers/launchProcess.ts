@@ -92,20 +92,39 @@ async function start(
     imageDir: image.dir,
     socketDir,
     configFile,
-    ...(launch.shared && { shared: launch.shared }),
+    shared: { ...launch.shared, ...upstreamSocket(options) },
   }
   await writeFile(configFile, '{}')
   const sandbox =
     options.sandbox === 'none' ? { ok: false, detail: 'no sandbox asked for' } : await probeSandbox(mounts)
   const sockets = sandbox.ok ? INSIDE.sockets : socketDir
   await writeFile(configFile, JSON.stringify(startOptions(sockets, options, launch)), { mode: 0o644 })
-  if (sandbox.ok) return await spawnSandboxed(mounts, onLog)
+  if (sandbox.ok) {
+    requireNoNetwork(options)
+    return await spawnSandboxed(mounts, onLog)
+  }
   requireInPlace(launch, sandbox.detail)
   const { onWarning = onLog } = options
   onWarning(
     `WARNING: ${sandbox.detail}. The ${launch.driver} enclave runs WITHOUT A SANDBOX: it can reach network and files. ${INSTALL_SANDBOX}`,
   )
   return spawnPlain(mounts, onLog)
+}
+
+const UNIX = 'unix:'
+
+/** An engine's socket is inside where it is outside: its address is in the configuration. */
+function upstreamSocket({ upstream }: LaunchOptions): Record<string, string> {
+  const path = upstream?.address.startsWith(UNIX) ? upstream.address.slice(UNIX.length) : undefined
+  return path === undefined ? {} : { [path]: path }
+}
+
+function requireNoNetwork({ upstream }: LaunchOptions): void {
+  if (!upstream || upstream.address.startsWith(UNIX)) return
+  throw new DriverError(
+    'launch-failed',
+    `the sandbox has no network, and the engine is at ${upstream.address}: have it listen on a Unix socket (vllm serve --uds FILE, or socat UNIX-LISTEN:FILE,fork TCP:127.0.0.1:PORT)`,
+  )
 }
 
 /** Without a sandbox a file is where it is. */
@@ -119,7 +138,7 @@ function requireInPlace({ shared = {} }: ProcessLaunch, detail: string): void {
 /** What enclave/src/config.ts reads. */
 function startOptions(
   sockets: string,
-  { config, engine = ENGINE_LIMITS, inference }: LaunchOptions,
+  { config, engine = ENGINE_LIMITS, inference, upstream }: LaunchOptions,
   { evidence, serveModule }: ProcessLaunch,
 ): unknown {
   const securityModule = serveModule && { securityModule: `${sockets}/nsm.sock` }
@@ -130,6 +149,7 @@ function startOptions(
     sockets: { channel: `${sockets}/${SOCKETS.channel}`, ...securityModule },
     engine,
     ...(inference && { inference }),
+    ...(upstream && { upstream }),
   })
 }
 

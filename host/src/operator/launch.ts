@@ -6,7 +6,7 @@ import type { EnclaveConfig, Hex, Identity } from '@nacre/verify'
 import { configHash, fromHex, messageOf, sha256 } from '@nacre/verify'
 import { FatalError, type HostError, RetryableError } from '../common/errors.ts'
 import { unlessAborted } from '../common/wait.ts'
-import { type Driver, ENGINE_LIMITS, type InferenceLimits } from '../drivers/driver.ts'
+import { type Driver, ENGINE_LIMITS, type InferenceLimits, type Upstream } from '../drivers/driver.ts'
 import type { Image } from '../drivers/image.ts'
 import {
   createEnclaveClient,
@@ -27,7 +27,7 @@ export type LaunchEnclaveOptions = {
   config: EnclaveConfig
   artifacts: Artifact[]
   /** Of an image for language models. */
-  inference?: { models: ModelFile[]; limits: InferenceLimits }
+  inference?: { models: ModelFile[]; limits: InferenceLimits; upstream?: Upstream | undefined }
   onLog: (line: string) => void
   onWarning?: (text: string) => void
   /** Where the launch is recorded, so that the next agent ends it if this one is killed. */
@@ -86,6 +86,7 @@ export async function launchEnclave({
     driver.launch(image, {
       ...{ config, root, onLog },
       ...(inference && { inference: inference.limits, engine: engineFor(inference.models) }),
+      ...(inference?.upstream && { upstream: inference.upstream }),
       ...(stateDir !== undefined && { stateDir }),
       ...(onWarning && { onWarning }),
       ...(signal && { signal }),

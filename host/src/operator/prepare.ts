@@ -1,6 +1,15 @@
 import { join } from 'node:path'
 import { relayAbi } from '@nacre/contracts'
-import { type EnclaveConfig, type Hex, type Manifest, manifestHash, releaseId } from '@nacre/verify'
+import {
+  type EnclaveConfig,
+  type Hex,
+  type Manifest,
+  manifestHash,
+  releaseId,
+  sha256,
+  utf8,
+} from '@nacre/verify'
+import { canonicalJson } from '@nacre/verify/canonicalJson'
 import type { PrivateKeyAccount, PublicClient } from 'viem'
 import { checkChain } from '../chain/client.ts'
 import type { Origin } from '../chain/cursor.ts'
@@ -123,11 +132,12 @@ function openDatabase({ config, logger }: Common<OperatorConfig>): Promise<Datab
 }
 
 function enclaveConfig(
-  { deployment, release, maxInput, maxOutput }: OperatorConfig,
+  { deployment, release, maxInput, maxOutput, inference }: OperatorConfig,
   account: PrivateKeyAccount,
 ): EnclaveConfig {
+  const { upstream } = inference ?? {}
   return {
-    version: 1,
+    ...(upstream ? { version: 2, engineHash: sha256(utf8(canonicalJson(upstream))) } : { version: 1 }),
     chainId: BigInt(deployment.chainId),
     registry: deployment.enclaveRegistry,
     operator: account.address.toLowerCase() as Hex,

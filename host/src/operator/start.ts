@@ -241,7 +241,9 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
         root,
         config: parts.enclaveConfig,
         artifacts,
-        ...(config.inference && { inference: { models, limits: limitsOf(config.inference) } }),
+        ...(config.inference && {
+          inference: { models, limits: limitsOf(config.inference), upstream: config.inference.upstream },
+        }),
         stateDir: config.stateDir,
         signal: shutdown.signal,
         onLog: line => logger.debug({ line }, 'enclave'),
