@@ -12,7 +12,7 @@ import { addGatewayCommands } from './gateway/commands.ts'
 import { addOperatorCommands } from './operator/commands.ts'
 import { createOutput, reportError } from './output.ts'
 import { COMPILE_CACHE } from './paths.ts'
-import { addProxyCommand } from './proxy/commands.ts'
+import { addProxyCommand, addTargetOptions } from './proxy/commands.ts'
 import { addReleaseCommands } from './release/commands.ts'
 import { usageError, wholeNumber } from './usage.ts'
 
@@ -113,6 +113,15 @@ command(receipt, 'verify', 'check a receipt and list every check')
   .option('--at <time>', 'verify as of this time, Unix seconds or ISO 8601 (default: now)')
   .action(async (file, options, self) =>
     run(self, async out => (await import('./commands/receipt.ts')).verify(file, options, out)),
+  )
+
+addTargetOptions(
+  command(receipt, 'replay', 'ask another enclave the same with the same seed, and compare token by token'),
+)
+  .argument('<file>', 'receipt bundle of a language model’s answer, JSON')
+  .option('--other', 'an error where there is no other enclave')
+  .action(async (file, options, self) =>
+    run(self, async out => (await import('./replay/replay.ts')).replay(file, options, out)),
   )
 
 addProxyCommand(program)

@@ -6,7 +6,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { type EnclaveConfig, type Hex, manifestHash, releaseId } from '@nacre/verify'
+import { type EnclaveConfig, type Hex, type Manifest, manifestHash, releaseId } from '@nacre/verify'
 import type { EnclaveService, InferenceLimits, RunningEnclave } from '../../host/src/drivers/driver.ts'
 import { type Image, loadImage } from '../../host/src/drivers/image.ts'
 import { simulatedDriver } from '../../host/src/drivers/simulated.ts'
@@ -22,6 +22,9 @@ export type LanguageEnclave = {
   enclave: RunningEnclave
   client: EnclaveClient
   config: EnclaveConfig
+  /** As its operator tells it, and the certificate of the root that its evidence is under (DER). */
+  release: { publisher: Hex; manifest: Manifest }
+  root: Uint8Array
   log: string[]
   /** Base URLs, ending in /v1. */
   url: string
@@ -63,9 +66,10 @@ export async function startLanguageEnclave(
     ...{ maxInput: 65_536, maxOutput: 1_048_576, ...bounds },
   }
   const log: string[] = []
+  const root = createRoot()
   const enclave = await simulatedDriver.launch(built, {
     config,
-    root: createRoot(),
+    root,
     inference: { ...LIMITS, ...limits },
     ...(upstream && { upstream }),
     onLog: line => log.push(line),
@@ -73,7 +77,8 @@ export async function startLanguageEnclave(
   const client = createEnclaveClient({ connect: enclave.connect })
   const [api, tls] = await Promise.all([forward(enclave, 'api'), forward(enclave, 'tls')])
   return {
-    ...{ enclave, client, config, log },
+    ...{ enclave, client, config, log, root: root.certificate },
+    release: { publisher: PUBLISHER, manifest: built.manifest },
     url: `http://127.0.0.1:${api.port}/v1`,
     tlsUrl: `https://127.0.0.1:${tls.port}/v1`,
     addModel: (id, options) => addModel(client, id, options),

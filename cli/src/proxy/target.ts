@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { fromHex, type Hex, type Policy } from '@nacre/verify'
 import { policyOf } from '../commands/receipt.ts'
+import type { Inference } from '../dev/network.ts'
 import { CliError } from '../errors.ts'
 import { statePaths } from '../paths.ts'
 
@@ -35,8 +36,9 @@ type Announced = { url: string; models: Record<string, Hex> }
 /** `inference` of a development network's file: where its gateway is, and the files of its language models. */
 function readNetwork(file: string): Announced {
   const found = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
-  const inference: Announced | undefined = found.inference
-  if (inference && existsSync(`/proc/${found.pid}`)) return inference
+  const inference: Inference | undefined = found.inference
+  if (inference && existsSync(`/proc/${found.pid}`))
+    return { url: inference.baseUrl, models: inference.models }
   throw new CliError('not-running', {
     what: 'it was not said which gateway to ask',
     why: `no development network with a gateway runs on ${file}`,

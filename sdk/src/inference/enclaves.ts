@@ -33,6 +33,8 @@ export async function discover(settings: Settings, name: string, artifact: Hex):
   for (const one of reportsOf(answer)) {
     try {
       const report = verifiedReport(settings, one, { nonce, artifact, time: asked })
+      if (settings.exclude?.includes(report.identity.receiptKey))
+        throw sdkError('unverified-enclave', `${report.identity.receiptKey} is excluded`)
       enclaves.push({ model, report, until: asked + BigInt(settings.policy.maxEvidenceAge) })
     } catch (error) {
       refused.push(messageOf(error))

@@ -21,6 +21,8 @@ export type PrivateClientOptions = {
   developmentRoot?: Uint8Array
   /** Sent to the gateway as `authorization: Bearer …`; a call's own `authorization` header comes first. */
   apiKey?: string
+  /** Receipt keys of enclaves that are not asked. */
+  exclude?: readonly Hex[]
   /** The most that one answer may cost, in the token's smallest unit; an answer that costs more is an error. */
   maxPrice?: bigint
   /** Gives nothing of a stream before its receipt is verified; by default tokens are passed on as they come. */
