@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createEncoder, trainBpe } from './bpe.ts'
+import { GPT2_XL, gpt2Model } from './gpt2.ts'
 import { fromHalf, toHalf } from './half.ts'
 import { bytesOf, quantise } from './quantise.ts'
 import { tinyModel } from './tiny.ts'
@@ -124,4 +125,12 @@ describe('files', () => {
         expect(tinyModel({ architecture, type, seed: 2 })).not.toEqual(bytes)
       }
   })
+})
+
+test('the shape of GPT-2 XL has as many weights as GPT-2 XL, and as many tokens, all different', () => {
+  const { metadata, tensors } = gpt2Model(GPT2_XL, 'q4_0', 1)
+  const weights = tensors.map(({ dims }) => dims.reduce((all, one) => all * one, 1))
+  expect(weights.reduce((all, one) => all + one, 0)).toBe(1_557_611_200)
+  const { strings } = metadata['tokenizer.ggml.tokens'] as { strings: string[] }
+  expect(new Set(strings).size).toBe(50_257)
 })

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Hex } from '@nacre/verify'
 import { type PublicClient, zeroAddress } from 'viem'
+import { readLanguageModels } from '../catalog.ts'
 import { CliError } from '../errors.ts'
 import { REPOSITORY } from '../paths.ts'
 import { agentError } from './agentError.ts'
-import { languageModels } from './languageModels.ts'
 import type { Inference } from './network.ts'
 import { type Basics, schemaOf, writeConfig } from './operator.ts'
 import { createOperator } from './operators.ts'
@@ -35,7 +35,7 @@ const GAS_MONEY = 10n ** 20n
 /** Starts an operator of language models and a gateway before it. Its enclave is a process, however the others run. */
 export async function startLanguage(run: Run, options: LanguageOptions): Promise<Inference> {
   const { releaseId, ports, setup } = options
-  const models = await languageModels(setup.paths)
+  const models = readLanguageModels(setup.paths)
   // The gateway finds the operator when it serves.
   await Promise.all([startOperator(run, options, models), startGateway(run, options)])
   await untilServing(`http://127.0.0.1:${ports.gateway}/health`)
