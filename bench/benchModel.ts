@@ -10,6 +10,12 @@ export type BenchModel = { name: string; file: string; size: number; artifact: H
 
 const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'nacre', 'bench')
 const SEED = 42
+/** What the files are, wherever they are written. */
+const DIGESTS: Readonly<Record<string, Hex>> = {
+  'gpt2-small-q4_0': '0x346a8a46bdabeff75c72d6edd8280779f3ca5a513828cc0644857813ed4ef481',
+  'gpt2-small-q8_0': '0x69e53911c747fa965ee17333cb448a0b8c10a9738db583673499f4b3351b22de',
+  'gpt2-xl-q4_0': '0x39e88df2875a7a86a0098747fea464f70a97509677404bc6027672efd22db5f6',
+}
 
 /** A file of GPT-2's shape, from the cache or written now, which takes a minute or two for the large one. */
 export async function benchModel(
@@ -26,5 +32,8 @@ export async function benchModel(
   }
   const hash = createHash('sha256')
   for await (const part of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(part)
-  return { name, file, size: statSync(file).size, artifact: `0x${hash.digest('hex')}` }
+  const artifact: Hex = `0x${hash.digest('hex')}`
+  if (artifact !== (DIGESTS[name] ?? artifact))
+    throw new Error(`${file} is not what is written here: delete it`)
+  return { name, file, size: statSync(file).size, artifact }
 }
