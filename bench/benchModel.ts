@@ -15,6 +15,7 @@ const DIGESTS: Readonly<Record<string, Hex>> = {
   'gpt2-small-q4_0': '0x346a8a46bdabeff75c72d6edd8280779f3ca5a513828cc0644857813ed4ef481',
   'gpt2-small-q8_0': '0x69e53911c747fa965ee17333cb448a0b8c10a9738db583673499f4b3351b22de',
   'gpt2-xl-q4_0': '0x39e88df2875a7a86a0098747fea464f70a97509677404bc6027672efd22db5f6',
+  'gpt2-xl-q8_0': '0xcb32bb8d73ca36ed7f2ac24f9af31992a1c05635e5f9f223ce10bdc2c92d3c07',
 }
 
 /** A file of GPT-2's shape, from the cache or written now, which takes a minute or two for the large one. */

@@ -71,6 +71,7 @@ export async function startLanguageEnclave(
     config,
     root,
     inference: { ...LIMITS, ...limits },
+    engine: { maxArtifacts: 8, maxArtifactBytes: 2 ** 32 },
     ...(upstream && { upstream }),
     onLog: line => log.push(line),
   })
