@@ -52,6 +52,13 @@ test('a value that is nested without an end is refused', () => {
 const nest = (depth: number, make: (inner: unknown) => unknown): unknown =>
   depth === 0 ? {} : make(nest(depth - 1, make))
 const two = (part: unknown) => ({ anyOf: [part, part] })
+/** Each definition is a choice of two that are the next: 2^150 ways from the first to the last. */
+const ladder = Object.fromEntries(
+  Array.from({ length: 150 }, (_, i) => [
+    `${i}`,
+    i < 149 ? two({ $ref: `#/$defs/${i + 1}` }) : { type: 'null' },
+  ]),
+)
 
 describe('a schema is refused by its place, when', () => {
   test.each<[string, unknown, string]>([
@@ -97,6 +104,12 @@ describe('a schema is refused by its place, when', () => {
       'its choices multiply in a circle',
       { $defs: { a: two({ type: 'array', items: { $ref: '#/$defs/a' } }) }, $ref: '#/$defs/a' },
       'told apart too late',
+    ],
+    ['its choices multiply by references', { $defs: ladder, $ref: '#/$defs/0' }, 'told apart too late'],
+    [
+      'a definition is missing, deep inside',
+      { type: 'object', properties: { a: two({ $ref: '#/$defs/b' }) } },
+      '#/$defs/b: there is no such definition',
     ],
   ])('%s', (_, schema, message) => {
     const refused = (() => {

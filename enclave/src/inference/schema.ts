@@ -1,4 +1,4 @@
-import { invalid, isOfType, type Node, type Schema } from './schemaNode.ts'
+import { invalid, isOfType, type Node, type Schema, targetOf } from './schemaNode.ts'
 import { mismatchOf } from './schemaValue.ts'
 import { requireFewWays } from './schemaWays.ts'
 
@@ -46,7 +46,8 @@ export function checkSchema(schema: unknown): Schema {
   const { $defs: _, definitions: __, ...own } = fields
   const root = nodeOf(own, { path: 'schema', depth: 0, walk })
   defs.set('#', root)
-  for (const node of defs.values()) requireEnd(node, defs)
+  const ended = new Set<string>()
+  for (const node of defs.values()) requireEnd(node, { defs, ended, path: [] })
   requireFewWays(root, defs)
   return { root, defs }
 }
@@ -114,9 +115,11 @@ function typedNode(type: string, fields: Fields, place: Place): Node {
 function objectNode(fields: Fields, place: Place): Node {
   const { path } = place
   const parts = Object.entries(fieldsOf(fields.properties ?? {}, `${path}.properties`))
-  const required = fields.required ?? []
-  if (!Array.isArray(required)) throw invalid(`${path}.required`, 'not a list')
-  const missing = required.find(name => !parts.some(([known]) => known === name))
+  const list = fields.required ?? []
+  if (!Array.isArray(list)) throw invalid(`${path}.required`, 'not a list')
+  const required = new Set(list)
+  const known = new Set<unknown>(parts.map(([name]) => name))
+  const missing = [...required].find(name => !known.has(name))
   if (missing !== undefined)
     throw invalid(`${path}.required`, `${String(missing).slice(0, 64)} is no property`)
   const { additionalProperties: open = true } = fields
@@ -125,7 +128,7 @@ function objectNode(fields: Fields, place: Place): Node {
   const properties = parts.map(([name, part]) => ({
     name,
     node: nodeOf(part, below(place, `properties.${name}`)),
-    required: required.includes(name),
+    required: required.has(name),
   }))
   return { is: 'object', properties, open }
 }
@@ -143,14 +146,20 @@ function valuesOf(fields: Fields, { path, walk }: Place): Node {
   return { is: 'values', values }
 }
 
-/** A reference that leads to itself through references and choices alone describes nothing. */
-function requireEnd(node: Node, defs: Map<string, Node>, path: string[] = []): void {
-  if (node.is === 'anyOf') for (const option of node.options) requireEnd(option, defs, path)
-  if (node.is !== 'ref') return
-  const target = defs.get(node.name)
-  if (!target) throw invalid(node.name.slice(0, 64), 'there is no such definition in the schema')
+type Way = { defs: Map<string, Node>; path: string[]; ended: Set<string> }
+
+/**
+ * A reference that leads to itself through references and choices alone describes nothing. Each is followed once, by
+ * `ended`: choices between references to choices would be twice as many with each.
+ */
+function requireEnd(node: Node, way: Way): void {
+  const { defs, path, ended } = way
+  if (node.is === 'anyOf') for (const option of node.options) requireEnd(option, way)
+  if (node.is !== 'ref' || ended.has(node.name)) return
+  const target = targetOf(node, defs)
   if (path.includes(node.name)) throw invalid(node.name.slice(0, 64), 'it refers to itself and nothing else')
-  requireEnd(target, defs, [...path, node.name])
+  requireEnd(target, { ...way, path: [...path, node.name] })
+  ended.add(node.name)
 }
 
 function below({ path, depth, walk }: Place, key: string): Place {

@@ -15,6 +15,13 @@ export type Node =
 
 export type Property = { name: string; node: Node; required: boolean }
 
+/** What a reference leads to. @throws EngineError invalid-schema */
+export function targetOf({ name }: Node & { is: 'ref' }, defs: Map<string, Node>): Node {
+  const target = defs.get(name)
+  if (target) return target
+  throw invalid(name.slice(0, 64), 'there is no such definition in the schema')
+}
+
 export function isOfType(value: unknown, type: string): boolean {
   if (type === 'null') return value === null
   if (type === 'array') return Array.isArray(value)

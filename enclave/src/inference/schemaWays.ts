@@ -1,4 +1,4 @@
-import { invalid, type Node } from './schemaNode.ts'
+import { invalid, type Node, targetOf } from './schemaNode.ts'
 
 /** Most readings of one beginning that a grammar may have to follow at once. */
 const MAX_WAYS = 512
@@ -15,6 +15,7 @@ type Defs = Map<string, Node>
  */
 export function requireFewWays(root: Node, defs: Defs): void {
   const seen = new Set<string>()
+  const known: Known = new Map()
   const walk = (node: Node, factor: number): void => {
     if (factor > MAX_FACTOR || factor * alternatives(node) > MAX_WAYS)
       throw invalid('schema', 'its choices can be told apart too late: give them different types, or fewer')
@@ -23,9 +24,9 @@ export function requireFewWays(root: Node, defs: Defs): void {
       const key = `${factor} ${node.name}`
       if (seen.has(key)) return
       seen.add(key)
-      walk(defs.get(node.name)!, factor)
+      walk(targetOf(node, defs), factor)
     } else if (node.is === 'anyOf') {
-      const beginnings = node.options.map(option => beginningsOf(option, defs))
+      const beginnings = node.options.map(option => beginningsOf(option, defs, known))
       for (const [i, option] of node.options.entries()) {
         const alike = beginnings.filter(other => [...other].some(beginning => beginnings[i]!.has(beginning)))
         walk(option, factor * alike.length)
@@ -45,17 +46,26 @@ function alternatives(node: Node): number {
 
 const EVERY = ['"', '{', '[', '0', 't', 'f', 'n']
 
+/** Of each part once, however many ways lead there. */
+type Known = Map<Node, Set<string>>
+
 /** The characters that its JSON can begin with; 0 stands for all of a number. */
-function beginningsOf(node: Node, defs: Defs): Set<string> {
+function beginningsOf(node: Node, defs: Defs, known: Known): Set<string> {
+  const found = known.get(node) ?? new Set(findBeginnings(node, defs, known))
+  known.set(node, found)
+  return found
+}
+
+function findBeginnings(node: Node, defs: Defs, known: Known): Iterable<string> {
   switch (node.is) {
     case 'ref':
-      return beginningsOf(defs.get(node.name)!, defs)
+      return beginningsOf(targetOf(node, defs), defs, known)
     case 'anyOf':
-      return new Set(node.options.flatMap(option => [...beginningsOf(option, defs)]))
+      return node.options.flatMap(option => [...beginningsOf(option, defs, known)])
     case 'values':
-      return new Set(node.values.map(value => JSON.stringify(value)[0]!.replace(/[-1-9]/, '0')))
+      return node.values.map(value => JSON.stringify(value)[0]!.replace(/[-1-9]/, '0'))
     default:
-      return new Set(BEGINNINGS[node.is])
+      return BEGINNINGS[node.is]
   }
 }
 
