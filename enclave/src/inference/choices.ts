@@ -14,6 +14,9 @@ export type Delta = {
   tokens: Token[]
 }
 
+/** Tokens with their probabilities that wait for text. */
+const MAX_PENDING = 64
+
 /** The choices of one request while they are made. */
 export type Choices = {
   /** @throws ApiError invalid_output */
@@ -55,7 +58,8 @@ export function createChoices(
       }
       completions[index]!++
       if (withTokens) pending[index]!.push(piece)
-      return content === '' ? undefined : delta(index, { content })
+      // Tokens of a call that is held back are told before there are many.
+      return content === '' && pending[index]!.length < MAX_PENDING ? undefined : delta(index, { content })
     },
     tokens: () => ({ prompt: sumOf(prompts), completion: sumOf(completions) }),
   }
@@ -71,7 +75,12 @@ export async function* generateAll(
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
   const sources = generations.map(one => engine.generate(artifact, one, either)[Symbol.asyncIterator]())
-  const next = async (index: number) => ({ index, result: await sources[index]!.next() })
+  const next = (index: number) => {
+    const made = sources[index]!.next().then(result => ({ index, result }))
+    // It may fail while the piece before it is still on its way to the client: whoever waits for it then is told.
+    made.catch(() => undefined)
+    return made
+  }
   const waiting = new Map(sources.map((_, index) => [index, next(index)]))
   try {
     while (waiting.size > 0) {

@@ -3,7 +3,7 @@ import { EngineError, type Generation, type LanguageEngine, type Piece } from '.
 import { callOf } from './body.ts'
 import { callUpstream, failed, readAll } from './call.ts'
 import { dataOf } from './events.ts'
-import { readChunk, type Usage } from './pieces.ts'
+import { countOf, readChunk, type Usage } from './pieces.ts'
 import type { Upstream, UpstreamModel } from './upstream.ts'
 
 const MAX_VECTORS = 64 * 2 ** 20
@@ -29,13 +29,14 @@ export function createUpstreamEngine({ address, models }: Upstream, most: number
       return { contextLength, chat: kind === 'chat', tools: false, dimensions }
     },
     async *generate(artifact, request, signal) {
-      const { path, body } = callOf(modelOf(artifact), request)
+      const model = modelOf(artifact)
+      const { path, body } = callOf(model, request)
       enter()
       // Of its own, so that leaving the loop ends the call as well.
       const left = new AbortController()
       try {
         const response = await callUpstream(address, path, body, AbortSignal.any([signal, left.signal]))
-        yield* piecesOf(response, request)
+        yield* piecesOf(response, request, model)
       } catch (cause) {
         signal.throwIfAborted()
         throw cause instanceof EngineError ? cause : failed(messageOf(cause), cause)
@@ -52,7 +53,7 @@ export function createUpstreamEngine({ address, models }: Upstream, most: number
       enter()
       try {
         const response = await callUpstream(address, '/v1/embeddings', body, signal)
-        return readVectors(await readAll(response, MAX_VECTORS), inputs.length, model.dimensions)
+        return readVectors(await readAll(response, MAX_VECTORS), inputs.length, model)
       } catch (cause) {
         signal.throwIfAborted()
         throw cause instanceof EngineError ? cause : failed(messageOf(cause), cause)
@@ -65,7 +66,11 @@ export function createUpstreamEngine({ address, models }: Upstream, most: number
 }
 
 /** Tokens as they come; how many the prompt had, such an engine says at the end. */
-async function* piecesOf(body: AsyncIterable<Uint8Array>, { maxTokens }: Generation): AsyncGenerator<Piece> {
+async function* piecesOf(
+  body: AsyncIterable<Uint8Array>,
+  { maxTokens }: Generation,
+  { contextLength }: UpstreamModel,
+): AsyncGenerator<Piece> {
   let reason: 'stop' | 'length' | undefined
   let usage: Usage | undefined
   let tokens = 0
@@ -80,20 +85,23 @@ async function* piecesOf(body: AsyncIterable<Uint8Array>, { maxTokens }: Generat
   }
   if (!reason || !usage) throw new Error('its stream ended without a reason or its usage')
   if (usage.completion > maxTokens) throw new Error('it counts more tokens than were asked for')
+  if (usage.prompt + usage.completion > contextLength)
+    throw new Error('it counts more tokens than a context has')
   yield { type: 'end', text: '', reason, promptTokens: usage.prompt, completionTokens: usage.completion }
 }
 
 function readVectors(
   bytes: Buffer,
   expected: number,
-  dimensions: number,
+  { contextLength, dimensions }: UpstreamModel,
 ): { vectors: Float32Array[]; tokens: number } {
   const { data, usage } = JSON.parse(bytes.toString('utf8'))
   const rows = [...data].sort((a, b) => a.index - b.index).map(row => Float32Array.from(row.embedding))
   const fits = rows.every(row => row.length === dimensions && row.every(Number.isFinite))
   if (rows.length !== expected || !fits) throw new Error('other vectors than were asked for')
-  if (!Number.isSafeInteger(usage.prompt_tokens)) throw new Error('no number of tokens')
-  return { vectors: rows.map(unit), tokens: usage.prompt_tokens }
+  const tokens = countOf(usage.prompt_tokens)
+  if (tokens > expected * contextLength) throw new Error('it counts more tokens than its inputs can have')
+  return { vectors: rows.map(unit), tokens }
 }
 
 function unit(vector: Float32Array): Float32Array {

@@ -61,10 +61,11 @@ function logprobOf({ token, logprob }: Fields): Logprob {
 
 function usageOf(value: unknown): Usage {
   const { prompt_tokens: prompt, completion_tokens: completion = 0 } = fieldsOf(value, 'usage')
-  return { prompt: count(prompt), completion: count(completion) }
+  return { prompt: countOf(prompt), completion: countOf(completion) }
 }
 
-function count(value: unknown): number {
+/** Of tokens. @throws Error */
+export function countOf(value: unknown): number {
   if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31)
     return value as number
   throw new Error('a number of tokens that is none')

@@ -4,12 +4,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createSocketServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { configHash } from '@nacre/verify'
 import { decodeProof } from '@nacre/verify/inference'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ANCHOR, type LanguageEnclave, PRICES, startLanguageEnclave } from '../../test/languageEnclave.ts'
 import { generation, piecesOf } from '../../test/languageModel.ts'
+import { generateAll } from '../inference/choices.ts'
 import { createUpstreamEngine } from './engine.ts'
 import { parseUpstream, requireUpstream, type Upstream, upstreamHash } from './upstream.ts'
 
@@ -130,6 +132,12 @@ describe('an engine that answers nothing sensible', () => {
       `${event({ choices: [{ delta: {}, finish_reason: 'stop' }], usage: { prompt_tokens: -1 } })}data: [DONE]\n\n`,
       'engine-failed',
     ],
+    [
+      'more tokens than a context has',
+      200,
+      `${event({ choices: [{ delta: {}, finish_reason: 'stop' }], usage: { prompt_tokens: 512, completion_tokens: 1 } })}data: [DONE]\n\n`,
+      'engine-failed',
+    ],
     ['a tool call of its own', 200, event({ choices: [{ finish_reason: 'tool_calls' }] }), 'engine-failed'],
     ['an error in its stream', 200, event({ error: { message: 'x' } }), 'engine-failed'],
     ['no JSON', 200, 'data: {\n\n', 'engine-failed'],
@@ -152,6 +160,45 @@ describe('an engine that answers nothing sensible', () => {
       prompt: { messages },
     })
     await expect(asked).rejects.toMatchObject({ code })
+  })
+
+  test.each([-1, 513, 1.5])('a text to embed of %d tokens', async tokens => {
+    const embedding = Array(upstream.models[0]!.dimensions).fill(0)
+    const body = { data: [{ index: 0, embedding }], usage: { prompt_tokens: tokens } }
+    answer = (_, response) => response.writeHead(200).end(JSON.stringify(body))
+    const asked = createUpstreamEngine(broken, 1).embed(
+      upstream.models[0]!.artifact,
+      [{ text: 'a' }],
+      new AbortController().signal,
+    )
+    await expect(asked).rejects.toMatchObject({ code: 'engine-failed' })
+  })
+
+  test('one that dies while a piece is on its way is told to whoever asks for the next, and harms nobody', async () => {
+    const begun = Promise.withResolvers<ServerResponse>()
+    answer = (_, response) => {
+      response.writeHead(200).write(word)
+      begun.resolve(response)
+    }
+    const unhandled: unknown[] = []
+    const note = (error: unknown) => void unhandled.push(error)
+    process.on('unhandledRejection', note)
+    const pieces = generateAll(
+      createUpstreamEngine(broken, 1),
+      upstream.models[0]!.artifact,
+      [{ ...generation(''), prompt: { messages } }],
+      new AbortController().signal,
+    )
+    for (const type of ['start', 'token'])
+      expect(await pieces.next()).toMatchObject({ value: { piece: { type } } })
+    const response = await begun.promise
+    const closed = once(response, 'close')
+    response.destroy()
+    await closed
+    await sleep(200)
+    process.off('unhandledRejection', note)
+    expect(unhandled).toEqual([])
+    await expect(pieces.next()).rejects.toMatchObject({ code: 'engine-failed' })
   })
 
   test('a client that goes away ends the call, and its place is free again', async () => {
