@@ -16,7 +16,7 @@ export type Scheduler = {
  * than a chunk takes. What else computes comes between two steps, one at a time. `beat` is called after each batch.
  */
 export function createScheduler(places: number, beat: () => void): Scheduler {
-  const waiting: Entry[] = []
+  let waiting: Entry[] = []
   let running: Entry[] = []
   const others: (() => Promise<unknown>)[] = []
   let active = false
@@ -47,13 +47,13 @@ export function createScheduler(places: number, beat: () => void): Scheduler {
     }
   }
   function admit(): void {
+    // Who left is not kept until there is a place.
+    for (const { sequence } of waiting) if (sequence.ended) sequence.release()
+    waiting = waiting.filter(stays)
     while (running.length < places && waiting.length) {
       const entry = waiting.shift()!
-      if (entry.sequence.ended) entry.sequence.release()
-      else {
-        place(entry, running)
-        running.push(entry)
-      }
+      place(entry, running)
+      running.push(entry)
     }
   }
   return {
