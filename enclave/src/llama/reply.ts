@@ -21,8 +21,13 @@ const CODES = [
  * it says. A reply of another form is undefined.
  */
 export function checkReply(value: unknown): Reply | undefined {
-  if (!isObject(value) || !isCount(value.id)) return undefined
-  return (FORMS[String(value.type)] ?? never)(value) ? (value as Reply) : undefined
+  try {
+    if (!isObject(value) || !isCount(value.id)) return undefined
+    return (FORMS[String(value.type)] ?? never)(value) ? (value as Reply) : undefined
+  } catch {
+    // An object that is no text, a list whose `every` is something else: what a clone may be is more than JSON.
+    return undefined
+  }
 }
 
 type Fields = Record<string, unknown>
@@ -48,7 +53,12 @@ function isPiece(piece: Fields): boolean {
   >
   if (type === 'start') return isCount(promptTokens)
   if (type === 'end')
-    return isText(text) && isCount(completionTokens) && (reason === 'stop' || reason === 'length')
+    return (
+      isText(text) &&
+      isCount(completionTokens) &&
+      promptTokens === undefined &&
+      (reason === 'stop' || reason === 'length')
+    )
   const probable = logprob === undefined || isLogprob(logprob)
   return (
     type === 'token' &&
