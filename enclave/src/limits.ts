@@ -65,5 +65,8 @@ export const LOAD_LIMIT_MS = 60_000
 export const MODEL_LOAD_LIMIT_MS = 300_000
 export const STEP_LIMIT_MS = 60_000
 
+/** What a language model has made and its client has not taken yet, of one choice, bytes. */
+export const MAX_WAITING_BYTES = 4 * 2 ** 20
+
 /** How long one model's file may be on its way into an enclave. */
 export const MODEL_UPLOAD_LIMIT_MS = 4 * 3_600_000

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { deriveRecipient, openRequest, sealRequest } from '@nacre/verify/seal'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { Gone, type Outlet, plainOutlet, sealedOutlet } from './outlet.ts'
 
 const servers: Server[] = []
@@ -52,6 +52,44 @@ test.each(['plain', 'sealed'])('one that reads nothing is gone after a while: %s
   })
   const socket = client(port)
   expect(await outcome).toBeInstanceOf(Gone)
+  socket.destroy()
+})
+
+test('one that does not read the rest of an answer keeps no connection', async () => {
+  const { port, outcome } = await serving(async response => {
+    const outlet = plainOutlet(response, 300)
+    outlet.open({ status: 200, headers: {} })
+    while (response.writableLength === 0) {
+      await outlet.write(new Uint8Array(8192))
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    await outlet.end()
+    await once(response, 'close')
+    return response.writableFinished
+  })
+  const socket = client(port)
+  expect(await outcome).toBe(false)
+  socket.destroy()
+})
+
+test('one that reads a long answer slowly gets all of it', async () => {
+  const length = 24 * 2 ** 20
+  const { port, outcome } = await serving(async response => {
+    const outlet = plainOutlet(response, 500)
+    outlet.open({ status: 200, headers: {} }, length)
+    await outlet.write(new Uint8Array(length))
+    await outlet.end()
+  })
+  const socket = client(port)
+  let read = 0
+  socket.on('data', chunk => {
+    read += chunk.length
+    socket.pause()
+    setTimeout(() => socket.resume(), 4)
+  })
+  socket.resume()
+  expect(await outcome).toBeUndefined()
+  await vi.waitFor(() => expect(read).toBeGreaterThan(length), 20_000)
   socket.destroy()
 })
 

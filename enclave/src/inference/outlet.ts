@@ -15,6 +15,9 @@ export type Outlet = {
   opened(): boolean
 }
 
+/** Bytes that are written before they are waited for. */
+const PIECE = 65_536
+
 /** The client went away, or read nothing for too long. */
 export class Gone extends Error {}
 
@@ -33,10 +36,16 @@ export function plainOutlet(response: ServerResponse, limitMs: number = SEND_LIM
     },
     async write(bytes) {
       if (gone.signal.aborted) throw gone.signal.reason
-      if (bytes.length > 0 && !response.write(bytes)) await drained(response, gone, limitMs)
+      // A piece at a time: who reads a long answer slowly is none who reads nothing.
+      for (let at = 0; at < bytes.length; at += PIECE)
+        if (!response.write(bytes.subarray(at, at + PIECE))) await drained(response, gone, limitMs)
     },
     async end() {
-      if (!gone.signal.aborted) response.end()
+      if (gone.signal.aborted) return
+      // What is left is little, and would keep its connection for ever if nobody read it.
+      const late = setTimeout(() => response.destroy(), limitMs)
+      response.once('close', () => clearTimeout(late))
+      response.end()
     },
   }
 }

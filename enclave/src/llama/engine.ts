@@ -1,6 +1,6 @@
 import type { Hex } from '@nacre/verify'
 import { EngineError, type LanguageEngine, type ModelFacts, type Piece } from '../inference/languageEngine.ts'
-import { MODEL_LOAD_LIMIT_MS, STEP_LIMIT_MS } from '../limits.ts'
+import { MAX_WAITING_BYTES, MODEL_LOAD_LIMIT_MS, STEP_LIMIT_MS } from '../limits.ts'
 import { type Child, startChild } from './child.ts'
 import type { LlamaLimits, Call as NumberedCall, Reply } from './protocol.ts'
 import { createQueue } from './queue.ts'
@@ -14,7 +14,7 @@ type Call = NumberedCall extends infer C ? (C extends NumberedCall ? Omit<C, 'id
 export function createLanguageEngine(
   limits: LlamaLimits,
   program: string,
-  times = { load: MODEL_LOAD_LIMIT_MS, step: STEP_LIMIT_MS },
+  bounds = { load: MODEL_LOAD_LIMIT_MS, step: STEP_LIMIT_MS, waiting: MAX_WAITING_BYTES },
 ): LanguageEngine {
   const loaded = new Map<Hex, string>()
   let current: Promise<Child> | undefined
@@ -32,7 +32,7 @@ export function createLanguageEngine(
   const restart = async (): Promise<Child> => {
     const child = startChild(program, limits)
     for (const [artifact, file] of loaded) {
-      await one(child, { call: 'load', artifact, file }, times.load).catch(error => {
+      await one(child, { call: 'load', artifact, file }, bounds.load).catch(error => {
         loaded.delete(artifact)
         child.kill('could not load a model that it had')
         throw error
@@ -65,7 +65,7 @@ export function createLanguageEngine(
   return {
     async load(artifact, file) {
       const load = last.then(
-        async () => await one(await running(), { call: 'load', artifact, file }, times.load),
+        async () => await one(await running(), { call: 'load', artifact, file }, bounds.load),
       )
       last = load.catch(() => undefined)
       const facts = factsOf(await load)
@@ -80,15 +80,21 @@ export function createLanguageEngine(
         const child = await running()
         signal.throwIfAborted()
         const id = ++calls
-        const queue = createQueue<Piece>()
+        const queue = createQueue(weightOf)
+        let tokens = 0
         const take = (reply: Reply) => {
           if (reply.type === 'error') queue.fail(new EngineError(reply.code, reply.message))
-          else if (reply.type === 'piece') queue.push(reply.piece, reply.piece.type === 'end')
-          return reply.type !== 'piece' || reply.piece.type === 'end'
+          if (reply.type !== 'piece') return true
+          const full = queue.weight() > bounds.waiting
+          if (full) child.abort(id)
+          const piece = full ? cutOff(tokens) : reply.piece
+          if (piece.type === 'token') tokens++
+          queue.push(piece, piece.type === 'end')
+          return piece.type === 'end'
         }
         const onAbort = () => queue.fail(signal.reason)
         signal.addEventListener('abort', onAbort, { once: true })
-        child.ask({ id, call: 'generate', artifact, request }, take, queue.fail, times.step)
+        child.ask({ id, call: 'generate', artifact, request }, take, queue.fail, bounds.step)
         try {
           yield* queue.items()
         } finally {
@@ -104,7 +110,7 @@ export function createLanguageEngine(
       enter()
       try {
         requireLoaded(loaded, artifact)
-        const reply = await one(await running(), { call: 'embed', artifact, inputs }, times.step, signal)
+        const reply = await one(await running(), { call: 'embed', artifact, inputs }, bounds.step, signal)
         if (reply.type !== 'vectors') throw unexpected()
         return { vectors: reply.vectors, tokens: reply.tokens }
       } finally {
@@ -119,6 +125,24 @@ export function createLanguageEngine(
     },
   }
 }
+
+/** The end of a generation that its client reads too slowly: it gets what waits for it. */
+function cutOff(completionTokens: number): Piece {
+  return { type: 'end', text: '', reason: 'length', completionTokens }
+}
+
+/** About the memory of a piece. */
+function weightOf(piece: Piece): number {
+  if (piece.type !== 'token') return 0
+  const told = piece.logprob ? [piece.logprob, ...(piece.top ?? [])] : []
+  const ofTold = told.reduce(
+    (sum, { token, bytes }) => sum + PIECE_BYTES + token.length + 8 * bytes.length,
+    0,
+  )
+  return PIECE_BYTES + piece.text.length + ofTold
+}
+
+const PIECE_BYTES = 128
 
 function factsOf(reply: Reply): ModelFacts {
   if (reply.type !== 'facts') throw unexpected()

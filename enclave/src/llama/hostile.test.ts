@@ -16,7 +16,7 @@ let good: ModelFile
 let said: Piece[]
 beforeAll(async () => {
   folder = await modelFolder()
-  engine = createLanguageEngine(limits, program, { load: 120_000, step: 3000 })
+  engine = createLanguageEngine(limits, program, { load: 120_000, step: 3000, waiting: 4096 })
   good = await folder.tiny()
   await engine.load(good.artifact, good.file)
   said = await piecesOf(engine, good, generation('the ships'))
@@ -117,6 +117,16 @@ describe('a chat template', () => {
     expect(textOf(await piecesOf(engine, model, generation('the ships')))).toBe(textOf(said))
   })
 
+  test.each([
+    `{% if strftime_now('%Y') | length > 0 %}the harbour and the sea {% endif %}the ships`,
+    `{{ strftime_now('%Y') + 'the ships' }}`,
+    `{% if strftime_now is defined %}{{ strftime_now('%Y') }}{% else %}the ships{% endif %}`,
+    `{%- if strftime_now is not defined %}the ships{% else %}{{ strftime_now('%Y') }}{% endif %}`,
+  ])('has no clock, which would be the host’s: %s', async template => {
+    const model = await withTemplate(template)
+    expect(await piecesOf(engine, model, { ...chat, maxTokens: 16 })).toEqual(said)
+  })
+
   test('that refuses the messages says so', async () => {
     const model = await withTemplate(`{{ raise_exception('no users here') }}`)
     await expect(piecesOf(engine, model, chat)).rejects.toMatchObject({
@@ -165,6 +175,17 @@ test('a process that is killed fails what runs, and the next call has another', 
   for (const id of await childrenNamed('llamaProgram')) process.kill(id, 'SIGKILL')
   await failed
   await expectUnharmed()
+})
+
+test('what its client does not take is made no more: it is cut off there, and its place is free', async () => {
+  const long = generation('the ships', { maxTokens: 110, topLogprobs: 20 })
+  const slow = engine.generate(good.artifact, long, new AbortController().signal)[Symbol.asyncIterator]()
+  expect((await slow.next()).value).toMatchObject({ type: 'start' })
+  for (let i = 0; i < 20; i++) await expectUnharmed()
+  const taken: Piece[] = []
+  for (let next = await slow.next(); !next.done; next = await slow.next()) taken.push(next.value)
+  expect(taken.at(-1)).toMatchObject({ type: 'end', reason: 'length', completionTokens: taken.length - 1 })
+  expect(taken.length).toBeLessThan(20)
 })
 
 /** This process's own children with this program. */

@@ -2,6 +2,7 @@ import {
   type Chat,
   EngineError,
   type Generation,
+  type Message,
   type Piece,
   type Prompt,
 } from '../inference/languageEngine.ts'
@@ -112,10 +113,20 @@ export function tokensOf(model: Model, prompt: Prompt | Chat): Uint32Array {
 function rendered({ template, vocabulary, facts: { contextLength } }: Model, chat: Chat): string {
   if (!template)
     throw new EngineError('unsupported-model', 'this model has no chat template: use completions')
-  const bytes = chat.messages.reduce((total, { content }) => total + Buffer.byteLength(content ?? ''), 0)
+  const bytes = textsOf(chat).reduce((total, text) => total + Buffer.byteLength(text), 0)
   if (chat.messages.length > contextLength || vocabulary.exceeds(bytes, contextLength))
     throw tooLong(contextLength)
   return template.render(chat)
+}
+
+/** What a template writes of a chat: what is said, calls, and tools. */
+function textsOf({ messages, tools = [] }: Chat): string[] {
+  const callsOf = (message: Message) => (message.role === 'assistant' ? (message.tool_calls ?? []) : [])
+  return [
+    ...messages.map(({ content }) => content ?? ''),
+    ...messages.flatMap(callsOf).map(call => call.function.arguments),
+    ...tools.flatMap(({ description = '', parameters }) => [description, JSON.stringify(parameters)]),
+  ]
 }
 
 function checkedTokens(tokens: number[], size: number): Uint32Array {

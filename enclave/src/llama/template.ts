@@ -19,7 +19,7 @@ export function createTemplate(
   tokens: { bos: string; eos: string },
 ): Template {
   if (source.length > MAX_TEMPLATE) throw new Error(`a chat template of ${source.length} characters`)
-  const renderer = new binding.AddonJinjaRenderer(source)
+  const renderer = new binding.AddonJinjaRenderer(withoutClock(source))
   return {
     render(chat) {
       try {
@@ -40,6 +40,18 @@ export function createTemplate(
     },
   }
 }
+
+/**
+ * Templates may write the day's date, by a clock that is the host's and in no receipt: what is signed would depend on it.
+ * Here there is none: one that asks whether there is takes its own date, any other gets an empty text.
+ */
+function withoutClock(source: string): string {
+  if (!source.includes(CLOCK)) return source
+  if (/\bstrftime_now\s+is\s+(not\s+)?defined\b/.test(source)) return source.replaceAll(CLOCK, 'no_clock')
+  return `{% macro ${CLOCK}(format) %}{% endmacro %}${source}`
+}
+
+const CLOCK = 'strftime_now'
 
 function messageFor(message: Message): Record<string, unknown> {
   if (message.role !== 'assistant') return message
