@@ -52,6 +52,7 @@ export async function answerText(
   const { id, created } = opening
   const done = context.load.begin()
   const pieces = generateAll(context.engine, model.artifact, generations, outlet.gone)
+  let answered = false
   const used = ANSWER_FRAME + CHOICE_FRAME * generations.length
   try {
     await tell({
@@ -60,13 +61,14 @@ export async function answerText(
       choices: createChoices(generations.length, perPrompt, reading, withTokens),
       room: Math.max(0, context.config.maxOutput - used),
     })
+    answered = true
   } catch (error) {
     throw error instanceof EngineError
       ? apiErrorOf(error, plan.kind === 'cmpl' ? 'prompt' : 'messages')
       : error
   } finally {
     await pieces.return()
-    done()
+    done(answered)
   }
 }
 

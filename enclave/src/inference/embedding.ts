@@ -18,6 +18,7 @@ export async function answerEmbedding(question: Question, body: unknown): Promis
   // Nothing is drawn: the seed is zero, as of every engine that draws nothing.
   const opening = begin(question, 'embd', model, { api: 'embeddings', seed: 0 })
   const done = context.load.begin()
+  let answered = false
   try {
     const { vectors, tokens } = await context.engine.embed(model.artifact, fields.input, outlet.gone)
     const data = vectors.map((vector, index) => ({
@@ -29,10 +30,11 @@ export async function answerEmbedding(question: Question, body: unknown): Promis
     const answer = { id: opening.id, object: 'list', data, model: model.id, usage }
     if (Buffer.byteLength(JSON.stringify(answer)) > maxOutput) throw tooMany(maxOutput)
     await sendWhole(question, opening, answer, { prompt: tokens, completion: 0 })
+    answered = true
   } catch (error) {
     throw error instanceof EngineError ? apiErrorOf(error, 'input') : error
   } finally {
-    done()
+    done(answered)
   }
 }
 

@@ -8,11 +8,12 @@ test('what is told to wait is what answers took, for those that are open', () =>
   for (let i = 0; i < 50; i++) {
     const done = load.begin()
     now += 10_000
-    done()
-    done()
+    done(true)
+    done(true)
   }
+  for (let i = 0; i < 50; i++) load.begin()(false)
   const open = [load.begin(), load.begin(), load.begin()]
   expect(load.retryAfter()).toBe(15)
-  for (const done of open) done()
+  for (const done of open) done(true)
   expect(load.retryAfter()).toBe(1)
 })

@@ -1,7 +1,7 @@
 /** How busy the engine is: what a refused client is told to wait. */
 export type Load = {
-  /** An answer is made; the function that comes back says that it is done, or given up. */
-  begin(): () => void
+  /** An answer is made; the function that comes back says that it is done, or refused or given up: of that nothing is learned. */
+  begin(): (answered: boolean) => void
   /** Whole seconds until a place is likely to be free, from what answers took lately. */
   retryAfter(): number
 }
@@ -18,11 +18,11 @@ export function createLoad(sequences: number, now: () => number = () => performa
       const start = now()
       open++
       let done = false
-      return () => {
+      return answered => {
         if (done) return
         done = true
         open--
-        average += WEIGHT * ((now() - start) / 1000 - average)
+        if (answered) average += WEIGHT * ((now() - start) / 1000 - average)
       }
     },
     retryAfter: () => Math.min(MAX_SECONDS, Math.max(1, Math.ceil((average * open) / sequences))),
