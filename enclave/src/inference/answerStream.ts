@@ -1,6 +1,6 @@
 import { toJson } from '@nacre/verify/bundle'
-import { callId, usageOf, type Work } from './answerText.ts'
-import { apiAnswer } from './apiErrors.ts'
+import { callId, type Plan, usageOf, type Work } from './answerText.ts'
+import { ApiError, apiAnswer } from './apiErrors.ts'
 import type { Delta } from './choices.ts'
 import { createOutput, type Output } from './output.ts'
 
@@ -27,8 +27,8 @@ export async function tellStream(work: Work): Promise<void> {
     if (plan.includeUsage) await events.send({ choices: [], usage: usageOf(choices.tokens()) })
   } catch (error) {
     if (!outlet.gone.aborted) {
-      status = 3
-      context.onError(error)
+      status = unfit(plan, error) ? 0 : 3
+      if (status === 3) context.onError(error)
       await output.write(eventOf(apiAnswer(error).body)).catch(() => undefined)
     }
   }
@@ -37,6 +37,14 @@ export async function tellStream(work: Work): Promise<void> {
   const receipt = { ...frame, object: plan.shape.object.chunk, choices: [], nacre: toJson(proof) }
   await outlet.write(Buffer.from(`${eventOf(receipt)}data: [DONE]\n\n`))
   await outlet.end()
+}
+
+/**
+ * A text that was sent and does not fit its schema was made as asked: bounds that no number fits would make every text
+ * free. A call that does not fit was not sent.
+ */
+function unfit({ reading }: Plan, error: unknown): boolean {
+  return reading.as === 'json' && error instanceof ApiError && error.code === 'invalid_output'
 }
 
 type Events = {

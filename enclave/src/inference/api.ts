@@ -37,7 +37,12 @@ const SEAL_OVERHEAD = 1 + 32 + 16
 
 export function createHandler(api: Api): Handler {
   const bodies = createBodies()
+  const last = new WeakMap<IncomingMessage['socket'], ServerResponse>()
   return (request, response) => {
+    const before = last.get(request.socket)
+    last.set(request.socket, response)
+    // Pipelined (RFC 9112, 9.3.2): each answer would be made and held, however many a client asks for and reads none of.
+    if (before && !before.writableEnded) return void request.socket.destroy()
     const outlet = plainOutlet(response)
     response.setHeader('cache-control', 'no-store')
     serve(api, bodies, outlet, request).catch(error => answerError(api, outlet, response, error))

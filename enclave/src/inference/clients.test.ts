@@ -173,6 +173,33 @@ test('an engine that dies in a stream: what was sent has a receipt that costs no
   expect((await post(JSON.stringify({ model: 'tiny', prompt: 'a', max_tokens: 1 }))).status).toBe(200)
 })
 
+test('requests one behind the other, whose answers nobody waits for, end their connection', async () => {
+  const { port, hostname } = new URL(started.url)
+  const socket = connect(Number(port), hostname).on('error', () => {})
+  const chunks: Buffer[] = []
+  socket.on('data', chunk => chunks.push(chunk))
+  socket.write('GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(100))
+  await once(socket, 'close')
+  expect(Buffer.concat(chunks).toString().split('HTTP/1.1 200').length - 1).toBeLessThan(2)
+})
+
+test('a text that fits no number of its schema was made all the same, and costs what it has', async () => {
+  const schema = { type: 'integer', minimum: 5, maximum: 4 }
+  const body = JSON.stringify({
+    ...{ model: 'tiny', stream: true, seed: 1, max_tokens: 64 },
+    messages: [{ role: 'user', content: 'a number' }],
+    response_format: { type: 'json_schema', json_schema: { name: 'n', schema } },
+  })
+  const headers = { 'content-type': 'application/json' }
+  const response = await fetch(`${started.url}/chat/completions`, { method: 'POST', headers, body })
+  const text = await response.text()
+  const at = text.lastIndexOf('data: {')
+  expect(text.slice(0, at)).toContain('"code":"invalid_output"')
+  const { nacre } = JSON.parse(text.slice(at + 6).split('\n')[0]!)
+  expect(nacre.receipt).toMatchObject({ status: 0, outputHash: keccak256(utf8(text.slice(0, at))) })
+  expect(BigInt(nacre.usage.price)).toBeGreaterThan(0n)
+})
+
 test('the log says nothing of what was asked or answered', () => {
   expect(started.log.join('\n')).not.toMatch(/harbour|nowhere|ship/)
   expect(started.log.length).toBeLessThan(20)
