@@ -43,3 +43,29 @@ test('so many bytes at a time: more are refused in words, and room comes back', 
   server.closeAllConnections()
   server.close()
 })
+
+test('a long body arrives as it was, in however many pieces', async () => {
+  const bodies = createBodies(2 ** 20)
+  const server = createServer(async (request, response) => {
+    const { body, release } = await bodies.read(request, 2 ** 20)
+    response.end(body)
+    release()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const sent = request({
+    port: (server.address() as AddressInfo).port,
+    method: 'POST',
+    headers: { 'content-length': 300_000 },
+  })
+  const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251))
+  for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7) % 9001) {
+    sent.write(bytes.subarray(at, at + size))
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  const [response] = await once(sent.end(), 'response')
+  const parts: Buffer[] = []
+  for await (const part of response) parts.push(part)
+  expect(Buffer.concat(parts).equals(bytes)).toBe(true)
+  server.closeAllConnections()
+  server.close()
+})
