@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type FetchOptions, fetchModel } from './fetchModel.ts'
-import { readSource } from './source.ts'
+import { readSource, redirectedUrl } from './source.ts'
 
 const FILE = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * 7919) % 251))
 const OTHER = Buffer.from(FILE.toReversed())
@@ -254,4 +254,18 @@ test.each([
   'https://a:b@x/m',
 ])('%s names no model', text => {
   expect(() => readSource(text, 'https://hub.example')).toThrow(expect.objectContaining({ code: 'usage' }))
+})
+
+test.each([
+  'http://127.0.0.1:8545/',
+  'https://[::1]/',
+  'http://localhost/m',
+  'https://127.9.9.9/',
+  'https://a.localhost/',
+])('a server elsewhere does not send one on to %s', address => {
+  expect(() => redirectedUrl(address, 'https://hub.example/m')).toThrow(
+    expect.objectContaining({ code: 'usage' }),
+  )
+  expect(redirectedUrl('/other', 'https://hub.example/m').href).toBe('https://hub.example/other')
+  expect(redirectedUrl(address, 'http://127.0.0.1:1/').href).toBe(address)
 })

@@ -1,5 +1,5 @@
 import { badAnswer, unavailable } from './errors.ts'
-import { checkedUrl, type Source } from './source.ts'
+import { redirectedUrl, type Source } from './source.ts'
 
 /** What a server said, after redirects. */
 export type Reply = {
@@ -78,7 +78,7 @@ async function follow(
     const location = response.headers.get('location')
     if (response.status < 300 || response.status >= 400 || location === null) return { response, linked }
     await response.body?.cancel()
-    at = checkedUrl(location, at).href
+    at = redirectedUrl(location, at).href
   }
   throw badAnswer(url, `it sends on more than ${REDIRECTS} times`)
 }

@@ -37,6 +37,27 @@ export function checkedUrl(text: string, base?: string): URL {
   })
 }
 
+/**
+ * Where a server sends one on to: another may not name this machine, whose services nobody but its user is to ask.
+ * @throws CliError usage
+ */
+export function redirectedUrl(location: string, from: string): URL {
+  const url = checkedUrl(location, from)
+  if (!isThisMachine(url) || isThisMachine(new URL(from))) return url
+  throw new CliError('usage', {
+    what: `no model is fetched from ${url.href.slice(0, 300)}`,
+    why: `${new URL(from).host} sends on to it, and it is this machine`,
+    fix: 'name that address itself if it is meant',
+  })
+}
+
+const THIS_MACHINE =
+  /^(127\.[\d.]+|0\.0\.0\.0|\[::1?\]|\[::ffff:7f[\da-f]{2}:[\da-f]{1,4}\]|(.+\.)?localhost\.?)$/
+
+function isThisMachine({ hostname }: URL): boolean {
+  return THIS_MACHINE.test(hostname)
+}
+
 function hubSource(text: string, endpoint: string): Source {
   const [, owner, name, file, revision = 'main'] =
     /^hf:([\w.-]{1,96})\/([\w.-]{1,96})\/([\w.\-/]{1,300}?)(?:@([\w.\-/]{1,100}))?$/.exec(text) ?? []
