@@ -1,3 +1,4 @@
+import { createLimit, type Limit } from '../common/limit.ts'
 import { createOpenCalls, type OpenCalls } from '../common/openCalls.ts'
 import type { Seen } from './look.ts'
 
@@ -7,6 +8,8 @@ export type Backend = Seen & {
   url: string
   /** Calls of this gateway that are in it. */
   open: OpenCalls
+  /** Has it asked for attestations: a few at a time. */
+  reports: Limit
   /** Set when it serves no more: calls that have no answer yet are for others. */
   gone: AbortSignal
   /** A call met nobody there: others are asked first for a while. */
@@ -24,6 +27,7 @@ export function createBackend(url: string, seen: Seen): Backend & { leave(): voi
     ...seen,
     url,
     open: createOpenCalls(),
+    reports: createLimit(8, 64),
     gone: gone.signal,
     leave: () => gone.abort(new Error('the enclave serves no more')),
     suspect: () => {

@@ -39,10 +39,13 @@ export async function sendTo(
   const sent = request(`${url}${path}`, { method, headers, agent: false })
   sent.setTimeout(silenceMs, () => sent.destroy(new Error(`nothing came for ${silenceMs} ms`)))
   const leave = () => sent.destroy(new Error('the enclave serves no more'))
+  // However much comes: who sends a head piece by piece would keep the call and its body for ever.
+  const late = setTimeout(() => sent.destroy(new Error(`no answer in ${silenceMs} ms`)), silenceMs)
   left.addEventListener('abort', leave, { once: true })
   try {
     return await headOf(sent, body, gone)
   } finally {
+    clearTimeout(late)
     left.removeEventListener('abort', leave)
   }
 }

@@ -29,7 +29,7 @@ const ATTEST_MS = 600_000
 export function createPool(common: Common<GatewayConfig>, policy: Policy | undefined): Pool {
   const { operators } = common.config
   const watches = operators.map(url => watch(common, url, policy))
-  const serving = () => watches.flatMap(({ backend }) => backend() ?? [])
+  const serving = () => onceEach(watches.flatMap(({ backend }) => backend() ?? []))
   return {
     serving,
     of: ({ model, enclave }) =>
@@ -49,6 +49,16 @@ export function createPool(common: Common<GatewayConfig>, policy: Policy | undef
     looked: Promise.all(watches.map(({ looked }) => looked)).then(() => {}),
     close: async () => void (await Promise.all(watches.map(({ close }) => close()))),
   }
+}
+
+/**
+ * Whoever passes an enclave's attestation on can name it as its own, and would get what is sealed to it: it is at the
+ * operator that is configured first, and at another one when that serves no more.
+ */
+function onceEach(backends: Backend[]): Backend[] {
+  const first = new Map<Hex, Backend>()
+  for (const backend of backends) if (!first.has(backend.enclave)) first.set(backend.enclave, backend)
+  return [...first.values()]
 }
 
 type Watch = { backend(): Backend | undefined; looked: Promise<void>; close(): Promise<void> }

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import { parseAnswerId } from '@nacre/verify/inference'
-import { createLimit } from '../common/limit.ts'
 import { ApiError } from '../inference/apiErrors.ts'
 import { bodyOf, passOn } from '../inference/exchange.ts'
 import type { Backend } from './backend.ts'
@@ -10,8 +9,8 @@ import type { Pool } from './pool.ts'
 export type ReportsOptions = { pool: Pool; timeoutMs: number }
 
 const MAX_REPORT = 1_048_576
-/** Each asks all enclaves for evidence. */
-const limited = createLimit(8, 64)
+/** After the first attestation the others are waited for so long: one operator that says nothing keeps nobody from the rest. */
+const GRACE_MS = 3_000
 
 /** Attestations of all enclaves, or of those with a model or a key: the first, and all of them beside it. @throws ApiError */
 export async function answerReport(
@@ -23,12 +22,7 @@ export async function answerReport(
   const backends = options.pool.of({ model, enclave: address })
   if (backends.length === 0 && options.pool.serving().length > 0)
     throw new ApiError('not_found', 'No enclave with this model and this address serves here.')
-  const all = await limited(() =>
-    Promise.all(backends.map(backend => reportOf(options, call, backend))),
-  ).catch(() => {
-    throw new ApiError('too_busy', 'Many attestations are being made.')
-  })
-  const reports = all.filter(report => report !== undefined)
+  const reports = await reportsOf(options, call, backends)
   if (reports.length === 0) throw new ApiError('no_enclave', 'No enclave answers at the moment.')
   const body = JSON.stringify({ ...reports[0], attestations: reports })
   call.outgoing
@@ -36,16 +30,39 @@ export async function answerReport(
     .end(body)
 }
 
-async function reportOf(
-  { timeoutMs }: ReportsOptions,
-  call: Call,
-  backend: Backend,
-): Promise<object | undefined> {
+/** Those that came, in the order of `backends`, until all did or time is up; calls that are still open then end. */
+async function reportsOf({ timeoutMs }: ReportsOptions, call: Call, backends: Backend[]): Promise<object[]> {
+  const reports: (object | undefined)[] = []
+  const over = new AbortController()
+  const end = () => over.abort(new Error('the others were not waited for'))
+  let timer = setTimeout(end, timeoutMs)
+  const ended = new Promise<void>(resolve => over.signal.addEventListener('abort', () => resolve()))
+  const gone = AbortSignal.any([call.gone, over.signal])
+  const asked = backends.map(async (backend, index) => {
+    const report = await reportOf({ ...call, gone }, backend, timeoutMs)
+    if (report === undefined) return
+    if (reports.every(one => one === undefined)) {
+      clearTimeout(timer)
+      timer = setTimeout(end, Math.min(GRACE_MS, timeoutMs))
+    }
+    reports[index] = report
+  })
+  await Promise.race([Promise.all(asked), ended])
+  clearTimeout(timer)
+  end()
+  return reports.filter(report => report !== undefined)
+}
+
+/** Its evidence is made for each that asks: so many at a time of one enclave. */
+async function reportOf(call: Call, backend: Backend, timeoutMs: number): Promise<object | undefined> {
   try {
-    const answer = await sendTo(backend, call, { silenceMs: timeoutMs })
-    if (answer.statusCode !== 200) return void answer.destroy()
-    const report: unknown = JSON.parse((await bodyOf(answer, MAX_REPORT)).toString())
-    return typeof report === 'object' && report !== null ? report : undefined
+    return await backend.reports(async () => {
+      call.gone.throwIfAborted()
+      const answer = await sendTo(backend, call, { silenceMs: timeoutMs })
+      if (answer.statusCode !== 200) return void answer.destroy()
+      const report: unknown = JSON.parse((await bodyOf(answer, MAX_REPORT)).toString())
+      return typeof report === 'object' && report !== null ? report : undefined
+    })
   } catch {
     // The others' are told.
     return undefined
