@@ -19,24 +19,27 @@ export type StrangeOperator = {
   asked: Asked[]
   /** What it answers calls with a body by, from now on. */
   behave(answer: Answer): void
-  /** From now on it does not serve: 503 to all, or nothing at all. */
-  fail(how: 'unready' | 'silent' | undefined): void
+  /** From now on it does not serve: 503 to all, nothing at all, or nothing when it is asked for an attestation. */
+  fail(how: Failure | undefined): void
   close(): Promise<void>
 }
+
+type Failure = 'unready' | 'silent' | 'unattested'
 
 export type Answer = (asked: Asked, response: ServerResponse) => void
 
 let started = 0
 
-export async function startStrangeOperator(models: string[] = ['small']): Promise<StrangeOperator> {
+/** `receiptKey` is that of somebody else's enclave, which it names as its own. */
+export async function startStrangeOperator(
+  models: string[] = ['small'],
+  receiptKey: Hex = newReceiptKey(),
+): Promise<StrangeOperator> {
   const bundle = createBundle()
-  const receiptKey = addressOf(
-    secp256k1PublicKey(Buffer.from(sha256(utf8(`operator ${started++}`)).slice(2), 'hex')),
-  )
   const identity: Identity = { ...bundle.identity, receiptKey }
   const asked: Asked[] = []
   let answer: Answer = (_, response) => sayHello(response)
-  let failing: 'unready' | 'silent' | undefined
+  let failing: Failure | undefined
 
   function report(nonce: Hex): object {
     const timestamp = BigInt(Math.floor(Date.now() / 1000)) - 1n
@@ -62,6 +65,7 @@ export async function startStrangeOperator(models: string[] = ['small']): Promis
     if (failing === 'silent') return
     if (failing === 'unready') return void response.writeHead(503).end()
     const path = request.url ?? '/'
+    if (failing === 'unattested' && path.startsWith('/v1/attestation')) return
     if (request.method === 'GET') return sayJson(response, 200, get(new URL(path, 'http://x')))
     const body = Buffer.concat(await request.toArray().catch(() => []))
     const one = { path, headers: request.headers, body }
@@ -85,6 +89,10 @@ export async function startStrangeOperator(models: string[] = ['small']): Promis
       if (server.listening) await new Promise(closed => server.close(closed))
     },
   }
+}
+
+function newReceiptKey(): Hex {
+  return addressOf(secp256k1PublicKey(Buffer.from(sha256(utf8(`operator ${started++}`)).slice(2), 'hex')))
 }
 
 /** A proof of so many units, signed by nobody who matters. */

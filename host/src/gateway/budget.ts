@@ -1,19 +1,30 @@
 /** Bytes that are held at a time, altogether. */
-export type Budget = {
-  /** Takes so many; undefined where they are not there. What it returns gives them back, once. */
-  take(bytes: number): (() => void) | undefined
+export type Budget = { open(): Held }
+
+/** What one holder has of them. */
+export type Held = {
+  /** Takes more; false where there are no more. */
+  take(bytes: number): boolean
+  /** Gives all back. */
+  close(): void
 }
 
 export function createBudget(most: number): Budget {
   let taken = 0
   return {
-    take(bytes) {
-      if (taken + bytes > most) return undefined
-      taken += bytes
-      let given = false
-      return () => {
-        if (!given) taken -= bytes
-        given = true
+    open() {
+      let own = 0
+      return {
+        take(bytes) {
+          if (taken + bytes > most) return false
+          taken += bytes
+          own += bytes
+          return true
+        },
+        close() {
+          taken -= own
+          own = 0
+        },
       }
     },
   }

@@ -113,6 +113,22 @@ describe('plain calls', () => {
     expect(operators[1].asked).toHaveLength(1)
   })
 
+  test('an answer is one also when its enclave serves no such model any more', async () => {
+    const models = ['small', 'other']
+    const leaving = await startStrangeOperator(models)
+    const { url } = await start({ operators: [leaving.url] })
+    const asked = Promise.withResolvers<() => void>()
+    leaving.behave((_, response) => asked.resolve(() => sayHello(response)))
+    const waiting = ask(url)
+    const answer = await asked.promise
+    models.shift()
+    const listed = async () => JSON.stringify(await json(`${url}/v1/models`))
+    await eventually(async () => ((await listed()).includes('small') ? undefined : true))
+    answer()
+    expect((await waiting).status).toBe(200)
+    await leaving.close()
+  })
+
   test('when all are full the client hears it, with the time to wait', async () => {
     const { url } = await start()
     for (const operator of operators)
@@ -190,6 +206,17 @@ describe('plain calls', () => {
 })
 
 describe('clients', () => {
+  test('one that names a whole address is answered: it sends operators nowhere, and makes none of them suspect', async () => {
+    const { url } = await start()
+    const body = JSON.stringify(CHAT)
+    const path = 'http://elsewhere.example/v1/chat/completions?a=b'
+    const call = request(url, { method: 'POST', path, headers: { 'content-length': body.length } }).end(body)
+    const [response] = await once(call, 'response')
+    expect(response.statusCode).toBe(200)
+    response.resume()
+    expect(operators.flatMap(({ asked }) => asked.map(one => one.path))).toEqual(['/v1/chat/completions?a=b'])
+  })
+
   test('one that goes away ends the call at the operator', async () => {
     const { url } = await start()
     const ended = Promise.withResolvers<void>()
@@ -241,15 +268,64 @@ describe('clients', () => {
   test('bodies take no more memory than there is room for', async () => {
     const { url } = await start({ maxHeld: 1_048_576, maxBody: 1_048_576 })
     const port = Number(new URL(url).port)
-    const slow = connect(port, '127.0.0.1')
-    slow.write(
-      'POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1048000\r\n\r\n{',
-    )
+    const begin = (body: Buffer) => {
+      const slow = connect(port, '127.0.0.1').on('error', () => {})
+      slow.write('POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 1048576\r\n\r\n')
+      slow.write(body)
+      return slow
+    }
+    const silent = begin(Buffer.alloc(0))
     await eventually(async () => (/open_calls 1/.test(await metricsOf(url)) ? true : undefined))
-    const refused = await ask(url, {}, { ...CHAT, user: 'x'.repeat(2_000) })
-    expect([refused.status, await codeOf(refused)]).toEqual([503, 'too_busy'])
+    // What is announced keeps nobody out, what came does.
+    expect((await ask(url)).status).toBe(200)
+    silent.destroy()
+    const long = { ...CHAT, user: 'x'.repeat(900_000) }
+    const slow = await eventually(async () => {
+      const one = begin(Buffer.alloc(1_000_000, ' '))
+      // The gateway reads it beside these.
+      for (let look = 0; look < 40; look++) await healthOf(url)
+      // In the middle of its body, and told all the same.
+      const refused = await ask(url, {}, long)
+      if (refused.status === 503 && (await codeOf(refused)) === 'too_busy') return one
+      one.destroy()
+      return undefined
+    })
     slow.destroy()
     await eventually(async () => ((await ask(url)).status === 200 ? true : undefined))
+  })
+})
+
+describe('operators that lie', () => {
+  test('a head that comes piece by piece for ever is none: another one answers', async () => {
+    const { url } = await start({ silenceMs: 1_000 })
+    let calls = 0
+    for (const operator of operators)
+      operator.behave((_, response) => {
+        if (calls++ > 0) return sayHello(response)
+        const timer = setInterval(() => response.writeProcessing(), 100)
+        response.on('close', () => clearInterval(timer))
+      })
+    expect((await ask(url)).status).toBe(200)
+    expect(calls).toBe(2)
+  })
+
+  test('one that makes no attestation keeps nobody from those of the others', async () => {
+    const { url } = await start()
+    operators[0].fail('unattested')
+    const nonce = `0x${'ab'.repeat(32)}`
+    const asked = Array.from({ length: 60 }, () => json(`${url}/v1/attestation/report?nonce=${nonce}`))
+    for (const report of (await Promise.all(asked)) as Report[])
+      expect(report.attestations.map(one => one.signing_address)).toEqual([operators[1].receiptKey])
+  })
+
+  test('one that names the enclave of another gets nothing that is meant for it', async () => {
+    const { receiptKey } = operators[0]
+    const thief = await startStrangeOperator(['small'], receiptKey)
+    const { url } = await start({ operators: [operators[0].url, thief.url] })
+    for (let call = 0; call < 8; call++)
+      expect((await ask(url, { 'x-nacre-enclave': receiptKey })).status).toBe(200)
+    expect([operators[0].asked.length, thief.asked.length]).toEqual([8, 0])
+    await thief.close()
   })
 })
 
@@ -377,6 +453,43 @@ describe('keys', () => {
     await database.close()
     const logs = [...one.log, ...other.log].join('\n')
     for (const secret of [key, 'a secret prompt', 'hello']) expect(logs).not.toContain(secret)
+  })
+
+  test('what a client had is counted, also of one that leaves before the end', async () => {
+    const { url, common } = await start()
+    const database = await openGatewayDatabase(common)
+    const { id, key } = await newKey(database, 'one that leaves')
+    for (const operator of operators)
+      operator.behave((_, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        for (let piece = 0; piece < 20; piece++) response.write(`data: {"piece":${piece}}\n\n`)
+      })
+    for (const type of ['application/json', 'application/vnd.nacre.sealed']) {
+      const left = new AbortController()
+      const answer = await fetch(`${url}/v1/completions`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${key}`,
+          'content-type': type,
+          'x-nacre-enclave': operators[0].receiptKey,
+        },
+        body: JSON.stringify(CHAT),
+        signal: left.signal,
+      })
+      let text = ''
+      for await (const piece of answer.body!.pipeThrough(new TextDecoderStream())) {
+        text += piece
+        if (text.includes('19')) break
+      }
+      left.abort()
+    }
+    const used = await eventually(async () => {
+      const listed = (await listKeys(database)).find(one => one.id === id)
+      return listed?.requests === 2 ? listed : undefined
+    })
+    expect(used.units).toBe(20)
+    expect(used.sealedBytes).toBeGreaterThan(JSON.stringify(CHAT).length + 20 * 18)
+    await database.close()
   })
 
   /** A stream whose receipt has 34 units. */

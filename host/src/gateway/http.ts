@@ -84,8 +84,7 @@ function answering(options: HttpOptions): (context: Context<Bound>) => Promise<R
       const key = await keyOf(options, call.incoming)
       const used = { requests: 1, units: 0, sealedBytes: 0 }
       try {
-        if (sealed) used.sealedBytes = await answerSealed(shared, call)
-        else used.units = await answerPlain(shared, call)
+        await (sealed ? answerSealed(shared, call, used) : answerPlain(shared, call, used))
       } finally {
         // What was refused was asked, too.
         if (key !== undefined) usage.add(key, used)
@@ -131,7 +130,9 @@ async function handle(
   const incoming = context.env.incoming as IncomingMessage
   const outgoing = context.env.outgoing as ServerResponse
   metrics.open.inc()
-  const call = { incoming, outgoing, path: incoming.url ?? '/', gone: goneSignal(outgoing) }
+  // Not as it was sent: a request may name a whole address, and operators have their own.
+  const { pathname, search } = new URL(context.req.url)
+  const call = { incoming, outgoing, path: `${pathname}${search}`, gone: goneSignal(outgoing) }
   try {
     await work(call)
   } catch (error) {

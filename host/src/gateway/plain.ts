@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { firstLine } from '../common/errors.ts'
 import { ApiError } from '../inference/apiErrors.ts'
-import { bodyOf, passOn } from '../inference/exchange.ts'
+import { passOn } from '../inference/exchange.ts'
 import type { Backend } from './backend.ts'
-import type { Budget } from './budget.ts'
+import type { Budget, Held } from './budget.ts'
 import { type Call, sendTo } from './call.ts'
+import type { Usage } from './keys.ts'
 import type { Pool } from './pool.ts'
 import { readUnits } from './unitsOf.ts'
 
@@ -23,36 +24,42 @@ const ELSEWHERE = [429, 503]
 
 /**
  * Answers a call whose body anyone can read: by an enclave with its model, or by another where there is no answer yet.
- * Returns the units that its receipt says. @throws ApiError
+ * Counts the units that its receipt says, or what came of an answer that was cut off. @throws ApiError
  */
-export async function answerPlain(options: PlainOptions, call: Call): Promise<number> {
-  const { length, give } = take(options, call)
+export async function answerPlain(options: PlainOptions, call: Call, used: Usage): Promise<void> {
+  const { answer, leave } = await begun(options, call)
+  const reader = readUnits(answer.headers)
   try {
-    const body = await bodyOf(call.incoming, length)
-    const model = modelOf(body)
-    const head = await firstHead(options, call, body, model)
-    // From the first byte on nobody else can answer.
-    give()
-    const { answer, leave } = head
-    try {
-      const reader = readUnits(answer.headers)
-      await passOn(answer, call.outgoing, { see: reader.see })
-      return answer.statusCode === 200 ? reader.units() : 0
-    } finally {
-      leave()
-    }
+    await passOn(answer, call.outgoing, { see: reader.see })
   } finally {
-    give()
+    // Whoever leaves before the receipt has had what is before it.
+    if (answer.statusCode === 200) used.units += reader.units()
+    leave()
   }
 }
 
-/** Room for the body as long as it may be sent again. */
-function take({ budget, maxBody }: PlainOptions, { incoming }: Call): { length: number; give: () => void } {
-  const length = announcedLength(incoming, maxBody)
-  const give = budget.take(length)
-  if (!give)
-    throw new ApiError('too_busy', 'So many bytes of other calls are held that this one has no room.')
-  return { length, give }
+/** An answer that has begun: from then on nobody else can give it, and the body is held no longer. */
+async function begun(options: PlainOptions, call: Call): Promise<Head> {
+  announcedLength(call.incoming, options.maxBody)
+  const held = options.budget.open()
+  try {
+    const body = await bodyFrom(call, held)
+    return await firstHead(options, call, body, modelOf(body))
+  } finally {
+    held.close()
+  }
+}
+
+/** What has come is counted, not what was announced: promises would keep others out. @throws ApiError too_busy */
+async function bodyFrom({ incoming }: Call, held: Held): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  // A refusal in the middle has to be told: the request is not ended with it.
+  for await (const piece of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    if (!held.take(piece.length))
+      throw new ApiError('too_busy', 'So many bytes of other calls are held that this one has no room.')
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces)
 }
 
 /** @throws ApiError length_required, request_too_large */
@@ -79,27 +86,28 @@ function modelOf(body: Buffer): string {
 type Head = { answer: IncomingMessage; leave: () => void }
 
 async function firstHead(options: PlainOptions, call: Call, body: Buffer, model: string): Promise<Head> {
+  const { 'x-nacre-enclave': named } = call.incoming.headers
+  const wanted = { model, enclave: typeof named === 'string' ? named : undefined }
   const tried: Backend[] = []
   // Each time anew: who serves may have changed while one was waited for.
-  const left = () => candidatesFor(options.pool, call, model).filter(one => !tried.includes(one))
+  const left = () => options.pool.of(wanted).filter(one => !tried.includes(one))
   for (let [backend] = left(); backend && tried.length < MAX_ATTEMPTS; [backend] = left()) {
     tried.push(backend)
     const head = await attempt(options, call, body, backend)
-    const isLast = left().length === 0 || tried.length === MAX_ATTEMPTS
-    if (head && (isLast || !ELSEWHERE.includes(head.answer.statusCode ?? 0))) return head
+    const isElsewhere = head && ELSEWHERE.includes(head.answer.statusCode ?? 0)
+    // An answer is one also when its enclave was replaced in the meantime.
+    if (head && (!isElsewhere || left().length === 0 || tried.length === MAX_ATTEMPTS)) return head
     if (head) refuse(options, head, backend)
   }
+  if (options.pool.of(wanted).length === 0) throw nobody(options.pool, wanted.enclave)
   throw new ApiError('no_enclave', 'No enclave with this model answers at the moment.')
 }
 
-function candidatesFor(pool: Pool, { incoming }: Call, model: string): Backend[] {
-  const enclave = incoming.headers['x-nacre-enclave']
-  const candidates = pool.of({ model, enclave: typeof enclave === 'string' ? enclave : undefined })
-  if (candidates.length > 0) return candidates
-  if (typeof enclave === 'string')
-    throw new ApiError('enclave_gone', 'The enclave that x-nacre-enclave names serves no such model here.')
-  if (pool.serving().length === 0) throw new ApiError('no_enclave', 'No enclave serves at the moment.')
-  throw new ApiError(
+function nobody(pool: Pool, enclave: string | undefined): ApiError {
+  if (enclave !== undefined)
+    return new ApiError('enclave_gone', 'The enclave that x-nacre-enclave names serves no such model here.')
+  if (pool.serving().length === 0) return new ApiError('no_enclave', 'No enclave serves at the moment.')
+  return new ApiError(
     'model_not_found',
     'No enclave here serves this model: GET /v1/models lists those that are.',
   )

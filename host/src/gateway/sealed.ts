@@ -2,17 +2,19 @@ import { ApiError } from '../inference/apiErrors.ts'
 import { SEAL_OVERHEAD } from '../inference/calls.ts'
 import { passOn } from '../inference/exchange.ts'
 import { type Call, sendTo } from './call.ts'
+import type { Usage } from './keys.ts'
 import { announcedLength } from './plain.ts'
 import { isReceiptKey, type Pool } from './pool.ts'
 
 /**
- * Passes a sealed body to the one enclave that can open it, once: to no other, and not again. Returns its bytes and
- * those of the answer, which is all that is known of either. @throws ApiError
+ * Passes a sealed body to the one enclave that can open it, once: to no other, and not again. Counts its bytes and
+ * those of the answer, which is all that is known of either, as they pass. @throws ApiError
  */
 export async function answerSealed(
   { pool, maxBody, silenceMs }: { pool: Pool; maxBody: number; silenceMs: number },
   call: Call,
-): Promise<number> {
+  used: Usage,
+): Promise<void> {
   const { incoming } = call
   const length = announcedLength(incoming, maxBody + SEAL_OVERHEAD)
   const enclave = incoming.headers['x-nacre-enclave']
@@ -24,18 +26,17 @@ export async function answerSealed(
   const [backend] = pool.of({ enclave })
   if (!backend) throw enclaveGone()
   const leave = backend.open.enter()
+  used.sealedBytes += length
   try {
     const answer = await sendTo(backend, call, { silenceMs, body: incoming, length }).catch(error => {
       if (call.gone.aborted) throw error
       backend.suspect()
       throw enclaveGone()
     })
-    let bytes = length
     const see = (piece: Uint8Array) => {
-      bytes += piece.length
+      used.sealedBytes += piece.length
     }
     await passOn(answer, call.outgoing, { see })
-    return bytes
   } finally {
     leave()
   }
