@@ -109,6 +109,7 @@ command(receipt, 'verify', 'check a receipt and list every check')
   .option('--release <id>', 'a release that you accept, beside those of the policy')
   .option('--development-root <file>', 'accept SIMULATED evidence of this root certificate (DER)')
   .option('--rpc <url>', 'also check the key, the release and the anchor on chain')
+  .option('--registry <address>', 'the enclave registry that it has to be of')
   .option('--request <id>', 'the request that this must answer')
   .option('--at <time>', 'verify as of this time, Unix seconds or ISO 8601 (default: now)')
   .action(async (file, options, self) =>

@@ -42,13 +42,19 @@ describe.each([
     expect(failing(keys, wanted)).toEqual(['identity'])
     expect(failing({ ...bundle, config: { ...config, maxInput: 1 } }, wanted)).toEqual(['configuration'])
     const other = { ...release, manifest: { ...manifest, name: 'other' } }
-    expect(failing({ ...bundle, release: other }, wanted)).toEqual(['configuration', 'release'])
+    expect(failing({ ...bundle, release: other }, wanted)).toEqual([
+      'configuration',
+      'release',
+      'policy-release',
+    ])
   })
 
-  test('is refused by a policy of another assurance, or of another publisher', () => {
+  test('is refused by a policy of another assurance, or of another release, whatever publisher it says', () => {
     const assurance = wanted.assurance[0] === 'tee' ? 'simulated' : 'tee'
     expect(failing(bundle, { ...wanted, assurance: [assurance] })).toEqual(['policy-assurance'])
-    expect(failing(bundle, { ...wanted, publishers: [`0x${'11'.repeat(20)}`] })).toEqual(['policy-release'])
+    const { publisher } = bundle.release
+    for (const releases of [[], [evidenceNonce]])
+      expect(failing(bundle, { ...wanted, releases, publishers: [publisher] })).toEqual(['policy-release'])
   })
 })
 

@@ -22,7 +22,7 @@ import type { Payer } from './payer.ts'
 import { withDevelopmentRoot } from './policy.ts'
 
 export type ClientOptions = HttpOptions & {
-  /** Releases, publishers and assurance that you accept. */
+  /** Releases and assurance that you accept; a publisher's name counts on chains alone. */
   policy: Policy
   /** DER of a simulated security module's root: accepts SIMULATED evidence of this root. Development only. */
   developmentRoot?: Uint8Array

@@ -39,6 +39,16 @@ test('the command takes --at, says it, and refuses what is no time', async () =>
   expect(await verify('yesterday')).toMatchObject({ code: 2, json: { error: { code: 'bad-input' } } })
 })
 
+test('the registry that a receipt names is its own word: --registry demands one', async () => {
+  const verify = (registry: string) =>
+    nacre('receipt', 'verify', file, '--policy', policy, '--at', at(0), '--registry', registry, '--json')
+  expect((await verify(vector.bundle.registry)).code).toBe(0)
+  const other = await verify(`0x${'11'.repeat(20)}`)
+  expect(other).toMatchObject({ code: 1, json: { ok: false } })
+  expect(other.stderr).toContain('the registry is')
+  expect(await verify('0x11')).toMatchObject({ code: 2, json: { error: { code: 'bad-input' } } })
+})
+
 function write(name: string, value: unknown): string {
   const path = join(dir, name)
   writeFileSync(path, JSON.stringify(value))

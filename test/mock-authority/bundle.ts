@@ -86,8 +86,8 @@ export const evidenceOptions: EvidenceOptions = {
 export const policy: Policy = {
   version: 1,
   assurance: ['simulated'],
-  releases: [],
-  publishers: [publisher],
+  releases: [configOf(manifest).releaseId],
+  publishers: [],
   maxEvidenceAge: 3600,
   developmentRoots: [toHex(authority.root)],
 }

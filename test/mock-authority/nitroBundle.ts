@@ -1,5 +1,13 @@
-import { fromHex, type Policy, type ReceiptBundle, type ReleaseManifest, toHex } from '@nacre/verify'
-import { type BundleOptions, createBundle, manifest, NOW, policy } from './bundle.ts'
+import {
+  fromHex,
+  manifestHash,
+  type Policy,
+  type ReceiptBundle,
+  type ReleaseManifest,
+  releaseId,
+  toHex,
+} from '@nacre/verify'
+import { type BundleOptions, createBundle, manifest, NOW, policy, publisher } from './bundle.ts'
 import { createNitroAuthority, type NitroOptions } from './nitro.ts'
 
 export const nitroAuthority = createNitroAuthority('nacre vectors')
@@ -21,6 +29,7 @@ export const nitroRelease: ReleaseManifest = {
 export const nitroPolicy: Policy = {
   ...policy,
   assurance: ['tee'],
+  releases: [releaseId(publisher, manifestHash(nitroRelease))],
   developmentRoots: [],
   nitroRoots: [`0x${nitroAuthority.pin}`],
 }

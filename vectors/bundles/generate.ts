@@ -76,10 +76,10 @@ function cases(): Record<string, Case> {
       bundle: createBundle({ failure: { status: 2, text: 'limit-exceeded: 70000 bytes' } }),
       failing: [],
     },
-    'by-release': {
+    'by-publisher': {
       bundle,
-      policy: { ...policy, publishers: [], releases: [bundle.receipt.releaseId] },
-      failing: [],
+      policy: { ...policy, publishers: [publisher], releases: [] },
+      failing: ['policy-release'],
     },
     'default-policy': {
       bundle,
@@ -89,7 +89,7 @@ function cases(): Record<string, Case> {
     'real-tee-wanted': { bundle, policy: { ...policy, assurance: ['tee'] }, failing: ['policy-assurance'] },
     'other-release': {
       bundle,
-      policy: { ...policy, publishers: [], releases: [ELSE] },
+      policy: { ...policy, releases: [ELSE] },
       failing: ['policy-release'],
     },
     'stale-evidence': { bundle, time: NOW + 3600n, failing: ['policy-evidence-age'] },
@@ -197,6 +197,7 @@ function otherKinds(bundle: ReceiptBundle): Record<string, Case> {
     ...nitroRelease,
     measurements: [{ kind: 'nitro' as const, registers: [register, register, register] }],
   }
+  const measured = createBundle({ manifest: release, evidence: { measurement: fromHex(register) } })
   return {
     'simulated-as-nitro': { bundle: as('nitro', bundle), policy: both, failing: from('format') },
     'nitro-as-simulated': {
@@ -208,7 +209,8 @@ function otherKinds(bundle: ReceiptBundle): Record<string, Case> {
     'kind-snp': { bundle: as('snp', bundle), policy: both, failing: from('kind') },
     'kind-dstack': { bundle: as('dstack', bundle), policy: both, failing: from('kind') },
     'simulated-of-a-release': {
-      bundle: createBundle({ manifest: release, evidence: { measurement: fromHex(register) } }),
+      bundle: measured,
+      policy: { ...policy, releases: [measured.receipt.releaseId] },
       failing: [],
     },
   }

@@ -7,6 +7,10 @@ export type Policy = {
   version: 1
   assurance: ('simulated' | 'tee')[]
   releases: Hex[]
+  /**
+   * Whoever sends a release names its publisher, and anybody can name this one: it counts with the word of a chain alone,
+   * `chain.releasePublisher` and `expect.registry` of verifyReceipt. Offline, name releases.
+   */
   publishers: Hex[]
   /** Oldest evidence accepted, seconds. */
   maxEvidenceAge: number

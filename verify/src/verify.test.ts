@@ -211,7 +211,7 @@ describe('facts from the chain', () => {
 
 test('the default policy rejects simulated evidence, whatever releases and roots are added to it', () => {
   const { releaseId } = bundle.receipt
-  const named = { ...DEFAULT_POLICY, releases: [releaseId], publishers: policy.publishers }
+  const named = { ...DEFAULT_POLICY, releases: [releaseId] }
   const rejected = verifyReceipt(bundle, named, { time: NOW })
   expect([rejected.ok, rejected.assurance]).toEqual([false, undefined])
   expect(failing(bundle, {}, named)).toContain('evidence-root')
@@ -265,6 +265,21 @@ describe('evidence of AWS Nitro', () => {
   })
 })
 
+test('policy: a publisher counts with the word of the registry that is expected, and never without', () => {
+  const { publisher } = bundle.release
+  const named = { ...policy, releases: [], publishers: [publisher] }
+  const expected = { registry: bundle.registry }
+  const listed = { releasePublisher: publisher }
+  expect(failing(bundle, {}, named)).toEqual(['policy-release'])
+  expect(failing(bundle, { chain: listed }, named)).toEqual(['policy-release'])
+  expect(failing(bundle, { expect: expected }, named)).toEqual(['policy-release'])
+  expect(failing(bundle, { expect: expected, chain: listed }, named)).toEqual([])
+  const elsewhere = { expect: expected, chain: { releasePublisher: OTHER } }
+  expect(failing(bundle, elsewhere, named)).toEqual(['policy-release', 'chain-release'])
+  const revoked = { expect: expected, chain: { ...listed, releaseRevoked: true } }
+  expect(failing(bundle, revoked, named)).toEqual(['chain-release'])
+})
+
 test('policy: operators and artifacts', () => {
   const { operator } = bundle.config
   const { artifact } = bundle.receipt
@@ -277,7 +292,7 @@ test('the caller is told of a malformed policy or context', () => {
   const verify = (wanted: unknown, context: unknown) => () =>
     verifyReceipt(bundle, wanted as Policy, context as VerifyContext)
   const time = NOW
-  expect(codeOf(verify({ ...policy, publishers: [] }, { time }))).toBe('empty-policy')
+  expect(codeOf(verify({ ...policy, releases: [] }, { time }))).toBe('empty-policy')
   expect(codeOf(verify({ ...policy, extra: 1 }, { time }))).toBe('unknown-field')
   expect(codeOf(verify(policy, { time: 1 }))).toBe('invalid-context')
   expect(codeOf(verify(policy, { time: -1n }))).toBe('invalid-context')

@@ -63,7 +63,7 @@ export function verifyReceipt(
   const identity = checkIdentity(list, bundle, attested)
   const config = checkConfiguration(list, bundle, identity)
   const release = checkRelease(list, bundle, attested, config)
-  checkPolicy(list, bundle, wanted, context.time, { attested, config, release })
+  checkPolicy(list, bundle, wanted, context, { attested, config, release })
   checkChain(list, bundle, context.time, context.chain ?? {})
 
   return {

@@ -26,6 +26,7 @@ export type VerifyOptions = {
   release?: string
   developmentRoot?: string
   rpc?: string
+  registry?: string
   request?: string
   /** Unix seconds or ISO 8601. */
   at?: string
@@ -37,7 +38,11 @@ export async function verify(file: string, options: VerifyOptions, output: Outpu
   const policy = policyOf(options)
   const time = options.at === undefined ? now() : parseTime(options.at, '--at')
   const chain = options.rpc === undefined ? undefined : await chainFacts(options.rpc, bundle)
-  const expect = options.request === undefined ? {} : { requestId: hash(options.request, '--request') }
+  const { request, registry } = options
+  const expect = {
+    ...(request !== undefined && { requestId: hash(request, '--request') }),
+    ...(registry !== undefined && { registry: hash(registry.toLowerCase(), '--registry', 20) }),
+  }
   const verification = verifyReceipt(bundle, policy, {
     time,
     expect,
@@ -49,6 +54,12 @@ export async function verify(file: string, options: VerifyOptions, output: Outpu
   if (options.at !== undefined)
     output.line(`as of ${new Date(Number(time) * 1000).toISOString()}, Unix time ${time}`)
   printChecks(output, verification.checks)
+  if (chain && registry === undefined)
+    output.line(
+      yellow(
+        `  The registry ${bundle.registry} is the receipt’s own word: --registry says which it has to be.`,
+      ),
+    )
   const { ok, status, failure, assurance } = verification
   if (assurance === 'simulated')
     output.line(yellow('  SIMULATED evidence: no hardware vouches for this answer.'))
@@ -136,15 +147,15 @@ function readFile(path: string, what: string): Uint8Array {
   }
 }
 
-function hash(text: string, option: string): Hex {
+function hash(text: string, option: string, size = 32): Hex {
   try {
-    fromHex(text, 32)
+    fromHex(text, size)
     return text as Hex
   } catch (error) {
     throw new CliError('bad-input', {
-      what: `${option} ${text} is not a hash`,
+      what: `${option} ${text} is ${size === 32 ? 'not a hash' : 'no address'}`,
       why: error instanceof Error ? error.message : String(error),
-      fix: 'pass 0x and 64 lower-case hex digits',
+      fix: `pass 0x and ${2 * size} lower-case hex digits`,
     })
   }
 }

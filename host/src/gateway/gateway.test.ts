@@ -385,7 +385,7 @@ describe('enclaves', () => {
     const attested = await start({ policyFile })
     expect(attested.log.filter(line => line.includes('ENCLAVE_UNAVAILABLE'))).toEqual([])
     expect(await healthOf(attested.url)).toMatchObject({ ok: true, attested: true, enclaves: [{}, {}] })
-    const other = { ...policy, publishers: [`0x${'99'.repeat(20)}`] }
+    const other = { ...policy, releases: [`0x${'99'.repeat(32)}`] }
     writeFileSync(policyFile, JSON.stringify(other))
     const refusing = await start({ policyFile })
     expect(await healthOf(refusing.url)).toMatchObject({ ok: false, enclaves: [] })
