@@ -43,7 +43,7 @@ export type LanguageEnclaveOptions = {
   words?: string[]
   /** What it signs otherwise than it should. */
   receipt?: Partial<Receipt>
-  usage?: { price?: bigint }
+  usage?: { price?: bigint; token?: Hex }
   /** Without them it is the receipt of another kind of engine. */
   settings?: boolean
   /** When its evidence is made, seconds. */

@@ -24,6 +24,7 @@ export function addProxyCommand(program: Command): void {
     .option('--port <n>', 'port to listen on, 0 for any that is free', wholeNumber('--port', 0, 65_535), 8690)
     .option('--receipts <dir>', 'folder that each receipt is written to')
     .option('--max-price <amount>', 'the most that an answer may cost, in the token’s smallest unit')
+    .option('--price-token <address>', 'the token of --max-price (default: the chain’s own coin)')
     .option('--hold-back', 'give nothing of a stream before its receipt is verified')
     .option('--allow-host <name>', 'another name that this endpoint has; repeat it', several)
     .option(

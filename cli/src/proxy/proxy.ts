@@ -14,6 +14,7 @@ export type ProxyCommandOptions = TargetOptions & {
   port: number
   receipts?: string
   maxPrice?: string
+  priceToken?: string
   holdBack?: boolean
   allowHost?: string[]
   allowOrigin?: string[]
@@ -57,13 +58,14 @@ export async function proxy(options: ProxyCommandOptions, output: Output): Promi
 
 /** A client of a target; each verified receipt becomes a file, as refused ones do, under a name that says so. */
 function clientOf(target: Target, options: ProxyCommandOptions, output: Output): PrivateClient {
-  const { receipts, holdBack, maxPrice } = options
+  const { receipts, holdBack, maxPrice, priceToken } = options
   const apiKey = process.env.NACRE_API_KEY
   return createPrivateClient({
     ...{ ...target, crypto: nodeCrypto },
     ...(apiKey !== undefined && { apiKey }),
     ...(holdBack === true && { holdBack }),
     ...(maxPrice !== undefined && { maxPrice: amountOf(maxPrice) }),
+    ...(priceToken !== undefined && { priceToken: tokenOf(priceToken) }),
     ...(receipts !== undefined && {
       onReceipt: (bundle, { receiptId, ok }) => {
         const file = saveReceipt(receipts, ok ? receiptId : `${receiptId}.refused`, bundle)
@@ -111,6 +113,15 @@ function amountOf(text: string): bigint {
     what: `--max-price cannot be ${text}`,
     why: 'it is an amount in the token’s smallest unit',
     fix: 'for example --max-price 1000000000',
+  })
+}
+
+function tokenOf(text: string): Hex {
+  if (/^0x[0-9a-fA-F]{40}$/.test(text)) return text.toLowerCase() as Hex
+  throw new CliError('usage', {
+    what: `--price-token cannot be ${text}`,
+    why: 'it is the address of a token',
+    fix: 'pass 0x and 40 hex digits, or leave it out for the chain’s own coin',
   })
 }
 

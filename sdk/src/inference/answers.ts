@@ -3,6 +3,7 @@ import { splitStream } from '@nacre/verify/answerStream'
 import { decodeProof, type Proof, RECEIPT_HEADER } from '@nacre/verify/inference'
 import type { OpenedAnswer } from '@nacre/verify/sealedAnswer'
 import { sdkError } from '../errors.ts'
+import type { ExchangedAnswer } from './exchange.ts'
 import type { Settings } from './options.ts'
 import { type Asked, requireVerified, verifyAnswer } from './receipt.ts'
 
@@ -19,7 +20,7 @@ const STREAM = 'text/event-stream'
 export async function responseOf(
   settings: Settings,
   asked: Asked,
-  opened: OpenedAnswer,
+  { opened, leave }: ExchangedAnswer,
   onReceipt: OnReceipt,
 ): Promise<Response> {
   const { status, headers } = opened
@@ -35,7 +36,7 @@ export async function responseOf(
   if (headers['content-type']?.startsWith(STREAM)) {
     const pieces = verifiedStream(opened.body, maxOutput, check)
     const body = settings.holdBack ? [await wholeOf(pieces, maxOutput + MAX_ERROR)] : pieces
-    return new Response(streamOf(body), { status, headers: plain(opened) })
+    return new Response(streamOf(body, leave), { status, headers: plain(opened) })
   }
   const output = await wholeOf(opened.body, maxOutput)
   check(output, decodeProof(headers[RECEIPT_HEADER] ?? ''))
@@ -65,7 +66,10 @@ async function* verifiedStream(
 }
 
 /** Pulled a piece at a time, so that a slow reader slows the sender; who leaves it ends the call. */
-function streamOf(pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+function streamOf(
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  leave: () => void,
+): ReadableStream<Uint8Array> {
   const iterator = Symbol.asyncIterator in pieces ? pieces[Symbol.asyncIterator]() : pieces[Symbol.iterator]()
   return new ReadableStream({
     async pull(controller) {
@@ -74,6 +78,8 @@ function streamOf(pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Rea
       else controller.enqueue(next.value)
     },
     async cancel() {
+      // Otherwise it would wait for the piece that is being waited for, and that may never come.
+      leave()
       await iterator.return?.()
     },
   })

@@ -1,6 +1,6 @@
 import { fromHex, type Hex, parseBundle, serializeBundle, verifyReceipt } from '@nacre/verify'
 import { describe, expect, test } from 'vitest'
-import { NOW, policy } from '../../../test/mock-authority/bundle.ts'
+import { NOW, policy, publisher } from '../../../test/mock-authority/bundle.ts'
 import {
   createLanguageEnclave,
   type LanguageEnclave,
@@ -12,6 +12,7 @@ import type { Json } from './openAi.ts'
 import type { PrivateClientOptions } from './options.ts'
 
 const url = 'https://gateway.example'
+const OTHER: Hex = `0x${'11'.repeat(20)}`
 const prompt = { model: 'tales', messages: [{ role: 'user', content: 'Tell me a secret' }] }
 
 /** What a gateway does: changes on the way there and back. */
@@ -127,7 +128,13 @@ describe('enclaves that no request is sent to', () => {
     [
       'one of another release',
       {},
-      { policy: { ...policy, publishers: [`0x${'11'.repeat(20)}`] } },
+      { policy: { ...policy, releases: [`0x${'11'.repeat(32)}`] } },
+      'policy-release',
+    ],
+    [
+      'one that says that a publisher made it',
+      {},
+      { policy: { ...policy, releases: [], publishers: [publisher] } },
       'policy-release',
     ],
     ['one that simulates', {}, { policy: { ...policy, assurance: ['tee'] } }, 'policy-assurance'],
@@ -185,6 +192,8 @@ describe('answers that are refused', () => {
     ['of an engine without settings', { settings: false }, {}, 'settings'],
     ['of an engine that failed on the way', { receipt: { status: 3 } }, {}, 'error-answer'],
     ['that cost too much', {}, { maxPrice: 49n }, 'price-too-high'],
+    ['with a price in another token', { usage: { token: OTHER } }, { maxPrice: 50n }, 'price-too-high'],
+    ['and none of this token', {}, { maxPrice: 50n, priceToken: OTHER }, 'price-too-high'],
   ]
   test.each(wrong)('%s', async (_, enclaveOptions, options, reason) => {
     const enclave = await createLanguageEnclave(enclaveOptions)
@@ -301,6 +310,57 @@ test('a request goes to another enclave, sealed anew, when the first is gone bef
   }
 })
 
+test('an enclave that is dropped while others are looked for in vain: each call has its own error', async () => {
+  const enclave = await createLanguageEnclave()
+  const [looking, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let [reports, posts] = [0, 0]
+  const { client } = clientOf(enclave, {}, async (request, pass) => {
+    if (isPost(request)) {
+      if (++posts === 1) return new Response('{}', { status: 502 })
+      await looking.promise
+      return Response.json({ choices: [] })
+    }
+    if (request.url.includes('/attestation/') && ++reports > 1) {
+      looking.resolve()
+      await ended.promise
+      return Response.json({})
+    }
+    return pass(request)
+  })
+  await client.enclaves('tales')
+  const calls = [1, 2].map(() => failureOf(() => client.chat.completions.create(prompt)))
+  expect(await Promise.race(calls)).toContain('downgraded')
+  ended.resolve()
+  expect((await Promise.all(calls)).join()).toContain('unverified-enclave')
+})
+
+test('calls that fail, and calls that are left, hold no connection', async () => {
+  const enclave = await createLanguageEnclave()
+  const signals: AbortSignal[] = []
+  const endless = () => new ReadableStream({ pull: () => new Promise(() => {}) })
+  const clear = clientOf(enclave, {}, async (request, pass) => {
+    if (!isPost(request)) return pass(request)
+    signals.push(request.signal)
+    return new Response(endless(), { headers: { 'content-type': 'application/json' } })
+  })
+  expect(await failureOf(() => clear.client.chat.completions.create(prompt))).toContain('downgraded')
+  const silent = clientOf(enclave, {}, async (request, pass) => {
+    const response = await pass(request)
+    if (!isPost(request)) return response
+    signals.push(request.signal)
+    const { signal } = request
+    const body = new ReadableStream<Uint8Array>({
+      start: controller => signal.addEventListener('abort', () => controller.error(signal.reason)),
+    })
+    const sent = response.body as ReadableStream<Uint8Array>
+    return new Response(joined(sent, body), { headers: response.headers })
+  })
+  let words = 0
+  const chunks = await silent.client.completions.create({ ...prompt, stream: true })
+  for await (const _ of chunks) if (++words === 3) break
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, true])
+})
+
 test('an abort ends the call with the caller’s reason, before and during the answer', async () => {
   const enclave = await createLanguageEnclave()
   const before = AbortSignal.abort(new Error('not any more'))
@@ -334,6 +394,8 @@ test('only calls of the API are made, and only there', async () => {
   expect(await failureOf(elsewhere)).toContain('not-private')
   const noModel = () => client.fetch(`${client.baseURL}/completions`, { method: 'POST', body: '{"a":1}' })
   expect(await failureOf(noModel)).toContain('not-private')
+  const cut = () => client.fetch(`${client.baseURL}/completions`, { method: 'POST', body: 'a secret' })
+  expect(await failureOf(cut)).toMatch(/^not-private: (?!.*secret)/)
   expect(asked).toEqual([])
   expect(await client.models.list()).toMatchObject({ data: [{ id: 'tales', artifact: TALES }] })
 })

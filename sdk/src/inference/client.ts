@@ -69,18 +69,18 @@ export function createPrivateClient(options: PrivateClientOptions): PrivateClien
       const body = bodyFor(enclave.model)
       const last = attempt === ATTEMPTS
       const found = await exchange(settings, enclave, { path, body, authorization, signal }).catch(error => {
-        pool.drop(artifact, enclave)
+        pool.drop(enclave)
         if (last || !isGone(error)) throw error
       })
       if (!found) continue
       if (!last && TRY_ANOTHER.includes(statusOf(found))) {
-        pool.drop(artifact, enclave)
-        if (found.type === 'answer') await found.opened.body.return()
+        pool.drop(enclave)
+        if (found.type === 'answer') found.leave()
         continue
       }
       if (found.type === 'refusal') return refusalOf(found)
-      const { opened, nonce, time } = found
-      return responseOf(settings, { enclave, artifact, request: body, nonce, time }, opened, onReceipt)
+      const { nonce, time } = found
+      return responseOf(settings, { enclave, artifact, request: body, nonce, time }, found, onReceipt)
     }
   }
 
@@ -99,16 +99,17 @@ type Pool = {
   all(name: string, artifact: Hex): Promise<PinnedEnclave[]>
   take(name: string, artifact: Hex): Promise<PinnedEnclave>
   /** Not to be asked again before they are all looked for anew. */
-  drop(artifact: Hex, enclave: PinnedEnclave): void
+  drop(enclave: PinnedEnclave): void
 }
 
 /** Verified enclaves of each artifact, for as long as the policy lets their evidence be; one look for all who wait. */
 function createPool(settings: Settings): Pool {
   const known = new Map<Hex, Promise<PinnedEnclave[]>>()
+  const dropped = new WeakSet<PinnedEnclave>()
   async function all(name: string, artifact: Hex): Promise<PinnedEnclave[]> {
     const held = known.get(artifact)
     const now = settings.now()
-    const usable = held ? (await held).filter(({ until }) => until > now) : []
+    const usable = held ? (await held).filter(one => one.until > now && !dropped.has(one)) : []
     if (usable.length > 0) return usable
     const newer = known.get(artifact)
     if (newer && newer !== held) return newer
@@ -123,24 +124,26 @@ function createPool(settings: Settings): Pool {
       const enclaves = await all(name, artifact)
       return enclaves[Math.floor(Math.random() * enclaves.length)] as PinnedEnclave
     },
-    drop(artifact, enclave) {
-      const rest = known.get(artifact)?.then(list => list.filter(one => one !== enclave))
-      if (rest) known.set(artifact, rest)
-    },
+    drop: enclave => void dropped.add(enclave),
   }
 }
 
 /** The model's name, and the body with the name that an enclave has for it; the bytes as they are where it is the same. */
 function readBody(bytes: Uint8Array): { name: string; bodyFor: (model: string) => Uint8Array } {
+  const json = jsonOf(bytes)
+  if (!isObject(json) || typeof json.model !== 'string')
+    throw sdkError('not-private', 'The request’s body is no JSON object with a model.')
+  const name = json.model
+  const bodyFor = (model: string) => (model === name ? bytes : utf8(JSON.stringify({ ...json, model })))
+  return { name, bodyFor }
+}
+
+/** Undefined for what is none: the error of a parser quotes the text, and errors end in logs. */
+function jsonOf(bytes: Uint8Array): unknown {
   try {
-    const json: unknown = JSON.parse(strictUtf8.decode(bytes))
-    if (!isObject(json) || typeof json.model !== 'string') throw new Error('it names no model')
-    const name = json.model
-    const bodyFor = (model: string) => (model === name ? bytes : utf8(JSON.stringify({ ...json, model })))
-    return { name, bodyFor }
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw sdkError('not-private', `The request’s body is no JSON object with a model: ${why}.`, { cause })
+    return JSON.parse(strictUtf8.decode(bytes))
+  } catch {
+    return undefined
   }
 }
 

@@ -16,9 +16,18 @@ export type PlainRequest = {
   signal?: AbortSignal | undefined
 }
 
+/** An answer whose body is to be read; `leave` ends the call at once, also where it was not begun or nothing comes. */
+export type ExchangedAnswer = {
+  type: 'answer'
+  opened: OpenedAnswer
+  nonce: Hex
+  time: bigint
+  leave: () => void
+}
+
 /** What came back: the enclave's sealed answer, or the refusal of somebody before it. */
 export type Exchanged =
-  | { type: 'answer'; opened: OpenedAnswer; nonce: Hex; time: bigint }
+  | ExchangedAnswer
   | { type: 'refusal'; status: number; retryAfter: string | undefined; text: string }
 
 /** Longest refusal that is read, bytes. */
@@ -56,15 +65,16 @@ export async function exchange(
     if (response.status >= 400) return await refusalOf(response, watch)
     if (response.status !== 200 || response.headers.get('content-type') !== SEALED)
       throw sdkError('downgraded', `${settings.url} answered with something that is not sealed.`)
-    return { type: 'answer', opened: await sealed.openAnswer(bytesOf(response, watch)), nonce, time }
+    const opened = await sealed.openAnswer(bytesOf(response, watch))
+    return { type: 'answer', opened, nonce, time, leave: watch.leave }
   } catch (cause) {
-    watch.end()
+    watch.leave()
     throw reasonOf(cause, settings.url, signal)
   }
 }
 
 /** Ends a call when nothing has come for a while, or when the caller wants. */
-type Watch = { signal: AbortSignal; touch: () => void; end: () => void }
+type Watch = { signal: AbortSignal; touch: () => void; end: () => void; leave: () => void }
 
 function createWatch(idleMs: number, signal: AbortSignal | undefined): Watch {
   const idle = new AbortController()
@@ -77,6 +87,10 @@ function createWatch(idleMs: number, signal: AbortSignal | undefined): Watch {
       timer = setTimeout(lost, idleMs)
     },
     end: () => clearTimeout(timer),
+    leave() {
+      clearTimeout(timer)
+      idle.abort(sdkError('unreachable', 'The call was left.'))
+    },
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type ReceiptBundle,
   toHex,
   type Verification,
+  ZERO_ADDRESS,
 } from '@nacre/verify'
 import { sdkError } from '../errors.ts'
 import { withDevelopmentRoot } from '../policy.ts'
@@ -13,7 +14,7 @@ import { withDevelopmentRoot } from '../policy.ts'
 export type PrivateClientOptions = {
   /** A gateway or an operator, such as https://gateway.example: what `/v1/chat/completions` is below. */
   url: string
-  /** Releases, publishers and assurance that you accept. */
+  /** Releases and assurance that you accept; a publisher's name counts on chains alone. */
   policy: Policy
   /** Names that you use for models, and the SHA-256 of the file that each has to be; a hash alone is a name, too. */
   models?: Record<string, Hex>
@@ -23,8 +24,10 @@ export type PrivateClientOptions = {
   apiKey?: string
   /** Receipt keys of enclaves that are not asked. */
   exclude?: readonly Hex[]
-  /** The most that one answer may cost, in the token's smallest unit; an answer that costs more is an error. */
+  /** The most that one answer may cost, in the smallest unit of `priceToken`; one that costs more is an error. */
   maxPrice?: bigint
+  /** The token of `maxPrice`: a price in another one is more than it, whatever its number. Default: the chain's own coin. */
+  priceToken?: Hex
   /** Gives nothing of a stream before its receipt is verified; by default tokens are passed on as they come. */
   holdBack?: boolean
   /** Called with the receipt of every answer, also of one that is refused: `verification.ok` says which. */
@@ -50,6 +53,7 @@ export type Settings = Omit<PrivateClientOptions, 'developmentRoot'> & {
 export function settingsOf({ developmentRoot, ...options }: PrivateClientOptions): Settings {
   const { url, models = {}, policy, fetch: send = fetch, idleTimeoutMs = 300_000 } = options
   for (const artifact of Object.values(models)) fromHex(artifact, 32)
+  fromHex(options.priceToken ?? ZERO_ADDRESS, 20)
   const clock = () => BigInt(Math.floor(Date.now() / 1000))
   return {
     ...options,

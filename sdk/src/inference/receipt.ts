@@ -5,6 +5,7 @@ import {
   toHex,
   type Verification,
   verifyReceipt,
+  ZERO_ADDRESS,
 } from '@nacre/verify'
 import { answerBundle, type Proof } from '@nacre/verify/inference'
 import { sdkError } from '../errors.ts'
@@ -34,11 +35,11 @@ export function verifyAnswer(
   const { enclave, artifact, request, nonce, time } = asked
   const { report } = enclave
   const bundle = answerBundle({ request, output, proof, attestation: report, release: report.release })
-  const { crypto, policy, maxPrice } = settings
+  const { crypto, policy, maxPrice, priceToken = ZERO_ADDRESS } = settings
   const input = toHex((crypto?.keccak256 ?? nobleCrypto.keccak256)(request))
   const expect = { clientNonce: nonce, evidenceNonce: report.evidenceNonce, artifact, input }
   const verification = verifyReceipt(bundle, policy, { time, expect, ...(crypto && { crypto }) })
-  const { price } = proof.usage
+  const { price, token } = proof.usage
   const own = [
     {
       name: 'settings',
@@ -47,7 +48,13 @@ export function verifyAnswer(
     },
     ...(maxPrice === undefined
       ? []
-      : [{ name: 'price', ok: price <= maxPrice, detail: `${price}, at most ${maxPrice}` }]),
+      : [
+          {
+            name: 'price',
+            ok: token === priceToken && price <= maxPrice,
+            detail: `${price} in token ${token}, at most ${maxPrice} in ${priceToken}`,
+          },
+        ]),
   ]
   const checks = [...verification.checks, ...own]
   return { bundle, verification: { ...verification, checks, ok: checks.every(check => check.ok) } }
