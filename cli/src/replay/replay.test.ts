@@ -3,7 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPrivateClient } from '@nacre/sdk'
-import { type Hex, type ReceiptBundle, serializeBundle, toHex, utf8 } from '@nacre/verify'
+import {
+  type Hex,
+  type ReceiptBundle,
+  recoverSigner,
+  serializeBundle,
+  signReceipt,
+  toHex,
+  utf8,
+} from '@nacre/verify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   ANCHOR,
@@ -92,4 +100,16 @@ test('what was changed in a file is no receipt any more', async () => {
   const output = toHex(utf8('{"choices":[{"index":0,"text":"never said","finish_reason":"stop"}]}'))
   const { code, json } = await replay(saved({ ...bundle, output }))
   expect([code, json.error]).toMatchObject([2, { code: 'bad-input', why: expect.stringContaining('output') }])
+})
+
+test('and neither is what a stranger signed with a key of their own', async () => {
+  const { bundle } = await receiptOf('/completions', { prompt: 'a ship is', max_tokens: 4 })
+  const receipt = { ...bundle.receipt, sequence: 99n }
+  const signature = signReceipt(bundle, receipt, new Uint8Array(32).fill(7))
+  const identity = { ...bundle.identity, receiptKey: recoverSigner(bundle, receipt, signature) }
+  const { code, json } = await replay(saved({ ...bundle, receipt, signature, identity }))
+  expect([code, json.error]).toMatchObject([
+    2,
+    { code: 'bad-input', why: expect.stringContaining('identity') },
+  ])
 })
