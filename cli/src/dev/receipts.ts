@@ -20,11 +20,11 @@ import { MAX_EVIDENCE_AGE } from './settings.ts'
 
 export type { Check } from '@nacre/verify'
 
-/** Writes a bundle to `<receipts>/<receipt id>.json`; returns its path. */
+/** Writes a bundle to `<receipts>/<receipt id>.json`, which its owner alone reads: it has the question. Returns its path. */
 export function saveReceipt(dir: string, receiptId: string, bundle: ReceiptBundle): string {
-  mkdirSync(dir, { recursive: true })
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
   const file = join(dir, `${receiptId}.json`)
-  writeFileSync(`${file}.new`, serializeBundle(bundle))
+  writeFileSync(`${file}.new`, serializeBundle(bundle), { mode: 0o600 })
   renameSync(`${file}.new`, file)
   return file
 }

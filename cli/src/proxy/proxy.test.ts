@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -103,6 +103,7 @@ test('any OpenAI client talks to it, and each receipt is a file that verifies', 
   for (const file of files) {
     const bundle = parseBundle(readFileSync(join(receipts, file), 'utf8'))
     expect(verifyReceipt(bundle, policy, { time: now() }).ok).toBe(true)
+    expect(statSync(join(receipts, file)).mode & 0o077).toBe(0)
   }
   expect(await stop(child)).toBe(0)
 })
