@@ -1,3 +1,5 @@
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createLanguageEngine } from '../enclave/src/llama/engine.ts'
 import { type LanguageEnclave, startLanguageEnclave } from '../enclave/test/languageEnclave.ts'
@@ -75,10 +77,13 @@ async function benchOne(
   const before = new Set(descendants())
   const enclave = await startLanguageEnclave(limits)
   const engine = createLanguageEngine(limits, PROGRAM)
+  const memory = await mkdtemp('/dev/shm/nacre-bench-')
   try {
     await prepare(enclave, model)
     const inEnclave = descendants().filter(pid => !before.has(pid))
-    await engine.load(model.artifact, model.file)
+    // The enclave's file is in memory, too: pages of a disk's cache come and go.
+    await copyFile(model.file, join(memory, 'model.gguf'))
+    await engine.load(model.artifact, join(memory, 'model.gguf'))
     const inEngine = descendants().filter(pid => !before.has(pid) && !inEnclave.includes(pid))
     const whole = await through(enclave, model.name)
     const paths = { engine: alone(engine, model.artifact), whole }
@@ -97,6 +102,7 @@ async function benchOne(
   } finally {
     engine.close()
     await enclave.close()
+    await rm(memory, { recursive: true, force: true })
   }
 }
 

@@ -116,6 +116,16 @@ command(receipt, 'verify', 'check a receipt and list every check')
     run(self, async out => (await import('./commands/receipt.ts')).verify(file, options, out)),
   )
 
+command(receipt, 'fetch', 'the receipt of a language model’s answer that any client got, such as curl')
+  .requiredOption('--request <file>', 'the request’s body, byte for byte')
+  .requiredOption('--answer <file>', 'the answer’s body, byte for byte; of a stream all of it')
+  .option('--gateway <url>', 'gateway or operator that answered (default: the development network’s)')
+  .option('--out <file>', 'where the receipt bundle goes (default: the answer’s name and .receipt.json)')
+  .addOption(state)
+  .action(async (options, self) =>
+    run(self, async out => (await import('./commands/receiptFetch.ts')).fetchReceipt(options, out)),
+  )
+
 addTargetOptions(
   command(receipt, 'replay', 'ask another enclave the same with the same seed, and compare token by token'),
 )

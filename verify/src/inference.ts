@@ -111,6 +111,19 @@ const reportShape = {
   signing_algo: oneOf('ecdsa'),
 }
 
+/** What `GET /v1/receipts/{id}` answers: the proof, and what it is checked with. */
+export type AnswerReceipt = Proof &
+  Pick<AttestationReport, 'identity' | 'config' | 'evidence' | 'evidenceNonce'>
+
+/** @throws NacreError wrong-type and kin */
+export const parseAnswerReceipt: Parser<AnswerReceipt> = objectOf<AnswerReceipt>({
+  ...proofShape,
+  identity: parseIdentity,
+  config: parseConfig,
+  evidence: parseEvidence,
+  evidenceNonce: hexOf({ max: 64 }),
+})
+
 /** One report, without those that a gateway puts beside it. @throws NacreError wrong-type and kin */
 export const parseReport: Parser<AttestationReport> = objectOf<
   Omit<AttestationReport, 'release'>,
