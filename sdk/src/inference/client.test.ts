@@ -313,10 +313,16 @@ test('a request goes to another enclave, sealed anew, when the first is gone bef
 test('an enclave that is dropped while others are looked for in vain: each call has its own error', async () => {
   const enclave = await createLanguageEnclave()
   const [looking, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  // The first call fails when both are under way: one that comes later would only wait for what is looked for.
+  const both = Promise.withResolvers<void>()
   let [reports, posts] = [0, 0]
   const { client } = clientOf(enclave, {}, async (request, pass) => {
     if (isPost(request)) {
-      if (++posts === 1) return new Response('{}', { status: 502 })
+      if (++posts === 1) {
+        await both.promise
+        return new Response('{}', { status: 502 })
+      }
+      both.resolve()
       await looking.promise
       return Response.json({ choices: [] })
     }
