@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { enclaveRegistryAbi } from '@nacre/contracts'
@@ -40,10 +40,9 @@ const NO_SANDBOX =
 
 /** Starts one agent a port, all at the same time; each is ready when the chain has verified its enclave's attestation. */
 export async function startOperators(run: Run, options: OperatorsOptions): Promise<Operator[]> {
-  const { lifetime, paths, progress } = run
+  const { lifetime, progress } = run
   const memory = memoryWarning(options.setup.tee, options.ports.length)
   if (memory !== undefined) progress.step(yellow(memory))
-  mkdirSync(paths.logs, { recursive: true })
   // An agent that is killed leaves its temporary files. Not in the state folder: paths of Unix sockets are short.
   const scratch = mkdtempSync(join(tmpdir(), 'nacre-dev-'))
   await lifetime.keep('temporary files', () => rmSync(scratch, { recursive: true, force: true }))

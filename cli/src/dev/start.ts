@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import type { Deployment } from '@nacre/sdk'
 import type { Hex } from '@nacre/verify'
 import type { PublicClient } from 'viem'
@@ -23,6 +23,7 @@ export type Started = { network: Network; operators: Operator[] }
 export async function start(run: Run): Promise<Started> {
   const { paths } = run
   await claimState(run)
+  mkdirSync(paths.logs, { recursive: true })
   const ports = await choosePorts(run)
   const catalog = readCatalog(paths)
   const { loadRoot } = await import('@nacre/host/nsm/root')
