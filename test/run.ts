@@ -31,6 +31,8 @@ const options = readOptions()
 const env = {
   ...process.env,
   ORT_DISABLE_TELEMETRY: '1',
+  // Tests start hundreds of processes of the same few programs.
+  NODE_COMPILE_CACHE: join(scratch, 'compiled'),
   ...(options.long ? { NACRE_LONG: '1', FOUNDRY_PROFILE: 'long' } : {}),
 }
 

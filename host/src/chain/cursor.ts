@@ -1,7 +1,7 @@
-import { and, desc, eq, gt, lte } from 'drizzle-orm'
 import type { Hex } from 'viem'
 import { FatalError } from '../common/errors.ts'
 import type { Queries } from '../database/connect.ts'
+import { and, desc, eq, gt, lte } from '../database/drizzle.ts'
 import { blocksTable, cursorTable } from './tables.ts'
 
 /** A block by number and hash. */

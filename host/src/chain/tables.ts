@@ -1,5 +1,5 @@
-import { bigint, boolean, pgTable, text } from 'drizzle-orm/pg-core'
 import type { Hex } from 'viem'
+import { bigint, boolean, pgTable, text } from '../database/drizzle.ts'
 
 /** What the store was made for, and how far the chain was read. */
 export const cursorTable = pgTable('cursor', {

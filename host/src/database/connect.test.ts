@@ -1,10 +1,10 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Postgres } from '../processes/postgres.ts'
 import { connect, type Database } from './connect.ts'
+import { sql } from './drizzle.ts'
 import { temporaryPostgres } from './testing.ts'
 
 let server: Postgres

@@ -1,6 +1,7 @@
-import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { FatalError, HostError, RetryableError } from '../common/errors.ts'
+import { drizzle } from './drizzle.ts'
 import { migrate } from './migrate.ts'
 
 export type DatabaseOptions = {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { and, asc, eq, isNull } from 'drizzle-orm'
 import { FatalError } from '../common/errors.ts'
 import { type Database, databaseError } from '../database/connect.ts'
+import { and, asc, eq, isNull } from '../database/drizzle.ts'
 import { apiKeysTable, usageTable } from './tables.ts'
 
 /** A key as it is listed: it itself is told once, when it is made. */

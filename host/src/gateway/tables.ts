@@ -1,4 +1,4 @@
-import { bigint, date, integer, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
+import { bigint, date, integer, pgTable, primaryKey, text, timestamp } from '../database/drizzle.ts'
 
 export const apiKeysTable = pgTable('api_keys', {
   id: integer().primaryKey().generatedAlwaysAsIdentity(),

@@ -1,7 +1,7 @@
-import { sql } from 'drizzle-orm'
 import { describeError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
 import type { Database } from '../database/connect.ts'
+import { sql } from '../database/drizzle.ts'
 import type { Usage } from './keys.ts'
 import { usageTable } from './tables.ts'
 

@@ -1,5 +1,5 @@
-import { and, asc, desc, eq, getTableColumns, gt, gte, inArray, or, sql } from 'drizzle-orm'
 import type { Queries } from '../database/connect.ts'
+import { and, asc, desc, eq, getTableColumns, gt, gte, inArray, or, sql } from '../database/drizzle.ts'
 import { type AttemptRow, attemptsTable, type TransactionRow, transactionsTable } from './tables.ts'
 
 const UNMINED = {

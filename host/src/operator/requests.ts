@@ -1,7 +1,19 @@
 import { relayAbi } from '@nacre/contracts'
-import { and, count, eq, gt, inArray, isNotNull, isNull, lt, notInArray, or, sql } from 'drizzle-orm'
 import { decodeEventLog, type Hex, keccak256, type Log } from 'viem'
 import type { Queries } from '../database/connect.ts'
+import {
+  and,
+  count,
+  eq,
+  gt,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  notInArray,
+  or,
+  sql,
+} from '../database/drizzle.ts'
 import { type RequestRow, type RequestState, requestsTable } from './tables.ts'
 
 /** A relay request as the chain has it (contracts: `Request`). */

@@ -1,5 +1,5 @@
-import { bigint, jsonb, numeric, pgTable, text, timestamp } from 'drizzle-orm/pg-core'
 import type { Hex } from 'viem'
+import { bigint, jsonb, numeric, pgTable, text, timestamp } from '../database/drizzle.ts'
 
 /** States of a request: docs/operating.md, States of a request. */
 export type RequestState =

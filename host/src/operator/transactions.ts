@@ -1,9 +1,9 @@
-import { and, eq } from 'drizzle-orm'
 import type { Hex, PublicClient } from 'viem'
 import { read, type State } from '../chain/client.ts'
 import { callContract, RevertError } from '../chain/reverts.ts'
 import { createQueue } from '../common/queue.ts'
 import type { Queries } from '../database/connect.ts'
+import { and, eq } from '../database/drizzle.ts'
 import {
   broadcast,
   isStuck,

@@ -1,5 +1,5 @@
-import { bigint, integer, jsonb, numeric, pgTable, text, timestamp } from 'drizzle-orm/pg-core'
 import type { Hex } from 'viem'
+import { bigint, integer, jsonb, numeric, pgTable, text, timestamp } from '../database/drizzle.ts'
 
 /**
  * open: answers are counted in. closed: to be settled. submitted: the settlement has a nonce, and that transaction's row
