@@ -13,6 +13,48 @@ module.exports = {
       { pathNot: ['^verify/', 'node_modules/@noble/', 'node_modules/@hpke/'] },
     ),
     rule(
+      'proofs-is-pure',
+      'proofs runs in Node and in browsers: no node:*, of ours nothing but codecs and errors of verify.',
+      { path: src('proofs'), pathNot: test },
+      { pathNot: ['^proofs/src/', '^verify/src/', 'node_modules/@noble/'] },
+    ),
+    rule(
+      'zk-graph-is-lowest',
+      'The graph defines the statement: nobody who proves or verifies it takes part in that.',
+      { path: '^proofs/src/zk/graph/', pathNot: test },
+      { path: '^proofs/src/zk/(?!graph/)' },
+    ),
+    rule(
+      'zk-verifier-stands-alone',
+      'The verifier is written on its own: it shares the definition of the statement with the prover, and nothing else.',
+      { path: '^proofs/src/zk/verifier/', pathNot: test },
+      { path: '^proofs/src/zk/(?!graph/|verifier/)' },
+    ),
+    rule(
+      'zk-prover-shares-no-verifier',
+      'Field and transcript are written twice, and tests compare them: a mistake shared by both would be no mistake to either.',
+      { path: '^proofs/src/zk/prover/', pathNot: test },
+      { path: '^proofs/src/zk/(?!graph/|prover/)' },
+    ),
+    rule(
+      'zk-import-makes-graphs',
+      'Importing a model proves nothing about it.',
+      { path: '^proofs/src/zk/import/', pathNot: test },
+      { path: '^proofs/src/zk/(?!graph/|import/)' },
+    ),
+    rule(
+      'zk-slow-is-for-tests',
+      'The slow twin is written from the document alone, and only tests use it.',
+      { path: '^proofs/src/zk/slow/', pathNot: test },
+      { path: '^proofs/src/zk/(?!graph/|slow/)' },
+    ),
+    rule(
+      'zk-only-tests-use-slow',
+      'The slow twin is written from the document alone, and only tests use it.',
+      { pathNot: ['^proofs/src/zk/slow/', test] },
+      { path: '^proofs/src/zk/slow/' },
+    ),
+    rule(
       'enclave-imports-verify-only',
       'Everything the enclave imports is measured: verify, its engine, node:*.',
       { path: src('enclave'), pathNot: test },

@@ -9,7 +9,12 @@ import { defineConfig } from 'vitest/config'
  */
 export default defineConfig({
   test: {
-    include: ['verify/**/*.test.ts', 'sdk/**/*.test.ts', 'vectors/**/*.test.ts'],
+    include: [
+      'verify/**/*.test.ts',
+      'proofs/src/zk/{graph,verifier}/**/*.test.ts',
+      'sdk/**/*.test.ts',
+      'vectors/**/*.test.ts',
+    ],
     exclude: ['**/node_modules/**', '**/*.node.test.ts'],
     globalSetup: ['test/chain.ts', 'test/evidence.ts'],
     testTimeout: 180_000,

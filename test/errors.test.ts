@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PROOFS_ERROR_CODES, proofsError } from '@nacre/proofs/errors'
 import { SDK_ERROR_CODES, sdkError } from '@nacre/sdk/errors'
 import { ERROR_CODES, NacreError } from '@nacre/verify'
 import { describe, expect, test } from 'vitest'
@@ -23,6 +24,7 @@ const clientCodes = ENCLAVE_CODES.filter(code => !Object.hasOwn(CHANNEL_ERRORS, 
 describe('docs/errors.md documents every code, no other, and what to do about it', () => {
   const lists: [string, readonly string[], (code: string) => string | undefined][] = [
     ['verify', ERROR_CODES, code => new NacreError(code as never, '').fix],
+    ['proofs', PROOFS_ERROR_CODES, code => proofsError(code as never, '').fix],
     ['enclave', CHANNEL_CODES, code => new ChannelError(code as never, '').fix],
     ['host: enclave client', clientCodes, code => new EnclaveError(code as never, '').fix],
     ['host: drivers', DRIVER_CODES, code => new DriverError(code as never, '').fix],

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 /** Releases are the same wherever they are built: two checkouts of the last commit, whatever this folder holds by now. */
 const REPOSITORY = join(import.meta.dirname, '../..')
 const ENGINES = ['onnx', 'attestation'] as const
-const WORKSPACES = ['contracts', 'verify', 'enclave', 'host', 'sdk', 'cli']
+const WORKSPACES = ['contracts', 'verify', 'proofs', 'enclave', 'host', 'sdk', 'cli']
 const run = promisify(execFile)
 const dir = mkdtempSync(join(tmpdir(), 'nacre-release-test-'))
 
