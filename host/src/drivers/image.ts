@@ -1,8 +1,5 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import {
   type Manifest,
   type Measurement,
@@ -12,6 +9,7 @@ import {
   sameMeasurement,
 } from '@nacre/verify'
 import { MAX_MANIFEST } from '@nacre/verify/release'
+import { sha256File } from '../common/hashFile.ts'
 import { readEif } from './eifFile.ts'
 import { DriverError } from './errors.ts'
 
@@ -79,9 +77,7 @@ async function checkFile(root: string, { path, sha256, size }: Manifest['files']
   const file = join(root, path)
   const actual = (await lstat(file)).size
   if (actual !== size) throw invalid(root, `${path} has ${actual} bytes, the manifest says ${size}`)
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(file, { highWaterMark: 2 ** 20 }), hash)
-  const digest = `0x${hash.digest('hex')}`
+  const digest = await sha256File(file)
   if (digest !== sha256) throw invalid(root, `${path} has SHA-256 ${digest}, the manifest says ${sha256}`)
 }
 

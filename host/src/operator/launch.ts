@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
 import type { EnclaveConfig, Hex, Identity } from '@nacre/verify'
 import { configHash, fromHex, messageOf, sha256 } from '@nacre/verify'
 import { FatalError, type HostError, RetryableError } from '../common/errors.ts'
+import { sha256File } from '../common/hashFile.ts'
 import { unlessAborted } from '../common/wait.ts'
 import { type Driver, ENGINE_LIMITS, type InferenceLimits, type Upstream } from '../drivers/driver.ts'
 import type { Image } from '../drivers/image.ts'
@@ -56,9 +54,7 @@ export async function readModels(models: { id: string; file: string }[]): Promis
   return Promise.all(
     models.map(async ({ id, file }) => {
       try {
-        const hash = createHash('sha256')
-        await pipeline(createReadStream(file, { highWaterMark: 2 ** 20 }), hash)
-        return { id, file, artifact: `0x${hash.digest('hex')}` as Hex, size: (await stat(file)).size }
+        return { id, file, artifact: await sha256File(file), size: (await stat(file)).size }
       } catch (cause) {
         throw new FatalError('CONFIG_INVALID', `The model ${file} cannot be read: ${String(cause)}.`, {
           fix: 'Name existing, readable files in inference.models.',
