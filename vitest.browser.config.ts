@@ -17,6 +17,8 @@ export default defineConfig({
     ],
     exclude: ['**/node_modules/**', '**/*.node.test.ts'],
     globalSetup: ['test/chain.ts', 'test/evidence.ts'],
+    // One page for all: they keep nothing, and loading the modules again for each took half of the time.
+    isolate: false,
     testTimeout: 180_000,
     hookTimeout: 300_000,
     browser: {

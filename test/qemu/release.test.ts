@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,9 +6,14 @@ import { promisify } from 'node:util'
 import { parseManifest, type ReleaseManifest } from '@nacre/verify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-/** Releases are the same wherever they are built: two checkouts of the last commit, whatever this folder holds by now. */
+/**
+ * Releases are the same wherever they are built: two checkouts of the last commit, whatever this folder holds by now. A
+ * build takes long, and verifying is one; the long run has another engine's release, too.
+ */
 const REPOSITORY = join(import.meta.dirname, '../..')
-const ENGINES = ['onnx', 'attestation'] as const
+const ENGINES = process.env.NACRE_LONG === '1' ? (['onnx', 'attestation'] as const) : (['onnx'] as const)
+/** Of another user's taste: nothing of it is in what is built. */
+const TASTE = { TZ: 'Asia/Kolkata', LANG: 'tr_TR.UTF-8', USER: 'somebody' }
 const WORKSPACES = ['contracts', 'verify', 'proofs', 'enclave', 'host', 'sdk', 'cli']
 const run = promisify(execFile)
 const dir = mkdtempSync(join(tmpdir(), 'nacre-release-test-'))
@@ -20,30 +24,27 @@ let other: string
 beforeAll(async () => {
   one = await checkout('one')
   other = await checkout('another checkout, elsewhere')
-  for (const engine of ENGINES) {
-    await build(one, engine, {})
-    // Of another user's taste: nothing of it is in what is built.
-    await build(other, engine, { TZ: 'Asia/Kolkata', LANG: 'tr_TR.UTF-8', HOME: dir, USER: 'somebody' })
-  }
+  for (const engine of ENGINES) await build(one, engine)
 })
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 describe.each(ENGINES)('the release %s', engine => {
-  test('is the same in two clean checkouts: image, manifest, PCRs and the list of what is inside', () => {
-    const [built, again] = [one, other].map(folder => releaseOf(folder, engine)) as [string, string]
-    expect(readdirSync(built).sort()).toEqual(['manifest.json', `nacre-${engine}.eif`, 'sbom.cdx.json'])
-    expect(hashesOf(again)).toEqual(hashesOf(built))
-    expect(manifestOf(again).measurements).toEqual(manifestOf(built).measurements)
+  test('is an image, its manifest and the list of what is inside', () => {
+    expect(readdirSync(releaseOf(one, engine)).sort()).toEqual([
+      'manifest.json',
+      `nacre-${engine}.eif`,
+      'sbom.cdx.json',
+    ])
   })
 
   test('measures as its manifest says, by its image file alone', async () => {
-    const { code, value } = await nacre(one, 'measure', join(releaseOf(other, engine), `nacre-${engine}.eif`))
+    const { code, value } = await nacre(one, 'measure', join(releaseOf(one, engine), `nacre-${engine}.eif`))
     const [pcr0, pcr1, pcr2] = manifestOf(releaseOf(one, engine)).measurements[0]!.registers
     expect(code).toBe(0)
     expect(value).toMatchObject({ pcr0, pcr1, pcr2, signed: false })
   })
 
-  test('is verified by a checkout that builds it again', async () => {
+  test('is the same, byte for byte, as another clean checkout builds it elsewhere', async () => {
     const { code, value } = await nacre(other, 'verify', releaseOf(one, engine))
     expect(failing(value)).toEqual([])
     expect([code, value.ok]).toEqual([0, true])
@@ -85,11 +86,15 @@ function releaseOf(folder: string, engine: string): string {
   return join(folder, 'built', engine)
 }
 
-async function build(folder: string, engine: string, env: NodeJS.ProcessEnv): Promise<void> {
-  // Downloads are kept below the home folder.
-  const XDG_CACHE_HOME = process.env.XDG_CACHE_HOME ?? join(process.env.HOME ?? dir, '.cache')
+async function build(folder: string, engine: string): Promise<void> {
   const args = [join(folder, 'enclave/scripts/release.ts'), releaseOf(folder, engine), engine]
-  await run(join(folder, 'node_modules/.bin/node'), args, { env: { ...process.env, XDG_CACHE_HOME, ...env } })
+  await run(join(folder, 'node_modules/.bin/node'), args, { env: environment({}) })
+}
+
+/** Downloads are kept below the home folder, also for somebody else. */
+function environment(taste: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const XDG_CACHE_HOME = process.env.XDG_CACHE_HOME ?? join(process.env.HOME ?? dir, '.cache')
+  return { ...process.env, XDG_CACHE_HOME, ...taste }
 }
 
 type Checked = { name: string; ok: boolean; detail: string }
@@ -97,7 +102,8 @@ type Checked = { name: string; ok: boolean; detail: string }
 /** `nacre release` of that checkout. */
 async function nacre(folder: string, ...args: string[]) {
   const command = [join(folder, 'cli/bin/nacre.js'), 'release', ...args, '--json']
-  const { stdout, code } = await run(process.execPath, command).then(
+  const env = environment(folder === other ? { ...TASTE, HOME: dir } : {})
+  const { stdout, code } = await run(process.execPath, command, { env }).then(
     result => ({ ...result, code: 0 }),
     (error: { stdout: string; code: number }) => error,
   )
@@ -114,12 +120,4 @@ function manifestOf(release: string): ReleaseManifest {
   const manifest = parseManifest(new Uint8Array(readFileSync(join(release, 'manifest.json'))))
   if (manifest.version !== 2) throw new Error(`${release} is no release`)
   return manifest
-}
-
-function hashesOf(release: string): Record<string, string> {
-  const hash = (name: string) =>
-    createHash('sha256')
-      .update(readFileSync(join(release, name)))
-      .digest('hex')
-  return Object.fromEntries(readdirSync(release).map(name => [name, hash(name)]))
 }
