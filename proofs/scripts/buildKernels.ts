@@ -43,7 +43,10 @@ export async function compileKernels(): Promise<string> {
 
 function kernelsModule(binary: Uint8Array): string {
   const digest = createHash('sha256').update(binary).digest('hex')
-  const lines = Buffer.from(binary).toString('base64').match(/.{1,100}/g) ?? []
+  const lines =
+    Buffer.from(binary)
+      .toString('base64')
+      .match(/.{1,100}/g) ?? []
   return [
     '/** Made of proofs/kernels by `npm run build:kernels`: do not edit. */',
     `export const KERNELS_SHA256 = '${digest}'`,

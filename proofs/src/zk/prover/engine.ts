@@ -50,6 +50,7 @@ const PAGE = 65536
 export class Engine {
   readonly kernels: Kernels
   #top: Address
+  #peak = 0
   #bytes: Uint8Array
   #words: Uint32Array
   #integers: Int32Array
@@ -64,7 +65,9 @@ export class Engine {
   }
 
   static async load(): Promise<Engine> {
-    compiled ??= WebAssembly.compile(Uint8Array.from(atob(KERNELS.replaceAll('\n', '')), c => c.charCodeAt(0)))
+    compiled ??= WebAssembly.compile(
+      Uint8Array.from(atob(KERNELS.replaceAll('\n', '')), c => c.charCodeAt(0)),
+    )
     const { exports } = await WebAssembly.instantiate(await compiled, {})
     return new Engine(exports as unknown as Kernels)
   }
@@ -86,6 +89,7 @@ export class Engine {
   alloc(size: number): Address {
     const at = this.#top
     this.#top += Math.ceil(size / 16) * 16
+    this.#peak = Math.max(this.#peak, this.#top)
     const missing = this.#top - this.#bytes.length
     if (missing > 0) {
       this.kernels.memory.grow(Math.ceil(missing / PAGE))
@@ -100,6 +104,11 @@ export class Engine {
   /** Room for n elements of K. */
   vector(n: number): Address {
     return this.alloc(16 * n)
+  }
+
+  /** The most bytes that were in use at once. */
+  get peak(): number {
+    return this.#peak
   }
 
   mark(): Address {

@@ -1,19 +1,6 @@
 /** Polynomials at points: docs/zk-soundness.md section 1. A point's first coordinate is the most significant bit. */
+import { bits } from '../graph/limits.ts'
 import { add, type K, mul, ONE, sub, ZERO } from './field.ts'
-
-/** The number of bits of an index below n. */
-export function bits(n: number): number {
-  return n <= 1 ? 0 : 32 - Math.clz32(n - 1)
-}
-
-export function product(numbers: readonly number[]): number {
-  return numbers.reduce((a, b) => a * b, 1)
-}
-
-/** The size of a padded tensor. */
-export function paddedSize(dims: readonly number[]): number {
-  return product(dims.map(n => 1 << bits(n)))
-}
 
 /** 1 - a. */
 export function complement(a: K): K {
@@ -43,7 +30,11 @@ export function lessThan(n: number, r: readonly K[]): K {
 /** A point's coordinates, a group a dimension. */
 export function groups(dims: readonly number[], r: readonly K[]): K[][] {
   let at = 0
-  return dims.map(n => r.slice(at, (at += bits(n))))
+  return dims.map(n => {
+    const from = at
+    at += bits(n)
+    return r.slice(from, at)
+  })
 }
 
 /** Valid(r): the extension of what is 1 at true indices and 0 at padding. */

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { tinyAttention, tinyPictures, tinyRegression } from '../../../../vectors/zk/tiny.ts'
+import { lenet, randomIntegers } from '../../../scripts/models.ts'
+import { layoutOf } from '../graph/layout.ts'
+import { proveSlowly } from '../slow/prove.ts'
+import { estimateMemory, prove, registerWeights } from './prove.ts'
+
+const tiny = [tinyRegression, tinyPictures, tinyAttention]
+
+test.each(tiny)('%o: proofs are the slow prover’s, byte for byte', async make => {
+  const { graph, weights, batch, input } = make()
+  const model = await registerWeights(graph, weights)
+  for (const mode of [0, 1] as const) {
+    const slow = proveSlowly({ graph, weights, batch, input, mode })
+    const { proof, outputs } = await prove(model, Int32Array.from(input), batch, { mode })
+    expect(outputs).toEqual(slow.outputs)
+    expect(model.weightsIds[mode]).toEqual(slow.weightsId)
+    expect(proof).toEqual(slow.proof)
+  }
+})
+
+test('steps are reported as they begin', async () => {
+  const { graph, weights, batch, input } = tinyPictures()
+  const steps: string[] = []
+  await prove(await registerWeights(graph, weights), Int32Array.from(input), batch, {
+    progress: step => steps.push(step),
+  })
+  expect(steps).toEqual(['witness', 'columns', 'lookups', 'values', 'linear', 'openings'])
+})
+
+test('a LeNet’s proof keeps to the memory that was estimated, and a smaller budget refuses it before it begins', async () => {
+  const { graph, weights } = lenet()
+  const model = await registerWeights(graph, weights)
+  const input = randomIntegers(1)(784, 0, 255)
+  const { proof } = await prove(model, input, 1)
+  expect(proof.length).toBe(174_316)
+  const estimate = estimateMemory(graph, layoutOf(graph, 1, 0))
+  expect(model.engine.peak).toBeLessThan(estimate)
+  expect(model.engine.peak).toBeGreaterThan(estimate / 2)
+
+  const steps: string[] = []
+  const refused = prove(model, input, 1, { memory: 1e6, progress: step => steps.push(step) })
+  await expect(refused).rejects.toMatchObject({ code: 'model-too-large', message: /\d+ MB, .* 1 MB/ })
+  expect(steps).toEqual([])
+})
+
+test('inputs that do not fit the graph are refused, and the model proves on', async () => {
+  const { graph, weights, batch, input } = tinyRegression()
+  const model = await registerWeights(graph, weights)
+  const values = Int32Array.from(input)
+  const { proof } = await prove(model, values, batch)
+  await expect(prove(model, values.subarray(1), batch)).rejects.toMatchObject({ code: 'invalid-input' })
+  const outside = values.map((value, i) => (i === 0 ? graph.input.hi + 1 : value))
+  await expect(prove(model, outside, batch)).rejects.toMatchObject({ code: 'invalid-input' })
+  expect((await prove(model, values, batch)).proof).toEqual(proof)
+})

@@ -1,0 +1,64 @@
+/** A model that proofs are made for: its weights' matrix and the commitment to it, made once. */
+import { graphHash } from '../graph/encode.ts'
+import type { Graph, MatrixShape, Weights } from '../graph/graph.ts'
+import { modelId, publicWeightsId } from '../graph/hash.ts'
+import { paddedSizeOf } from '../graph/limits.ts'
+import { matrixOf, pack } from '../graph/packing.ts'
+import { checkGraph, checkWeights } from '../graph/ranges.ts'
+import { type Commitment, commit, rootOf } from './commit.ts'
+import { type Address, Engine } from './engine.ts'
+import { paddedIndices } from './points.ts'
+
+export type RegisteredModel = {
+  graph: Graph
+  weights: Weights
+  graphHash: Uint8Array
+  /** weightsId of section 5: of committed weights, and of public ones. */
+  weightsIds: [committed: Uint8Array | undefined, open: Uint8Array]
+  /** The model's identity, of committed weights. */
+  id: Uint8Array | undefined
+  /** Its memory holds the matrix; one proof at a time is made in what is left. */
+  engine: Engine
+  /** Parameters as vectors of F, padded. */
+  parameters: Address[]
+  /** All of them: 2^mu elements of F. */
+  matrix: Address
+  commitment: Commitment | undefined
+}
+
+/**
+ * Checks a model and commits to its weights.
+ * @throws NacreError as checkGraph and checkWeights
+ */
+export async function registerWeights(graph: Graph, weights: Weights): Promise<RegisteredModel> {
+  checkGraph(graph)
+  checkWeights(graph, weights)
+  const engine = await Engine.load()
+  const { items, total } = pack(graph.parameters.map(({ dims }) => paddedSizeOf(dims)))
+  const shape: MatrixShape | undefined = total > 0 ? matrixOf(total) : undefined
+  const size = shape ? 2 ** shape.mu : 0
+  const matrix = engine.alloc(4 * size)
+  const vector = engine.integers(matrix, size).fill(0)
+  for (const [i, { dims }] of graph.parameters.entries()) {
+    const { offset } = items[i]!
+    paddedIndices(dims).forEach((index, k) => {
+      vector[offset + index] = weights[i]![k]!
+    })
+  }
+  const hashOfGraph = graphHash(graph)
+  engine.kernels.toResidues(matrix, matrix, size)
+  const commitment = shape && commit(engine, matrix, shape)
+  engine.kernels.toMont(matrix, matrix, size)
+  const root = commitment && rootOf(engine, commitment)
+  return {
+    graph,
+    weights,
+    graphHash: hashOfGraph,
+    weightsIds: [root, publicWeightsId(weights)],
+    id: root && modelId(hashOfGraph, root),
+    engine,
+    parameters: items.map(({ offset }) => matrix + 4 * offset),
+    matrix,
+    commitment,
+  }
+}
