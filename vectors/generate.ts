@@ -11,6 +11,7 @@ import { releaseVectors } from './releases/generate.ts'
 import { sealedVectors } from './sealed/generate.ts'
 import { statementVectors } from './statements/generate.ts'
 import { tensorVectors } from './tensors/generate.ts'
+import { zkVectors } from './zk/generate.ts'
 
 /** Every golden file: path below vectors/ and its text. Deterministic: fixed keys, RFC 6979, no clock. */
 export async function generateVectors(): Promise<Map<string, string>> {
@@ -25,6 +26,7 @@ export async function generateVectors(): Promise<Map<string, string>> {
     ...caseVectors(),
     ...statementVectors(),
     ...releaseVectors(),
+    ...zkVectors(),
     ...(await sealedVectors()),
   }
   return new Map(Object.entries(files).map(([path, value]) => [path, `${JSON.stringify(value, null, 2)}\n`]))

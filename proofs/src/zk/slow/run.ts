@@ -20,8 +20,11 @@ export type Check = {
 export type MessageCheat = {
   /** Another message; `ordinal` counts those of the same label from 0. */
   tamper?: (label: string, ordinal: number, values: readonly K[]) => readonly K[]
-  /** Bends a value of each message so that the check of it holds: the lie moves on to what comes later. */
-  mend?: boolean
+  /**
+   * What to do where a check of a message does not hold. "mend" bends a value so that it holds: the lie moves on to what
+   * comes later. "send" sends what the honest prover would: that check alone fails, and what comes later is true.
+   */
+  failing?: (label: string, ordinal: number) => 'mend' | 'send'
 }
 
 /** Ṽ(point) = value for a packed vector. */
@@ -69,7 +72,11 @@ export function createRun(
     const ordinal = sent.get(label) ?? 0
     sent.set(label, ordinal + 1)
     const tampered = cheat.tamper?.(label, ordinal, honest) ?? honest
-    const values = checks.reduce((list, check) => satisfy(label, list, check, cheat.mend ?? false), tampered)
+    const values = checks.reduce<readonly K[]>((list, check) => {
+      if (equal(check.of(list), check.wanted)) return list
+      if (!cheat.failing) throw new Error(`the prover's own check of "${label}" fails`)
+      return cheat.failing(label, ordinal) === 'mend' ? bend(list, check) : list
+    }, tampered)
     const data = bytesOfK(values)
     bytes.push(data)
     transcript.absorb(label, data)
@@ -112,14 +119,12 @@ export function createRun(
   }
 }
 
-/** The values, for which the check holds; a dishonest prover bends one to that end. */
-function satisfy(label: string, values: readonly K[], check: Check, mend: boolean): readonly K[] {
-  if (equal(check.of(values), check.wanted)) return values
-  if (!mend) throw new Error(`the prover's own check of "${label}" fails`)
-  const at = (value: K): readonly K[] => values.with(check.bend ?? 0, value)
-  const constant = check.of(at(ZERO))
-  const slope = sub(check.of(at(ONE)), constant)
-  return at(mul(sub(check.wanted, constant), inverse(slope)))
+/** The values with one of them such that the check holds. */
+function bend(values: readonly K[], { of, wanted, bend: index = 0 }: Check): readonly K[] {
+  const at = (value: K): readonly K[] => values.with(index, value)
+  const constant = of(at(ZERO))
+  const slope = sub(of(at(ONE)), constant)
+  return at(mul(sub(wanted, constant), inverse(slope)))
 }
 
 /** Integers and elements of F, as a table for a sumcheck. */
