@@ -8,10 +8,10 @@ import { lenet, type Model, perceptron, randomIntegers, regression } from './mod
 
 const MODELS: [name: string, model: Model, batch: number][] = [
   ['regression', regression(), 1],
-  ['iris 4-16-3', perceptron([4, 16, 3], 127, 8, false), 500],
+  ['iris 4-16-3', perceptron([4, 16, 3], 127, 8), 500],
   ['lenet', lenet(), 1],
   ['lenet', lenet(), 16],
-  ['784-1024-256-10', perceptron([784, 1024, 256, 10], 15, 9, true), 1],
+  ['784-1024-256-10', perceptron([784, 1024, 256, 10], 15, 9), 1],
 ]
 
 for (const [name, model, batch] of MODELS) {

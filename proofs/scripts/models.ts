@@ -1,14 +1,9 @@
-/** Graphs of the shapes that are measured and tested, with random weights: ranges are declared as they come out. */
-import type { Graph, Node, Range, Weights } from '../src/zk/graph/graph.ts'
+/** Networks of the shapes that are measured and tested, with random weights: declared ranges are the worst case. */
+import type { Graph, Weights } from '../src/zk/graph/graph.ts'
 import { sizeOf } from '../src/zk/graph/limits.ts'
-import { rangeOf, resultOf, weightedRange } from '../src/zk/graph/ranges.ts'
-import { shapesOf } from '../src/zk/graph/shapes.ts'
+import { type Builder, createBuilder, type Parameter } from '../src/zk/import/builder.ts'
 
 export type Model = { graph: Graph; weights: Weights }
-
-type Omitted<T> = T extends unknown ? Omit<T, 'lo' | 'hi'> : never
-/** A node whose range is still to be computed. */
-export type NodeShape = Omitted<Node>
 
 /** Whole numbers from lo to hi by a seed (a linear congruential generator). */
 export function randomIntegers(seed: number): (count: number, lo: number, hi: number) => Int32Array {
@@ -20,102 +15,48 @@ export function randomIntegers(seed: number): (count: number, lo: number, hi: nu
     })
 }
 
-/** The graph of these nodes, each with the range that it has for these weights. */
-export function modelOf(
-  input: Graph['input'],
-  parameters: number[][],
-  weights: Weights,
-  shapes: NodeShape[],
-  outputs: number[] = [shapes.length],
-  tables: Int16Array[] = [],
-): Model {
-  const graph: Graph = { input, tables, parameters: parameters.map(dims => ({ dims })), nodes: [], outputs }
-  graph.nodes = shapes.map(shape => ({ ...shape, lo: 0, hi: 0 }) as Node)
-  const tensors = shapesOf(graph, 1)
-  for (const node of graph.nodes) {
-    const [x, y] = ('x' in node ? [node.x] : [node.a, node.b]).map(tensor => rangeOf(graph, tensor))
-    const dims = tensors['x' in node ? node.x : node.a]!.dims.slice(1)
-    const range: Range =
-      node.op === 'dense' || node.op === 'conv'
-        ? weightedRange(
-            weights[node.weight]!,
-            node.bias === undefined ? undefined : weights[node.bias]!,
-            parameters[node.weight]![0]!,
-            x!,
-          )
-        : resultOf(graph, node, x!, y, dims)!
-    node.lo = Math.min(0, range.lo)
-    node.hi = Math.max(0, range.hi)
-  }
-  return { graph, weights }
-}
-
-function randomWeights(parameters: number[][], seed: number, most: number): Weights {
+/** Parameters within ±most. */
+function randomParameters(seed: number, most: number): (...dims: number[]) => Parameter {
   const random = randomIntegers(seed)
-  return parameters.map(dims => random(sizeOf(dims), -most, most))
+  return (...dims) => ({ dims, values: random(sizeOf(dims), -most, most) })
 }
 
-const relu = (x: number, shift: number, width: number, wide = false): NodeShape => ({
-  op: 'lookup',
-  x,
-  multiplier: 1,
-  shift,
-  f: { clamp: [0, 255] },
-  wide,
-  width,
-})
-const pool = (x: number): NodeShape[] => [
-  { op: 'unfold', x, kernel: [2, 2], stride: [2, 2], pads: [0, 0, 0, 0] },
-  { op: 'sum', x: x + 1, count: 2 },
-]
+const relu = (builder: Builder, x: number, shift: number): number =>
+  builder.lookup(x, 1, shift, { clamp: [0, 255] })
+
+const pool = (builder: Builder, x: number): number =>
+  builder.sum(builder.unfold(x, [2, 2], { stride: [2, 2], pads: [0, 0, 0, 0] }), 2)
 
 /** LeNet-5 in the textbook's order: activation, then average pooling. */
 export function lenet(): Model {
-  const parameters = [
-    [6, 1, 5, 5],
-    [6],
-    [16, 6, 5, 5],
-    [16],
-    [120, 400],
-    [120],
-    [84, 120],
-    [84],
-    [10, 84],
-    [10],
-  ]
-  return modelOf({ dims: [1, 28, 28], lo: 0, hi: 255 }, parameters, randomWeights(parameters, 1, 15), [
-    { op: 'conv', x: 0, weight: 0, bias: 1, stride: [1, 1], pads: [2, 2, 2, 2] },
-    relu(1, 10, 12),
-    ...pool(2),
-    { op: 'conv', x: 4, weight: 2, bias: 3, stride: [1, 1], pads: [0, 0, 0, 0] },
-    relu(5, 10, 12),
-    ...pool(6),
-    { op: 'reshape', x: 8, dims: [400] },
-    { op: 'dense', x: 9, weight: 4, bias: 5 },
-    relu(10, 10, 5, true),
-    { op: 'dense', x: 11, weight: 6, bias: 7 },
-    relu(12, 8, 12),
-    { op: 'dense', x: 13, weight: 8, bias: 9 },
-  ])
+  const builder = createBuilder({ dims: [1, 28, 28], lo: 0, hi: 255 })
+  const random = randomParameters(1, 15)
+  const layer = (x: number, inputs: number, outputs: number): number =>
+    builder.dense(x, random(outputs, inputs), random(outputs))
+  const conv1 = builder.conv(0, random(6, 1, 5, 5), random(6), { stride: [1, 1], pads: [2, 2, 2, 2] })
+  const pool1 = pool(builder, relu(builder, conv1, 10))
+  const conv2 = builder.conv(pool1, random(16, 6, 5, 5), random(16), { stride: [1, 1], pads: [0, 0, 0, 0] })
+  const flat = builder.reshape(pool(builder, relu(builder, conv2, 10)), [400])
+  const dense1 = relu(builder, layer(flat, 400, 120), 10)
+  const dense2 = relu(builder, layer(dense1, 120, 84), 8)
+  return builder.finish([layer(dense2, 84, 10)])
 }
 
 /** A regression of four features. */
 export function regression(): Model {
-  const parameters = [[1, 4], [1]]
-  const weights = randomWeights(parameters, 2, 1e6)
-  return modelOf({ dims: [4], lo: 0, hi: 100 }, parameters, weights, [
-    { op: 'dense', x: 0, weight: 0, bias: 1 },
-  ])
+  const builder = createBuilder({ dims: [4], lo: 0, hi: 100 })
+  const random = randomParameters(2, 1e6)
+  return builder.finish([builder.dense(0, random(1, 4), random(1))])
 }
 
-/** Layers of ReLU between dense ones. */
-export function perceptron(sizes: number[], most: number, shift: number, wide: boolean): Model {
-  const parameters = sizes.slice(1).flatMap((size, i) => [[size, sizes[i]!], [size]])
-  const nodes: NodeShape[] = []
+/** Dense layers with ReLU between them. */
+export function perceptron(sizes: number[], most: number, shift: number): Model {
+  const builder = createBuilder({ dims: [sizes[0]!], lo: 0, hi: 255 })
+  const random = randomParameters(3, most)
+  let x = 0
   for (let i = 0; i + 1 < sizes.length; i++) {
-    if (i > 0) nodes.push(relu(nodes.length, shift, wide ? 6 : 12, wide))
-    nodes.push({ op: 'dense', x: nodes.length, weight: 2 * i, bias: 2 * i + 1 })
+    if (i > 0) x = relu(builder, x, shift)
+    x = builder.dense(x, random(sizes[i + 1]!, sizes[i]!), random(sizes[i + 1]!))
   }
-  const input = { dims: [sizes[0]!], lo: 0, hi: 255 }
-  return modelOf(input, parameters, randomWeights(parameters, 3, most), nodes)
+  return builder.finish([x])
 }

@@ -11,7 +11,7 @@ type Kernel<Arguments extends string[]> = (...a: { [I in keyof Arguments]: numbe
 
 /** proofs/kernels; n counts elements. */
 export type Kernels = {
-  memory: WebAssembly.Memory
+  memory: { buffer: ArrayBuffer; grow(pages: number): number }
   heapBase(): number
   sha256: Kernel<['dst', 'src', 'length']>
   sha256Columns: Kernel<['dst', 'matrix', 'rows', 'n', 'from', 'to']>
@@ -47,6 +47,16 @@ const R_INVERSE = 943718400
 
 const PAGE = 65536
 
+/** WebAssembly's API as far as it is used: Node and browsers have it, ECMAScript's types do not. */
+const WASM = (
+  globalThis as unknown as {
+    WebAssembly: {
+      compile(bytes: Uint8Array): Promise<object>
+      instantiate(module: object, imports: object): Promise<{ exports: object }>
+    }
+  }
+).WebAssembly
+
 export class Engine {
   readonly kernels: Kernels
   #top: Address
@@ -65,10 +75,8 @@ export class Engine {
   }
 
   static async load(): Promise<Engine> {
-    compiled ??= WebAssembly.compile(
-      Uint8Array.from(atob(KERNELS.replaceAll('\n', '')), c => c.charCodeAt(0)),
-    )
-    const { exports } = await WebAssembly.instantiate(await compiled, {})
+    compiled ??= WASM.compile(Uint8Array.from(atob(KERNELS.replaceAll('\n', '')), c => c.charCodeAt(0)))
+    const { exports } = await WASM.instantiate(await compiled, {})
     return new Engine(exports as unknown as Kernels)
   }
 
@@ -170,7 +178,7 @@ export class Engine {
   }
 }
 
-let compiled: Promise<WebAssembly.Module> | undefined
+let compiled: Promise<object> | undefined
 
 /** In Montgomery form: for kernels that take an element of F by value. */
 export function montgomery(f: number): number {

@@ -10,7 +10,7 @@ export type Pass = {
   tensor(tensor: number): Int32Array
   column(node: number, name: ColumnName): Int32Array
   /** Says which entry each element of a lookup finds, and counts. */
-  found(node: number, part: LookupName, entry: (i: number) => number): void
+  found(node: number, part: LookupName, indices: Int32Array): void
   /** A part of the entries of a lookup's table. */
   entries(node: number, part: LookupName, index: number): Int32Array
 }

@@ -3,11 +3,12 @@ import { tinyAttention, tinyPictures, tinyRegression } from '../../../../vectors
 import { lenet, randomIntegers } from '../../../scripts/models.ts'
 import { layoutOf } from '../graph/layout.ts'
 import { proveSlowly } from '../slow/prove.ts'
+import { verifyZk } from '../verifier/verify.ts'
 import { estimateMemory, prove, registerWeights } from './prove.ts'
 
-const tiny = [tinyRegression, tinyPictures, tinyAttention]
+const tiny = [tinyRegression, tinyPictures, tinyAttention].map(make => ({ name: make.name, make }))
 
-test.each(tiny)('%o: proofs are the slow prover’s, byte for byte', async make => {
+test.each(tiny)('$name: proofs are the slow prover’s, byte for byte', async ({ make }) => {
   const { graph, weights, batch, input } = make()
   const model = await registerWeights(graph, weights)
   for (const mode of [0, 1] as const) {
@@ -28,19 +29,24 @@ test('steps are reported as they begin', async () => {
   expect(steps).toEqual(['witness', 'columns', 'lookups', 'values', 'linear', 'openings'])
 })
 
-test('a LeNet’s proof keeps to the memory that was estimated, and a smaller budget refuses it before it begins', async () => {
+test('a LeNet’s proof verifies and keeps to the memory that was estimated; a smaller budget refuses it before it begins', async () => {
   const { graph, weights } = lenet()
   const model = await registerWeights(graph, weights)
   const input = randomIntegers(1)(784, 0, 255)
-  const { proof } = await prove(model, input, 1)
-  expect(proof.length).toBe(174_316)
+  const { proof, outputs } = await prove(model, input, 1)
+  expect(verifyZk(proof, { graph, weights: { id: model.weightsIds[0]! }, batch: 1, input, outputs }).ok).toBe(
+    true,
+  )
   const estimate = estimateMemory(graph, layoutOf(graph, 1, 0))
   expect(model.engine.peak).toBeLessThan(estimate)
   expect(model.engine.peak).toBeGreaterThan(estimate / 2)
 
   const steps: string[] = []
   const refused = prove(model, input, 1, { memory: 1e6, progress: step => steps.push(step) })
-  await expect(refused).rejects.toMatchObject({ code: 'model-too-large', message: /\d+ MB, .* 1 MB/ })
+  await expect(refused).rejects.toMatchObject({
+    code: 'model-too-large',
+    message: expect.stringMatching(/\d+ MB, .* 1 MB/),
+  })
   expect(steps).toEqual([])
 })
 

@@ -84,17 +84,13 @@ function passOf(
       const { offset, size } = layout.columns.find(item => item.node === node && item.name === name)!
       return engine.integers(d + 4 * offset, size)
     },
-    found(node, part, entry) {
+    found(node, part, indices) {
       const i = lookup(node, part)
       const { table, size } = layout.lookups[i]!
       const { multiplicities } = layout.tables[table]!
+      engine.integers(entries[i]!, size).set(indices)
       const counts = engine.integers(d + 4 * multiplicities.offset, multiplicities.size)
-      const indices = engine.integers(entries[i]!, size)
-      for (let k = 0; k < size; k++) {
-        const index = entry(k)
-        indices[k] = index
-        counts[index]! += 1
-      }
+      for (let k = 0; k < size; k++) counts[indices[k]!]! += 1
     },
     entries: (node, part, index) => parts[layout.lookups[lookup(node, part)]!.table]![index]!,
   }
