@@ -23,17 +23,30 @@ export function checkGraph(graph: Graph, batch = 1): TensorShape[] {
   const shapes = shapesOf(graph, batch)
   checkDeclared(graph.input, 'the input')
   for (const [j, node] of graph.nodes.entries()) {
-    const name = nameOf(graph, j)
-    checkDeclared(node, name)
     const [x, y] = inputsOf(node).map(tensor => rangeOf(graph, tensor))
-    if (node.op === 'lookup') checkLookup(graph, node, x!, name)
-    const dims = shapes[inputsOf(node)[0]!]!.dims.slice(1)
-    if (node.op === 'max') checkMax(node, x!, sizeOf(dims.slice(dims.length - node.count)), name)
-    if (node.op === 'argmax') checkArgmax(node, x!, dims.at(-1)!, name)
-    const result = resultOf(graph, node, x!, y, dims)
-    if (result) checkContains(node, result, name)
+    checkNode(graph, node, nameOf(node, j), x!, y, shapes[inputsOf(node)[0]!]!.dims.slice(1))
   }
   return shapes
+}
+
+/**
+ * One node of checkGraph: x and y are its inputs' ranges, dims its first input's dimensions without the batch.
+ * @throws NacreError range-overflow
+ */
+export function checkNode(
+  graph: Pick<Graph, 'tables'>,
+  node: Node,
+  name: string,
+  x: Range,
+  y: Range | undefined,
+  dims: number[],
+): void {
+  checkDeclared(node, name)
+  if (node.op === 'lookup') checkLookup(graph, node, x, name)
+  if (node.op === 'max') checkMax(node, x, sizeOf(dims.slice(dims.length - node.count)), name)
+  if (node.op === 'argmax') checkArgmax(node, x, dims.at(-1)!, name)
+  const result = resultOf(graph, node, x, y, dims)
+  if (result) checkContains(node, result, name)
 }
 
 /**
@@ -50,7 +63,7 @@ export function checkWeights(graph: Graph, weights: Weights): void {
   for (const [i, { dims }] of graph.parameters.entries()) checkParameter(weights[i]!, sizeOf(dims), i)
   for (const [j, node] of graph.nodes.entries())
     if (node.op === 'dense' || node.op === 'conv')
-      checkContains(node, ofWeights(graph, node, weights), nameOf(graph, j))
+      checkContains(node, ofWeights(graph, node, weights), nameOf(node, j))
 }
 
 /** The declared range of a tensor. */
@@ -125,7 +138,7 @@ export function resultOf(
   }
 }
 
-function checkLookup(graph: Graph, node: NodeOf<'lookup'>, x: Range, name: string): void {
+function checkLookup(graph: Pick<Graph, 'tables'>, node: NodeOf<'lookup'>, x: Range, name: string): void {
   const { multiplier: m, shift: s, f, width: w } = node
   const require = requirer(name)
   require(m >= 1 && m < MAX_MULTIPLIER, `a multiplier from 1 to ${MAX_MULTIPLIER - 1}, not ${m}`)

@@ -19,9 +19,10 @@ export function shapesOf(graph: Graph, batch: number): TensorShape[] {
   checkDims([batch, ...graph.input.dims], LIMITS.tensorBits, 'the input')
   const all = [graph.input.dims]
   for (const [j, node] of graph.nodes.entries()) {
-    const dims = dimsOf(graph, j, all)
+    const inputs = inputsOf(node).map(tensor => all[tensor]!)
+    const dims = dimsOf(graph, node, nameOf(node, j), inputs)
     const most = node.op === 'unfold' ? LIMITS.unfoldedBits : LIMITS.tensorBits
-    checkDims([batch, ...dims], most, nameOf(graph, j))
+    checkDims([batch, ...dims], most, nameOf(node, j))
     all.push(dims)
   }
   return all.map(dims => {
@@ -67,12 +68,20 @@ function checkDims(dims: number[], most: number, what: string): void {
 /** What a rule knows: its inputs' dimensions without the batch, and the parameters'. */
 type Inputs = { dims: number[][]; parameter: (index: number) => number[]; refuse: (why: string) => Error }
 
-function dimsOf(graph: Graph, j: number, all: number[][]): number[] {
-  const node = graph.nodes[j]!
+/**
+ * The dimensions of a node's result from those of its inputs, none of them with the batch.
+ * @throws NacreError shape-mismatch
+ */
+export function dimsOf(
+  { parameters }: Pick<Graph, 'parameters'>,
+  node: Node,
+  name: string,
+  inputs: number[][],
+): number[] {
   return (RULES[node.op] as (node: Node, inputs: Inputs) => number[])(node, {
-    dims: inputsOf(node).map(tensor => all[tensor]!),
-    parameter: index => graph.parameters[index]!.dims,
-    refuse: why => mismatch(`${nameOf(graph, j)}: ${why}`),
+    dims: inputs,
+    parameter: index => parameters[index]!.dims,
+    refuse: why => mismatch(`${name}: ${why}`),
   })
 }
 

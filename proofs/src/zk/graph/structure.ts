@@ -15,8 +15,8 @@ export function parametersOf(node: Node): number[] {
 }
 
 /** How a message names a node. */
-export function nameOf(graph: Graph, index: number): string {
-  return `node ${index} (${graph.nodes[index]!.op})`
+export function nameOf({ op }: Node, index: number): string {
+  return `node ${index} (${op})`
 }
 
 /**
@@ -32,11 +32,11 @@ export function checkStructure(graph: Graph): void {
   const tableUses = count(tables.length)
   for (const [j, node] of nodes.entries()) {
     for (const tensor of inputsOf(node)) {
-      if (tensor > j) throw invalid(`${nameOf(graph, j)} reads tensor ${tensor}, which is not made before it`)
+      if (tensor > j) throw invalid(`${nameOf(node, j)} reads tensor ${tensor}, which is not made before it`)
       tensorUses[tensor]! += 1
     }
-    for (const parameter of parametersOf(node)) use(parameterUses, parameter, graph, j, 'parameter')
-    if (node.op === 'lookup' && 'table' in node.f) use(tableUses, node.f.table, graph, j, 'table')
+    for (const parameter of parametersOf(node)) use(parameterUses, parameter, nameOf(node, j), 'parameter')
+    if (node.op === 'lookup' && 'table' in node.f) use(tableUses, node.f.table, nameOf(node, j), 'table')
   }
   for (const [i, tensor] of outputs.entries()) {
     if (tensor < 1 || tensor > nodes.length) throw invalid(`output ${tensor} is no node’s result`)
@@ -53,10 +53,9 @@ export function checkStructure(graph: Graph): void {
   )
 }
 
-function use(uses: number[], index: number, graph: Graph, node: number, what: string): void {
+function use(uses: number[], index: number, name: string, what: string): void {
   const before = uses[index]
-  if (before === undefined)
-    throw invalid(`${nameOf(graph, node)} names ${what} ${index}, which does not exist`)
+  if (before === undefined) throw invalid(`${name} names ${what} ${index}, which does not exist`)
   uses[index] = before + 1
 }
 
