@@ -10,6 +10,13 @@ export const P: u32 = 2013265921
 const P_INVERSE: u32 = 2281701377
 /** 2^64 mod p: times this, a number gets into Montgomery form. */
 export const R2: u32 = 1172168163
+/**
+ * P and P_INVERSE in all lanes. They are loaded and not written as constants, which engines make anew at each use: a
+ * seventh faster.
+ */
+const CONSTANTS: usize = memory.data<u32>(
+  [P, P, P, P, P_INVERSE, P_INVERSE, P_INVERSE, P_INVERSE], 16,
+)
 
 // @ts-ignore: decorator
 @inline
@@ -30,7 +37,7 @@ export function sub(a: u32, b: u32): u32 {
 // @ts-ignore: decorator
 @inline
 export function p4(): v128 {
-  return i32x4.splat(P)
+  return v128.load(CONSTANTS)
 }
 
 /** a + b, lane by lane. */
@@ -53,7 +60,7 @@ export function kSub(a: v128, b: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function reduceHigh(low: v128, high: v128, top: v128): v128 {
-  const m = i32x4.mul(v128.shuffle<i32>(low, high, 0, 2, 4, 6), i32x4.splat(P_INVERSE))
+  const m = i32x4.mul(v128.shuffle<i32>(low, high, 0, 2, 4, 6), v128.load(CONSTANTS, 16))
   const mp = v128.shuffle<i32>(
     i64x2.extmul_low_i32x4_u(m, p4()),
     i64x2.extmul_high_i32x4_u(m, p4()),
