@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { loadDigits } from '../../../models/train/data/digits.ts'
 import { loadIris } from '../../../models/train/data/iris.ts'
+import { perceptron } from '../../scripts/models.ts'
+import { tokenSamples, transformerOnnx } from '../../scripts/transformerOnnx.ts'
 import type { Mode } from './graph/graph.ts'
 import { layoutOf } from './graph/layout.ts'
 import { run } from './graph/reference.ts'
@@ -20,11 +22,13 @@ const flowers = [...loadIris().training, ...loadIris().heldOut].map(({ features 
 )
 const { training, heldOut } = loadDigits()
 
-const inputOf = ({ graph, scales }: Imported, samples: readonly ArrayLike<number>[]): Int32Array =>
-  Int32Array.from(samples.flatMap(sample => [...quantiseInput(graph, scales[0]!, sample)]))
+const inputOf = (
+  { graph, scales }: Omit<Imported, 'report'>,
+  samples: readonly ArrayLike<number>[],
+): Int32Array => Int32Array.from(samples.flatMap(sample => [...quantiseInput(graph, scales[0]!, sample)]))
 
 async function proveAndVerify(
-  model: Imported,
+  model: Omit<Imported, 'report'>,
   samples: readonly ArrayLike<number>[],
   mode: Mode,
 ): Promise<number> {
@@ -64,6 +68,21 @@ test.each([0, 1] as const)('iris-mlp, 500 inputs in one proof, mode %s', async m
 
 test.each([0, 1] as const)('lenet5, one digit, mode %s', async mode => {
   expect(await proveAndVerify(lenet, [heldOut[0]!.pixels], mode)).toBeLessThan(200_000)
+})
+
+test('a transformer block: 32 tokens of 64, 4 heads, 256 hidden', async () => {
+  const shape = { tokens: 32, width: 64, heads: 4, hidden: 256 }
+  const samples = tokenSamples(shape, 8)
+  const block = importOnnx(transformerOnnx(shape), samples)
+  expect(block.report.maxError).toBeLessThan(0.2)
+  expect(await proveAndVerify(block, samples.slice(0, 1), 0)).toBeLessThan(300_000)
+})
+
+test('784-1024-256-10: a million parameters, of random values', async () => {
+  const model = perceptron([784, 1024, 256, 10], 15, 12)
+  const scales = new Float64Array(model.graph.nodes.length + 1).fill(1)
+  const samples = heldOut.slice(0, 1).map(({ pixels }) => pixels)
+  expect(await proveAndVerify({ ...model, scales }, samples, 0)).toBeLessThan(400_000)
 })
 
 test('digits: prover and reference compute the same integers, of every batch', async () => {

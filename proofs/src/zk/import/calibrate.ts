@@ -1,4 +1,5 @@
-import { type Network, runNetwork } from './network.ts'
+import { runNetwork } from './float.ts'
+import type { Network } from './network.ts'
 
 /** What a tensor's values are over the samples. */
 export type Statistics = {

@@ -9,11 +9,12 @@ import {
   OUTPUT,
   type Graph as TrainedGraph,
 } from '../../../../models/train/onnx.ts'
+import { tokenSamples, transformerOnnx } from '../../../scripts/transformerOnnx.ts'
 import { checkGraph } from '../graph/ranges.ts'
 import { run } from '../graph/reference.ts'
+import { runNetwork } from './float.ts'
 import { importOnnx, quantiseInput } from './import.ts'
 import { lowerOnnx } from './lower.ts'
-import { runNetwork } from './network.ts'
 import { parseOnnx } from './onnx.ts'
 
 const model = (name: string): Uint8Array =>
@@ -192,4 +193,13 @@ test('bytes that are no ONNX file, at any length', () => {
     }
   expect([...codes].every(code => ['invalid-graph', 'unsupported-operator'].includes(code))).toBe(true)
   expect(codes.size).toBeGreaterThan(0)
+})
+
+test('a transformer block: layer normalisation, attention, a residual, GELU', () => {
+  const shape = { tokens: 8, width: 16, heads: 2, hidden: 32 }
+  const { graph, report } = importOnnx(transformerOnnx(shape), tokenSamples(shape, 24))
+  expect(new Set(graph.nodes.map(({ op }) => op))).toEqual(
+    new Set(['sum', 'add', 'lookup', 'mul', 'dense', 'reshape', 'permute', 'matmul', 'max']),
+  )
+  expect(report.maxError).toBeLessThan(0.15)
 })

@@ -3,8 +3,11 @@ import type { Stride } from '../graph/graph.ts'
 import { type Activation, elements, type FloatNode, type FloatTensor, type Network } from './network.ts'
 import type { Attribute, OnnxModel, OnnxNode } from './onnx.ts'
 
+/** gain · x + offset along the last dimension. */
+type Affine = { gain: Float64Array; offset: Float64Array }
+
 /** What an ONNX value is: a tensor of the network, or the raw input up to a factor and an offset. */
-type Value = { tensor: number } | { input: { scale: number; offset: number } }
+type Value = { tensor: number; affine?: Affine } | { input: { scale: number; offset: number } }
 
 type State = {
   model: OnnxModel
@@ -58,9 +61,7 @@ function lowerNode(state: State, node: OnnxNode): void {
     state.values.set(result, inputValue(state, node, 0))
     return
   }
-  if (node.op === 'Softmax') {
-    if (state.model.outputs[0] !== result || !isLastAxis(state, node))
-      throw unsupported(node, 'only as the last step, which is left out')
+  if (node.op === 'Softmax' && state.model.outputs[0] === result && isLastAxis(state, node)) {
     state.network.notes.push(`Softmax of node "${node.name}" is left out: the outputs are logits`)
     state.values.set(result, inputValue(state, node, 0))
     return
@@ -73,14 +74,16 @@ function lowerNode(state: State, node: OnnxNode): void {
   const lower = OPERATORS[node.op]
   if (!lower) throw unsupported(node)
   const made = lower(state, node)
-  state.values.set(result, { tensor: typeof made === 'number' ? made : push(state, node, made) })
+  if (typeof made === 'number') state.values.set(result, { tensor: made })
+  else if ('op' in made) state.values.set(result, { tensor: push(state, node, made) })
+  else state.values.set(result, made)
 }
 
 /** What changes no value. */
 const PASSED = new Set(['Identity', 'Dropout', 'Cast'])
 
 function unsupported({ op, name }: OnnxNode, why = ''): Error {
-  const known = [...Object.keys(OPERATORS), 'Softmax', ...PASSED].sort().join(', ')
+  const known = [...Object.keys(OPERATORS), ...PASSED].sort().join(', ')
   return proofsError(
     'unsupported-operator',
     `${op} of node "${name}"${why ? `: ${why}` : `; known are ${known}`}`,
@@ -114,7 +117,13 @@ function inputValue(state: State, node: OnnxNode, index: number): Value {
 function tensorOf({ values, network }: State, name: string, node: string): number {
   const value = values.get(name)
   if (!value) throw proofsError('shape-mismatch', `"${name}" of node "${node}" is a constant or unknown`)
-  if ('tensor' in value) return value.tensor
+  if ('tensor' in value) {
+    if (!value.affine) return value.tensor
+    throw proofsError(
+      'unsupported-operator',
+      `node "${node}" takes a LayerNormalization with a scale or an offset; only dense layers do`,
+    )
+  }
   // The first node that takes the input: from now on it is a tensor, with this factor and offset.
   const { scale, offset } = network.input
   const isFirst = [...values.values()].every(other => !('tensor' in other))
@@ -134,6 +143,12 @@ function constantOf(state: State, node: OnnxNode, index: number): FloatTensor {
   const constant = state.constants.get(node.inputs[index] ?? '')
   if (!constant) throw unsupported(node, `"${node.inputs[index]}" is computed, only constants are read there`)
   return constant
+}
+
+/** A tensor as a dense layer takes it: gain and offset of a normalisation go into the layer's weights. */
+function denseInput(state: State, node: OnnxNode): { from: number; affine?: Affine | undefined } {
+  const value = inputValue(state, node, 0)
+  return 'tensor' in value ? { from: value.tensor, affine: value.affine } : { from: x(state, node) }
 }
 
 const number = (value: Attribute | undefined, otherwise: number): number =>
@@ -159,9 +174,11 @@ const activation =
   }
 
 /** A node's lowering: what it makes, or the tensor that it changes or equals. */
-const OPERATORS: Record<string, (state: State, node: OnnxNode) => Made | number> = {
+const OPERATORS: Record<
+  string,
+  (state: State, node: OnnxNode) => Made | number | { tensor: number; affine: Affine }
+> = {
   Gemm(state, node) {
-    const from = x(state, node)
     const weight = constantOf(state, node, 1)
     if (number(node.attributes.get('transA'), 0) !== 0) throw unsupported(node, 'transA')
     const alpha = number(node.attributes.get('alpha'), 1)
@@ -169,9 +186,9 @@ const OPERATORS: Record<string, (state: State, node: OnnxNode) => Made | number>
     const rows = number(node.attributes.get('transB'), 0) === 1 ? weight : transposed(node, weight)
     const scaled = { dims: rows.dims, values: rows.values.map(value => value * alpha) }
     const bias = node.inputs[2] ? constantOf(state, node, 2).values.map(value => value * beta) : undefined
-    return dense(state, node, from, scaled, bias)
+    return dense(state, node, scaled, bias)
   },
-  MatMul: (state, node) => dense(state, node, x(state, node), transposed(node, constantOf(state, node, 1))),
+  MatMul: lowerMatmul,
   Conv: lowerConv,
   Relu: activation('relu'),
   Sigmoid: activation('sigmoid'),
@@ -189,6 +206,10 @@ const OPERATORS: Record<string, (state: State, node: OnnxNode) => Made | number>
     return { op: 'average', x: from, kernel: [H, W], stride: [1, 1], pads: [0, 0, 0, 0], dims: [C!, 1, 1] }
   },
   Add: lowerAdd,
+  Mul: lowerScale,
+  Div: lowerScale,
+  Softmax: lowerSoftmax,
+  LayerNormalization: lowerNormalisation,
   Flatten(state, node) {
     if (number(node.attributes.get('axis'), 1) !== 1) throw unsupported(node, 'only axis 1 is read')
     const from = x(state, node)
@@ -241,19 +262,65 @@ function transposed(node: OnnxNode, { dims, values }: FloatTensor): FloatTensor 
   }
 }
 
-function dense(state: State, node: OnnxNode, from: number, weight: FloatTensor, bias?: Float64Array): Made {
+function dense(state: State, node: OnnxNode, weight: FloatTensor, bias?: Float64Array): Made {
+  const { from, affine } = denseInput(state, node)
   const dims = dimsOf(state, from)
-  if (weight.dims.length !== 2 || dims.at(-1) !== weight.dims[1])
-    throw mismatch(node, dims, `${weight.dims[1]} elements at last`)
-  if (bias && bias.length !== weight.dims[0])
-    throw mismatch(node, [bias.length], `a bias of ${weight.dims[0]}`)
+  const [N, K] = weight.dims as [number, number]
+  if (weight.dims.length !== 2 || dims.at(-1) !== K) throw mismatch(node, dims, `${K} elements at last`)
+  if (bias && bias.length !== N) throw mismatch(node, [bias.length], `a bias of ${N}`)
+  const made: Made = { op: 'dense', x: from, weight, dims: [...dims.slice(0, -1), N], ...(bias && { bias }) }
+  if (!affine) return made
+  const { values } = weight
+  const offset = Float64Array.from({ length: N }, (_, n) =>
+    affine.offset.reduce((total, value, k) => total + value * values[n * K + k]!, bias?.[n] ?? 0),
+  )
   return {
-    op: 'dense',
-    x: from,
-    weight,
-    dims: [...dims.slice(0, -1), weight.dims[0]!],
-    ...(bias && { bias }),
+    ...made,
+    weight: { dims: [N, K], values: values.map((w, i) => w * affine.gain[i % K]!) },
+    bias: offset,
   }
+}
+
+function lowerMatmul(state: State, node: OnnxNode): Made {
+  if (state.constants.has(node.inputs[1]!))
+    return dense(state, node, transposed(node, constantOf(state, node, 1)))
+  const [a, b] = [x(state, node, 0), x(state, node, 1)]
+  const [aDims, bDims] = [dimsOf(state, a), dimsOf(state, b)]
+  const outer = aDims.slice(0, -2)
+  if (bDims.length < 2 || String(outer) !== String(bDims.slice(0, -2)) || aDims.at(-1) !== bDims.at(-2))
+    throw mismatch(node, bDims, `[${[...outer, aDims.at(-1), 'any']}] as its second`)
+  return { op: 'matmul', a, b, dims: [...aDims.slice(0, -1), bDims.at(-1)!] }
+}
+
+/** A factor, which only changes what an integer stands for. */
+function lowerScale(state: State, node: OnnxNode): Made {
+  const constant = [0, 1].find(i => state.constants.has(node.inputs[i]!)) ?? 1
+  const { values } = constantOf(state, node, constant)
+  const factor = node.op === 'Div' ? 1 / values[0]! : values[0]!
+  if (values.length !== 1 || !(factor > 0) || (node.op === 'Div' && constant === 0))
+    throw unsupported(node, 'only by one number above 0')
+  const from = x(state, node, 1 - constant)
+  return { op: 'scale', x: from, factor, dims: dimsOf(state, from) }
+}
+
+function lowerNormalisation(state: State, node: OnnxNode): { tensor: number; affine: Affine } {
+  const from = x(state, node)
+  const dims = dimsOf(state, from)
+  const width = dims.at(-1)!
+  const axis = number(node.attributes.get('axis'), -1)
+  if (axis !== -1 && axis !== dims.length) throw unsupported(node, 'only over the last axis')
+  const gain = constantOf(state, node, 1).values
+  const offset = node.inputs[2] ? constantOf(state, node, 2).values : new Float64Array(width)
+  if (gain.length !== width || offset.length !== width)
+    throw mismatch(node, dims, `${gain.length} elements at last`)
+  const centred = push(state, node, { op: 'centre', x: from, dims })
+  return { tensor: push(state, node, { op: 'normalise', x: centred, dims }), affine: { gain, offset } }
+}
+
+function lowerSoftmax(state: State, node: OnnxNode): Made {
+  if (!isLastAxis(state, node)) throw unsupported(node, 'only over the last axis')
+  const from = x(state, node)
+  return { op: 'softmax', x: from, dims: dimsOf(state, from) }
 }
 
 /** ONNX has the pads' beginnings before their ends. */
@@ -337,10 +404,9 @@ function lowerAdd(state: State, node: OnnxNode): Made | number {
   const uses = state.model.nodes
     .flatMap(other => other.inputs)
     .filter(name => name === node.inputs[1 - constant])
-  const isBias =
-    layer?.op === 'dense' && !layer.bias && uses.length === 1 && values.length === layer.dims.at(-1)
+  const isBias = layer?.op === 'dense' && uses.length === 1 && values.length === layer.dims.at(-1)
   if (layer?.op !== 'dense' || !isBias)
     throw unsupported(node, 'a constant may be added only as the bias of the MatMul before it')
-  layer.bias = values
+  layer.bias = values.map((value, n) => value + (layer.bias?.[n] ?? 0))
   return tensor
 }

@@ -1,5 +1,6 @@
 import { proofsError } from '../../errors.ts'
 import type { FunctionId, Graph, Range, Weights } from '../graph/graph.ts'
+import { centred, normalisedProduct, softmaxProduct } from './attention.ts'
 import { type Builder, createBuilder, type Parameter } from './builder.ts'
 import type { Statistics } from './calibrate.ts'
 import { type Activation, activationOf, elements, type FloatNode, type Network } from './network.ts'
@@ -60,7 +61,9 @@ export function quantise(network: Network, statistics: readonly Statistics[]): Q
     state.tensors.push(quantiseNode(state, node, j + 1))
   })
   const { graph, weights } = builder.finish([state.tensors[network.output]!.tensor])
-  return { graph, weights, scales: Float64Array.from(state.scales) }
+  // Tensors within a block have no scale that anybody needs: 1.
+  const { length } = graph.nodes
+  return { graph, weights, scales: Float64Array.from({ length: length + 1 }, (_, t) => state.scales[t] ?? 1) }
 }
 
 /** Notes the scale of a tensor of the graph. */
@@ -93,9 +96,28 @@ function quantiseNode(state: State, node: FloatNode, j: number): Scaled {
     case 'add':
       return quantiseAdd(state, small(state, node.a), small(state, node.b))
     case 'reshape':
-      return made(state, builder.reshape(tensors[node.x]!.tensor, node.dims), tensors[node.x]!.scale)
-    case 'permute':
-      return made(state, builder.permute(tensors[node.x]!.tensor, node.axes), tensors[node.x]!.scale)
+    case 'permute': {
+      const { tensor, scale } = tensors[node.x]!
+      passUnit(state, node.x, j, 1)
+      const moved =
+        node.op === 'reshape' ? builder.reshape(tensor, node.dims) : builder.permute(tensor, node.axes)
+      return made(state, moved, scale)
+    }
+    case 'scale': {
+      const { tensor, scale } = tensors[node.x]!
+      passUnit(state, node.x, j, node.factor)
+      return { tensor, scale: scale * node.factor }
+    }
+    case 'matmul': {
+      const [a, b] = [small(state, node.a), small(state, node.b)]
+      return made(state, builder.matmul(a.tensor, b.tensor, false), a.scale * b.scale)
+    }
+    case 'softmax':
+      return quantiseSoftmax(state, node.x)
+    case 'centre':
+      return noted(state, centred(builder, small(state, node.x)))
+    case 'normalise':
+      return noted(state, normalisedProduct(builder, eightBits(state, node.x)))
     case 'argmax': {
       const side = argmaxSide(builder.dims(tensors[node.x]!.tensor).at(-1)!)
       const unit = state.units.get(node.x) ?? unitOf(largest(state.statistics[node.x]!), side)
@@ -103,6 +125,22 @@ function quantiseNode(state: State, node: FloatNode, j: number): Scaled {
       return made(state, builder.argmax(x.tensor), 1)
     }
   }
+}
+
+/** What moves or rescales a layer's sums leaves the lookup behind them their unit. */
+function passUnit({ units }: State, from: number, to: number, factor: number): void {
+  const unit = units.get(from)
+  if (unit !== undefined) units.set(to, unit * factor)
+}
+
+/** Scales of what a block made are known for its result only; of the tensors between, nobody reads any. */
+function noted(state: State, { tensor, scale }: Scaled): Scaled {
+  return made(state, tensor, scale)
+}
+
+function quantiseSoftmax(state: State, x: number): Scaled {
+  const product = noted(state, softmaxProduct(state.builder, eightBits(state, x)))
+  return requantise(state, product, 1 / 255, UNSIGNED)
 }
 
 /** 2^κ (2 side) + 2^κ ≤ 2^12. */
@@ -205,12 +243,20 @@ function requantise(state: State, x: Scaled, wanted: number, f: FunctionId): Sca
 
 /** A tensor of the network as one that may be multiplied: itself, or its eight bits. */
 function small(state: State, j: number): Scaled {
+  return magnitudeOf(state, state.tensors[j]!) <= SMALL ? state.tensors[j]! : eightBits(state, j)
+}
+
+const magnitudeOf = ({ builder }: State, { tensor }: Scaled): number => {
+  const { lo, hi } = builder.range(tensor)
+  return Math.max(hi, -lo)
+}
+
+/** A tensor of the network in [-127, 127], or as it is where it is not larger than a byte. */
+function eightBits(state: State, j: number): Scaled {
   const x = state.tensors[j]!
-  const { lo, hi } = state.builder.range(x.tensor)
-  if (Math.max(hi, -lo) <= SMALL) return x
-  const known =
-    state.small.get(j) ??
-    requantise(state, x, state.units.get(j) ?? unitOf(state.statistics[j]!.percentile, 127), SIGNED)
+  if (magnitudeOf(state, x) <= TABLE.value) return x
+  const unit = state.units.get(j) ?? unitOf(state.statistics[j]!.percentile, 127)
+  const known = state.small.get(j) ?? requantise(state, x, unit, SIGNED)
   state.small.set(j, known)
   return known
 }
