@@ -1,43 +1,38 @@
 import { proofsError } from '../../errors.ts'
-import type { FunctionId, Graph, Range, Weights } from '../graph/graph.ts'
+import type { FunctionId, Graph, Weights } from '../graph/graph.ts'
 import { centred, normalisedProduct, softmaxProduct } from './attention.ts'
-import { type Builder, createBuilder, type Parameter } from './builder.ts'
+import { createBuilder, type Parameter } from './builder.ts'
 import type { Statistics } from './calibrate.ts'
+import {
+  BYTE,
+  eightBits,
+  inputsOf,
+  largest,
+  made,
+  requantise,
+  type Scaled,
+  type State,
+  shiftTo,
+  small,
+  unitOf,
+} from './integers.ts'
 import { type Activation, activationOf, elements, type FloatNode, type Network } from './network.ts'
 import { bits } from './ranges.ts'
-import { inputScale, nearestShift, planLayer, regressionScale, type Wanted } from './scales.ts'
-
-/** An integer tensor, and the real number that 1 of it stands for. */
-type Scaled = { tensor: number; scale: number }
+import { inputScale, planLayer, regressionScale, type Wanted } from './scales.ts'
 
 /** `scales`: that number for every tensor of the graph. */
 export type Quantised = { graph: Graph; weights: Weights; scales: Float64Array }
 
-const SIGNED: FunctionId & object = { clamp: [-127, 127] }
-const UNSIGNED: FunctionId & object = { clamp: [0, 255] }
+const UNSIGNED: FunctionId = { clamp: [0, 255] }
 
-/** Bits of a table function's argument, and of its values. */
-const TABLE = { argument: 10, value: 255 }
+/** Bits of a table function's argument. */
+const TABLE_BITS = 10
 
-/** Magnitude of what may be multiplied by weights, or compared: ranges, and so the lookups behind, stay small. */
-const SMALL = 2 ** 12 - 1
+/** The smaller factor of a sum of two scales. */
+const MAX_FACTOR = 64
 
 /** An argmax compares 2^κ values in a table of 2^12. */
 const MAXIMUM_BITS = 12
-
-type State = {
-  network: Network
-  statistics: readonly Statistics[]
-  builder: Builder
-  /** By tensor of the network. */
-  tensors: Scaled[]
-  /** The same, brought to eight bits, by tensor of the network. */
-  small: Map<number, Scaled>
-  /** By tensor of the network: the unit that its layer was made for, of the lookup that takes it. */
-  units: Map<number, number>
-  /** By tensor of the graph. */
-  scales: number[]
-}
 
 /**
  * The integer graph of a network (docs/zk-soundness.md, section 2.2): 99.99 % of an activation's values in the samples are within
@@ -66,15 +61,9 @@ export function quantise(network: Network, statistics: readonly Statistics[]): Q
   return { graph, weights, scales: Float64Array.from({ length: length + 1 }, (_, t) => state.scales[t] ?? 1) }
 }
 
-/** Notes the scale of a tensor of the graph. */
-function made(state: State, tensor: number, scale: number): Scaled {
-  state.scales[tensor] = scale
-  return { tensor, scale }
-}
-
 function quantiseNode(state: State, node: FloatNode, j: number): Scaled {
   const { builder, tensors } = state
-  if (state.network.input.offset !== 0 && 'x' in node && node.x === 0 && node.op !== 'dense')
+  if (state.network.input.offset !== 0 && inputsOf(node).includes(0) && node.op !== 'dense')
     throw proofsError('unsupported-operator', `the input has an offset, which "${node.name}" cannot take`)
   switch (node.op) {
     case 'dense':
@@ -146,10 +135,6 @@ function quantiseSoftmax(state: State, x: number): Scaled {
 /** 2^κ (2 side) + 2^κ ≤ 2^12. */
 const argmaxSide = (count: number): number => Math.floor((2 ** (MAXIMUM_BITS - bits(count)) - 1) / 2)
 
-const largest = ({ largest: high, smallest: low }: Statistics): number => Math.max(high, -low)
-
-const unitOf = (magnitude: number, limit: number): number => (magnitude || 1) / limit
-
 function quantiseLayer(state: State, node: FloatNode & { op: 'dense' | 'conv' }, j: number): Scaled {
   const { builder, network } = state
   const x = small(state, node.x)
@@ -191,7 +176,7 @@ function biasOf(
 /** What the lookup that will take a layer's sums wants; nothing where they are the network's outputs. */
 function wantedBehind({ network, statistics }: State, j: number): Wanted | undefined {
   const consumers = network.nodes.flatMap((node, i) =>
-    ('x' in node ? [node.x] : [node.a, node.b]).includes(j) ? [{ node, output: i + 1 }] : [],
+    inputsOf(node).includes(j) ? [{ node, output: i + 1 }] : [],
   )
   const [only] = consumers
   if (!only) return undefined
@@ -206,7 +191,7 @@ function wantedBehind({ network, statistics }: State, j: number): Wanted | undef
   return { unit: tableUnit(statistics[j]!), narrow: false }
 }
 
-const tableUnit = ({ percentile }: Statistics): number => unitOf(percentile, 2 ** (TABLE.argument - 1) - 1)
+const tableUnit = ({ percentile }: Statistics): number => unitOf(percentile, 2 ** (TABLE_BITS - 1) - 1)
 
 function quantiseRelu(state: State, x: number, j: number): Scaled {
   const unit = state.units.get(x) ?? unitOf(state.statistics[j]!.percentile, 255)
@@ -215,60 +200,28 @@ function quantiseRelu(state: State, x: number, j: number): Scaled {
 
 function quantiseTable(state: State, x: number, f: Activation, j: number): Scaled {
   const { builder, statistics } = state
-  const side = 2 ** (TABLE.argument - 1)
+  const side = 2 ** (TABLE_BITS - 1)
   const { multiplier, shift, unit } = shiftTo(
     state,
     state.tensors[x]!,
     state.units.get(x) ?? tableUnit(statistics[x]!),
   )
   const value = activationOf(f)
-  const scale = unitOf(largest(statistics[j]!), TABLE.value)
+  const scale = unitOf(largest(statistics[j]!), BYTE)
   const table = builder.table(
     Array.from({ length: 2 * side }, (_, i) => Math.round(value((i - side) * unit) / scale)),
   )
   return made(state, builder.lookup(state.tensors[x]!.tensor, multiplier, shift, { table }), scale)
 }
 
-/** m / 2^s that brings a tensor to a unit, and the unit that it has then. */
-function shiftTo({ builder }: State, { tensor, scale }: Scaled, unit: number) {
-  const { lo, hi }: Range = builder.range(tensor)
-  const { multiplier, shift } = nearestShift(scale / unit, Math.max(hi, -lo))
-  return { multiplier, shift, unit: (scale * 2 ** shift) / multiplier }
-}
-
-function requantise(state: State, x: Scaled, wanted: number, f: FunctionId): Scaled {
-  const { multiplier, shift, unit } = shiftTo(state, x, wanted)
-  return made(state, state.builder.lookup(x.tensor, multiplier, shift, f), unit)
-}
-
-/** A tensor of the network as one that may be multiplied: itself, or its eight bits. */
-function small(state: State, j: number): Scaled {
-  return magnitudeOf(state, state.tensors[j]!) <= SMALL ? state.tensors[j]! : eightBits(state, j)
-}
-
-const magnitudeOf = ({ builder }: State, { tensor }: Scaled): number => {
-  const { lo, hi } = builder.range(tensor)
-  return Math.max(hi, -lo)
-}
-
-/** A tensor of the network in [-127, 127], or as it is where it is not larger than a byte. */
-function eightBits(state: State, j: number): Scaled {
-  const x = state.tensors[j]!
-  if (magnitudeOf(state, x) <= TABLE.value) return x
-  const unit = state.units.get(j) ?? unitOf(state.statistics[j]!.percentile, 127)
-  const known = state.small.get(j) ?? requantise(state, x, unit, SIGNED)
-  state.small.set(j, known)
-  return known
-}
-
 /** ca · a + cb · b with the small integers that bring both nearest to one scale. */
 function quantiseAdd(state: State, a: Scaled, b: Scaled): Scaled {
   const ratio = b.scale / a.scale
-  let best = { ca: 1, cb: 1, error: Number.POSITIVE_INFINITY }
-  for (let ca = 1; ca <= 64; ca++) {
-    const cb = Math.round(ca * ratio)
-    const error = Math.abs(cb / ca / ratio - 1)
-    if (cb >= 1 && cb <= 64 && error < best.error) best = { ca, cb, error }
-  }
-  return made(state, state.builder.add(a.tensor, b.tensor, best.ca, best.cb), a.scale / best.ca)
+  const pairs = Array.from({ length: MAX_FACTOR }, (_, i) => i + 1).flatMap(k => [
+    [k, Math.max(1, Math.round(k * ratio))] as const,
+    [Math.max(1, Math.round(k / ratio)), k] as const,
+  ])
+  const error = ([ca, cb]: readonly [number, number]): number => Math.abs(Math.log(cb / ca / ratio))
+  const [ca, cb] = pairs.reduce((best, pair) => (error(pair) < error(best) ? pair : best))
+  return made(state, state.builder.add(a.tensor, b.tensor, ca, cb), a.scale / ca)
 }
