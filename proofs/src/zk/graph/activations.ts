@@ -14,12 +14,12 @@ export function tableOf(width: number, f: (q: number) => number): Int16Array {
   )
 }
 
-/** GELU by its tanh form: q stands for q · inScale, the result for result · outScale. */
+/** GELU by its tanh form, at most 127: q stands for q · inScale, the result for result · outScale. */
 export function geluTable(width: number, inScale: number, outScale: number): Int16Array {
   return tableOf(width, q => {
     const x = q * inScale
     const gelu = (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
-    return gelu / outScale
+    return Math.min(gelu / outScale, 127)
   })
 }
 

@@ -56,8 +56,11 @@ export function largePerceptron(): Sample {
   return build(dense(relu(dense(relu(dense(input, 1024)), 256)), 10))
 }
 
-/** One block over 32 tokens of 64, 4 heads, 256 hidden. */
-export function transformer({ tokens = 32, d = 64, heads = 4, hidden = 256 } = {}): Sample {
+/** One block over `tokens` of d: section 8's has 32 of 64, 4 heads, 256 hidden. */
+type Block = { tokens: number; d: number; heads: number; hidden: number }
+
+export function transformer(block: Partial<Block> = {}): Sample {
+  const { tokens, d, heads, hidden } = { tokens: 32, d: 64, heads: 4, hidden: 256, ...block }
   const { input, build } = graphBuilder({ dims: [tokens, d], lo: -127, hi: 127 })
   return build(transformerBlock(input, transformerWeights(d, hidden), transformerOptions(heads)))
 }
