@@ -32,8 +32,8 @@ export function softmaxProduct(builder: Builder, x: Scaled): Scaled {
   const powers = builder.lookup(distance, 1, 0, { table: power })
   const total = builder.sum(powers, 1)
   const shift = Math.max(0, bits(builder.range(total).hi + 1) - SUM_BITS)
-  // The largest element's power is ONE, so no sum is smaller: there the reciprocal fills an i16.
-  const unit = INT16 * ONE
+  // The largest element's power is ONE, so no sum is smaller: there the reciprocal is 2^12, and the product's remainder one column.
+  const unit = 2 ** 12 * ONE
   const reciprocal = builder.table(fromZero(SUM_BITS, q => unit / Math.max(ONE, q * 2 ** shift)))
   const reciprocals = builder.lookup(total, 1, shift, { table: reciprocal })
   return { tensor: builder.mul(powers, reciprocals), scale: 1 / unit }

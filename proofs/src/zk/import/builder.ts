@@ -130,7 +130,7 @@ export function createBuilder(input: Graph['input']): Builder {
     dims: tensor => at(tensor).dims,
     range: tensor => ({ lo: at(tensor).lo, hi: at(tensor).hi }),
     finish(outputs) {
-      shareTables(nodes)
+      shareFunctions(nodes)
       const graph = {
         input,
         tables,
@@ -144,7 +144,7 @@ export function createBuilder(input: Graph['input']): Builder {
 }
 
 /** Lookups of one function, narrow or wide, take the widest width of them, so that they share a table. */
-function shareTables(nodes: readonly Node[]): void {
+function shareFunctions(nodes: readonly Node[]): void {
   const widest = new Map<string, number>()
   const lookups = nodes.filter(node => node.op === 'lookup')
   const key = (node: (typeof lookups)[number]): string => JSON.stringify([node.f, node.wide])

@@ -1,8 +1,8 @@
-import type { FunctionId, Range } from '../graph/graph.ts'
+import type { FunctionId } from '../graph/graph.ts'
 import type { Builder } from './builder.ts'
 import type { Statistics } from './calibrate.ts'
 import type { FloatNode, Network } from './network.ts'
-import { nearestShift } from './scales.ts'
+import { type Shift, shiftTo, type Wanted } from './scales.ts'
 
 /** Integer tensors of a network in the making, and how they are brought to eight bits. */
 
@@ -25,8 +25,8 @@ export type State = {
   tensors: Scaled[]
   /** The same, brought to eight bits, by tensor of the network. */
   small: Map<number, Scaled>
-  /** By tensor of the network: the unit that its layer was made for, of the lookup that takes it. */
-  units: Map<number, number>
+  /** By tensor of the network: the shift of the lookup behind it that its layer was made for. */
+  shifts: Map<number, Shift>
   /** By tensor of the graph. */
   scales: number[]
 }
@@ -43,20 +43,22 @@ export const largest = ({ largest: high, smallest: low }: Statistics): number =>
 
 export const unitOf = (magnitude: number, limit: number): number => (magnitude || 1) / limit
 
-/** m / 2^s that brings a tensor to a unit, and the unit that it has then. */
-export function shiftTo(
-  { builder }: State,
-  { tensor, scale }: Scaled,
-  unit: number,
-): { multiplier: number; shift: number; unit: number } {
-  const { lo, hi }: Range = builder.range(tensor)
-  const { multiplier, shift } = nearestShift(scale / unit, Math.max(hi, -lo))
-  return { multiplier, shift, unit: (scale * 2 ** shift) / multiplier }
-}
+/** The shift of the lookup that takes tensor j of the network. */
+export const shiftOf = (state: State, j: number, wanted: Wanted): Shift =>
+  state.shifts.get(j) ?? shiftFrom(state, state.tensors[j]!, wanted)
 
-export function requantise(state: State, x: Scaled, wanted: number, f: FunctionId): Scaled {
-  const { multiplier, shift, unit } = shiftTo(state, x, wanted)
-  return made(state, state.builder.lookup(x.tensor, multiplier, shift, f), unit)
+/** The shift of a lookup that takes a tensor of the graph. */
+export const shiftFrom = ({ builder }: State, { tensor, scale }: Scaled, wanted: Wanted): Shift =>
+  shiftTo({ ...builder.range(tensor), scale }, wanted)
+
+/** A lookup, whose result has the unit of its argument: a clamp. */
+export function clamp(
+  state: State,
+  { tensor, scale }: Scaled,
+  { multiplier, shift }: Shift,
+  f: FunctionId,
+): Scaled {
+  return made(state, state.builder.lookup(tensor, multiplier, shift, f), (scale * 2 ** shift) / multiplier)
 }
 
 /** A tensor of the network as one that may be multiplied: itself, or its eight bits. */
@@ -73,8 +75,8 @@ const magnitudeOf = ({ builder }: State, { tensor }: Scaled): number => {
 export function eightBits(state: State, j: number): Scaled {
   const x = state.tensors[j]!
   if (magnitudeOf(state, x) <= BYTE) return x
-  const unit = state.units.get(j) ?? unitOf(state.statistics[j]!.percentile, 127)
-  const known = state.small.get(j) ?? requantise(state, x, unit, SIGNED)
+  const wanted = { unit: unitOf(state.statistics[j]!.percentile, 127), narrow: true }
+  const known = state.small.get(j) ?? clamp(state, x, shiftOf(state, j, wanted), SIGNED)
   state.small.set(j, known)
   return known
 }

@@ -5,20 +5,22 @@ import { createBuilder, type Parameter } from './builder.ts'
 import type { Statistics } from './calibrate.ts'
 import {
   BYTE,
+  clamp,
   eightBits,
   inputsOf,
   largest,
   made,
-  requantise,
   type Scaled,
   type State,
-  shiftTo,
+  shiftFrom,
+  shiftOf,
   small,
   unitOf,
 } from './integers.ts'
 import { type Activation, activationOf, elements, type FloatNode, type Network } from './network.ts'
 import { bits } from './ranges.ts'
-import { inputScale, planLayer, regressionScale, type Wanted } from './scales.ts'
+import { inputScale, planLayer, regressionScale, type Shift, type Wanted } from './scales.ts'
+import { shareRemainders } from './share.ts'
 
 /** `scales`: that number for every tensor of the graph. */
 export type Quantised = { graph: Graph; weights: Weights; scales: Float64Array }
@@ -49,13 +51,14 @@ export function quantise(network: Network, statistics: readonly Statistics[]): Q
     builder,
     tensors: [input],
     small: new Map(),
-    units: new Map(),
+    shifts: new Map(),
     scales: [scale],
   }
   network.nodes.forEach((node, j) => {
     state.tensors.push(quantiseNode(state, node, j + 1))
   })
   const { graph, weights } = builder.finish([state.tensors[network.output]!.tensor])
+  shareRemainders(graph)
   // Tensors within a block have no scale that anybody needs: 1.
   const { length } = graph.nodes
   return { graph, weights, scales: Float64Array.from({ length: length + 1 }, (_, t) => state.scales[t] ?? 1) }
@@ -87,14 +90,14 @@ function quantiseNode(state: State, node: FloatNode, j: number): Scaled {
     case 'reshape':
     case 'permute': {
       const { tensor, scale } = tensors[node.x]!
-      passUnit(state, node.x, j, 1)
+      passShift(state, node.x, j)
       const moved =
         node.op === 'reshape' ? builder.reshape(tensor, node.dims) : builder.permute(tensor, node.axes)
       return made(state, moved, scale)
     }
     case 'scale': {
       const { tensor, scale } = tensors[node.x]!
-      passUnit(state, node.x, j, node.factor)
+      passShift(state, node.x, j)
       return { tensor, scale: scale * node.factor }
     }
     case 'matmul': {
@@ -109,17 +112,17 @@ function quantiseNode(state: State, node: FloatNode, j: number): Scaled {
       return noted(state, normalisedProduct(builder, eightBits(state, node.x)))
     case 'argmax': {
       const side = argmaxSide(builder.dims(tensors[node.x]!.tensor).at(-1)!)
-      const unit = state.units.get(node.x) ?? unitOf(largest(state.statistics[node.x]!), side)
-      const x = requantise(state, tensors[node.x]!, unit, { clamp: [-side, side] })
+      const wanted = { unit: unitOf(largest(state.statistics[node.x]!), side), narrow: true }
+      const x = clamp(state, tensors[node.x]!, shiftOf(state, node.x, wanted), { clamp: [-side, side] })
       return made(state, builder.argmax(x.tensor), 1)
     }
   }
 }
 
-/** What moves or rescales a layer's sums leaves the lookup behind them their unit. */
-function passUnit({ units }: State, from: number, to: number, factor: number): void {
-  const unit = units.get(from)
-  if (unit !== undefined) units.set(to, unit * factor)
+/** What moves or rescales a layer's sums leaves the lookup behind them its shift. */
+function passShift({ shifts }: State, from: number, to: number): void {
+  const shift = shifts.get(from)
+  if (shift) shifts.set(to, shift)
 }
 
 /** Scales of what a block made are known for its result only; of the tensors between, nobody reads any. */
@@ -129,7 +132,7 @@ function noted(state: State, { tensor, scale }: Scaled): Scaled {
 
 function quantiseSoftmax(state: State, x: number): Scaled {
   const product = noted(state, softmaxProduct(state.builder, eightBits(state, x)))
-  return requantise(state, product, 1 / 255, UNSIGNED)
+  return clamp(state, product, shiftFrom(state, product, { unit: 1 / 255, narrow: true }), UNSIGNED)
 }
 
 /** 2^κ (2 side) + 2^κ ≤ 2^12. */
@@ -142,10 +145,10 @@ function quantiseLayer(state: State, node: FloatNode & { op: 'dense' | 'conv' },
   const bias = biasOf(node, offset)
   const layer = { weight: node.weight, bias, x: { ...builder.range(x.tensor), scale: x.scale } }
   const alone = network.nodes.length === 1
-  const { scale, unit }: { scale: number; unit?: number } = alone
+  const { scale, shift }: { scale: number; shift?: Shift } = alone
     ? { scale: regressionScale(layer) }
     : planLayer(layer, wantedBehind(state, j))
-  if (unit !== undefined) state.units.set(j, unit)
+  if (shift) state.shifts.set(j, shift)
   const weight = rounded(node.weight.dims, node.weight.values, scale)
   const biases = bias && rounded([bias.length], bias, x.scale * scale)
   const tensor =
@@ -194,24 +197,22 @@ function wantedBehind({ network, statistics }: State, j: number): Wanted | undef
 const tableUnit = ({ percentile }: Statistics): number => unitOf(percentile, 2 ** (TABLE_BITS - 1) - 1)
 
 function quantiseRelu(state: State, x: number, j: number): Scaled {
-  const unit = state.units.get(x) ?? unitOf(state.statistics[j]!.percentile, 255)
-  return requantise(state, state.tensors[x]!, unit, UNSIGNED)
+  const wanted = { unit: unitOf(state.statistics[j]!.percentile, BYTE), narrow: true }
+  return clamp(state, state.tensors[x]!, shiftOf(state, x, wanted), UNSIGNED)
 }
 
 function quantiseTable(state: State, x: number, f: Activation, j: number): Scaled {
   const { builder, statistics } = state
+  const { tensor, scale: from } = state.tensors[x]!
   const side = 2 ** (TABLE_BITS - 1)
-  const { multiplier, shift, unit } = shiftTo(
-    state,
-    state.tensors[x]!,
-    state.units.get(x) ?? tableUnit(statistics[x]!),
-  )
+  const { multiplier, shift } = shiftOf(state, x, { unit: tableUnit(statistics[x]!), narrow: false })
+  const unit = (from * 2 ** shift) / multiplier
   const value = activationOf(f)
   const scale = unitOf(largest(statistics[j]!), BYTE)
   const table = builder.table(
     Array.from({ length: 2 * side }, (_, i) => Math.round(value((i - side) * unit) / scale)),
   )
-  return made(state, builder.lookup(state.tensors[x]!.tensor, multiplier, shift, { table }), scale)
+  return made(state, builder.lookup(tensor, multiplier, shift, { table }), scale)
 }
 
 /** ca · a + cb · b with the small integers that bring both nearest to one scale. */

@@ -10,11 +10,13 @@ const MAX_PRODUCT = 2 ** 29
 const MAX_SHIFT = 24
 const MAX_MULTIPLIER = 2 ** 15 - 1
 
-/** Multipliers that are tried for a layer: the shift stays small, and so do the remainders that are committed. */
-const LAYER_MULTIPLIERS = [1, 3, 5, 7, 9, 11, 13, 15]
+/** Multipliers that are tried: the shift stays small, and so do the remainders that are committed. */
+const MULTIPLIERS = [1, 3, 5, 7, 9, 11, 13, 15]
 
 /** How much coarser than necessary weights, and a lookup's argument, may become; more where it saves the wide lookup. */
-const COARSER = { weights: 16 / 15, wide: 1.2, narrow: 1.75 }
+const COARSER = { weights: 16 / 15, saving: 1.4, wide: 1.2, narrow: 1.75 }
+
+const SMALL_REMAINDER = 11
 
 /** Arguments below this, worst case, are in one table; a little less, as weights are rounded. */
 const NARROW_SIDE = 2 ** 11 - 16
@@ -45,48 +47,64 @@ export function quantiseInput({ input }: Graph, scale: number, sample: ArrayLike
   return Int32Array.from(sample, value => Math.min(Math.max(Math.round(value / scale), input.lo), input.hi))
 }
 
-/** m and s with m / 2^s near a ratio of scales: the smallest s that is near enough. */
-export function nearestShift(ratio: number, largest: number): { multiplier: number; shift: number } {
-  let best = { multiplier: 1, shift: 0 }
-  let bestError = Number.POSITIVE_INFINITY
-  for (let shift = 0; shift <= MAX_SHIFT; shift++) {
-    const multiplier = Math.round(ratio * 2 ** shift)
-    if (multiplier < 1) continue
-    if (multiplier > MAX_MULTIPLIER || multiplier * largest + 2 ** shift > MAX_PRODUCT) break
-    const error = Math.abs(multiplier / 2 ** shift / ratio - 1)
-    if (error < bestError) [best, bestError] = [{ multiplier, shift }, error]
-    if (error < 2 ** -10) break
+/** q = ⌊(multiplier · x + h) / 2^shift⌋ of a lookup: 1 of q stands for scale · 2^shift / multiplier. */
+export type Shift = { multiplier: number; shift: number }
+
+/** What a lookup wants: 1 of its argument to stand for this, or a little more; `narrow` where one table may hold all. */
+export type Wanted = { unit: number; narrow: boolean }
+
+/** Units that will do, given the largest magnitude of the argument, both in real numbers. */
+function unitsFor({ unit, narrow }: Wanted, worst: number): { least: number; most: number } {
+  const held = worst / NARROW_SIDE
+  const fits = narrow && held <= unit * COARSER.narrow
+  return { least: fits ? Math.max(unit, held) : unit, most: unit * (fits ? COARSER.narrow : COARSER.wide) }
+}
+
+/** The smallest multiplier, and its shift, that bring integers to a unit that will do. */
+export function shiftTo({ lo, hi, scale }: Range & { scale: number }, wanted: Wanted): Shift {
+  const magnitude = Math.max(hi, -lo)
+  const { least, most } = unitsFor(wanted, magnitude * scale)
+  for (const multiplier of MULTIPLIERS)
+    for (let shift = 0; shift <= MAX_SHIFT; shift++) {
+      const unit = (scale * 2 ** shift) / multiplier
+      if (unit >= least && unit <= most && multiplier * magnitude + 2 ** shift <= MAX_PRODUCT)
+        return { multiplier, shift }
+    }
+  // Finer than the integers are: they are multiplied.
+  const room = Math.floor(MAX_PRODUCT / Math.max(1, magnitude)) - 1
+  return {
+    multiplier: Math.max(1, Math.min(Math.round(scale / wanted.unit), MAX_MULTIPLIER, room)),
+    shift: 0,
   }
-  return best
 }
 
 type Layer = { weight: FloatTensor; bias?: Float64Array | undefined; x: Range & { scale: number } }
 
-/** What a lookup wants of the layer before it: a unit of its argument, as fine as this; `narrow` where one table may hold all. */
-export type Wanted = { unit: number; narrow: boolean }
-
 /**
- * What 1 of a layer's weights, and 1 of the argument of the lookup behind it, stand for. Both may become a little coarser, so that
- * m / 2^s between them is exact with a small m: remainders of few bits are committed, and nothing is lost to a power of two.
+ * What 1 of a layer's weights stands for, and the shift of the lookup behind it. Weights and that lookup's unit may become a little
+ * coarser, so that the multiplier is small: remainders of few bits are committed, and nothing is lost to a power of two.
  * @param wanted absent where the sums are the network's outputs
  */
-export function planLayer(layer: Layer, wanted?: Wanted): { scale: number; unit?: number } {
+export function planLayer(layer: Layer, wanted?: Wanted): { scale: number; shift?: Shift } {
   const { weight, x } = layer
   const finest = largestOf(weight) / WEIGHT_LIMIT
   if (!wanted) return { scale: finest }
   const worst = worstSum(layer)
-  const narrow = (worst * x.scale) / NARROW_SIDE
-  const fits = wanted.narrow && narrow <= wanted.unit * COARSER.narrow
-  const least = fits ? Math.max(wanted.unit, narrow) : wanted.unit
-  const most = wanted.unit * (fits ? COARSER.narrow : COARSER.wide)
-  for (const multiplier of LAYER_MULTIPLIERS)
-    for (let shift = 0; shift <= MAX_SHIFT; shift++) {
-      const first = (x.scale * finest * 2 ** shift) / multiplier
-      const unit = Math.max(least, first)
-      const scale = (unit * multiplier) / (x.scale * 2 ** shift)
-      const held = (multiplier * worst) / scale + 2 ** shift < MAX_PRODUCT / 1.05
-      if (unit <= most && unit <= first * COARSER.weights && held) return { scale, unit }
-    }
+  const { least, most } = unitsFor(wanted, worst * x.scale)
+  // Remainders of 12 bits are a table of 4,096 entries: a little less precision saves it.
+  for (const { coarser, bits } of [
+    { coarser: COARSER.weights, bits: SMALL_REMAINDER },
+    { coarser: COARSER.saving, bits: SMALL_REMAINDER },
+    { coarser: COARSER.weights, bits: MAX_SHIFT },
+  ])
+    for (const multiplier of MULTIPLIERS)
+      for (let shift = 0; shift <= bits; shift++) {
+        const first = (x.scale * finest * 2 ** shift) / multiplier
+        const unit = Math.max(least, first)
+        const scale = (unit * multiplier) / (x.scale * 2 ** shift)
+        const held = (multiplier * worst) / scale + 2 ** shift < MAX_PRODUCT / 1.05
+        if (unit <= most && unit <= first * coarser && held) return { scale, shift: { multiplier, shift } }
+      }
   return { scale: finest }
 }
 
