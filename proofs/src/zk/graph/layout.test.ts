@@ -45,9 +45,44 @@ describe('layouts are those of section 8', () => {
   })
 })
 
-test('LeNet’s errors are those of section 10', () => {
-  const { graph } = leNet()
-  expect(securityBits(graph, layoutOf(graph, 1, 0)).toFixed(2)).toBe('102.01')
+describe('errors of section 10', () => {
+  test('LeNet’s are those of its column', () => {
+    const { graph } = leNet()
+    expect(securityBits(graph, layoutOf(graph, 1, 0)).toFixed(2)).toBe('102.01')
+  })
+
+  test('the Iris network’s, added up by hand', () => {
+    const p = 2013265921
+    const lookups = 20992 + 3 * (512 + 4096)
+    // λ and τ of 14 levels, the first τ, and a round of degree 3 for each variable.
+    const levels = 1 + 14 * 2 + 3 * ((14 * 15) / 2)
+    const output = 9 + 2
+    // Over 16 and over 4 features.
+    const dense = 2 * 4 + 2 * 2
+    // r0, y0, two multiplicities, and y0 again for the second layer.
+    const columns = 4 + 2 * 15 + 6 * 2048
+    const weights = 3 + 2 * 8 + 2 * 256
+    const total = (lookups + levels + output + dense + columns + weights) / p ** 4 + 2 * (5 / 8) ** 152
+    const { graph } = irisNetwork()
+    expect(securityBits(graph, layoutOf(graph, 500, 0))).toBeCloseTo(-Math.log2(total), 10)
+    expect(2 * (5 / 8) ** 152).toBeLessThan(2 ** -102.06)
+  })
+
+  test('several claims on one tensor are merged, and count', () => {
+    const graphWith = (reads: number): Graph => {
+      const { input, build } = graphBuilder({ dims: [8], lo: -1, hi: 1 })
+      const x = input.add(input)
+      return build(...Array.from({ length: reads }, () => x.sum())).graph
+    }
+    // A merge of two claims: its γ, three rounds of degree 2; the second output has no bits, its tensor one claim.
+    const [one, two] = [1, 2].map(
+      reads => 2 ** -securityBits(graphWith(reads), layoutOf(graphWith(reads), 1, 1)),
+    )
+    expect(one).toBe(0)
+    expect(two! * 2013265921 ** 4).toBeCloseTo(1 + 3 * 2, 6)
+    const [small, large] = [1, 2].map(reads => layoutOf(graphWith(reads), 1, 1).proofSize)
+    expect(large! - small!).toBe(16 * (3 * 2 + 1))
+  })
 })
 
 test('vectors are packed by descending size, equals in order, each at a multiple of its size', () => {
