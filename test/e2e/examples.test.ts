@@ -72,6 +72,17 @@ test('vouchers: 64 answers are settled by one transaction, and the first is prov
   )
 })
 
+test('private-chat: a stream by OpenAI’s own client, whose receipt is in a file that verifies', async () => {
+  const lines = await run('private-chat')
+  expect(lines).toMatch(
+    /^verified before anything is sent: enclave 0x[0-9a-f]{40}\nwords answers: .+\nreceipt verified: .+\.json\n\d+ tokens for [1-9]\d* of the token’s smallest unit\n$/,
+  )
+  const [, file = ''] = lines.match(/receipt verified: (.+)/) ?? []
+  expect(await nacre('receipt', 'verify', file, '--policy', join(state, 'policy.json'))).toMatchObject({
+    code: 0,
+  })
+})
+
 test('an example without its network says how to start one', async () => {
   const script = join(ROOT, 'examples/invoice-escrow/run.ts')
   const run = promisify(execFile)(process.execPath, [script, '--state', join(dir, 'none')])
