@@ -1,5 +1,5 @@
 import type { Pieces } from './byteSource.ts'
-import { concat, fromUtf8, utf8 } from './bytes.ts'
+import { concat, concatAll, fromUtf8, utf8 } from './bytes.ts'
 import { messageOf, NacreError } from './errors.ts'
 import { type Proof, parseProof, serializeProof } from './inference.ts'
 import { parseJson } from './shape.ts'
@@ -64,7 +64,7 @@ async function* eventsOf(source: Pieces): AsyncGenerator<Uint8Array, void, undef
       const isEvent = isLineFeed && wasLineFeed
       wasLineFeed = isLineFeed && !isEvent
       if (!isEvent) continue
-      yield concat(...held, piece.subarray(start, at + 1))
+      yield concatAll([...held, piece.subarray(start, at + 1)])
       start = at + 1
       held = []
       size = 0

@@ -1,4 +1,4 @@
-import { concat } from './bytes.ts'
+import { concatAll } from './bytes.ts'
 
 /** Bytes as they come, in pieces of any length. */
 export type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
@@ -23,7 +23,7 @@ export function byteSource(pieces: Pieces): ByteSource {
         held.push(next.value)
         size += next.value.length
       }
-      const all = held.length === 1 ? (held[0] as Uint8Array) : concat(...held)
+      const all = held.length === 1 ? (held[0] as Uint8Array) : concatAll(held)
       const taken = all.subarray(0, wanted)
       held = [all.subarray(taken.length)]
       size -= taken.length

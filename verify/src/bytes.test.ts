@@ -1,7 +1,17 @@
 import fc from 'fast-check'
 import { encodeAbiParameters, type Hex as ViemHex, toHex as viemToHex } from 'viem'
 import { expect, test } from 'vitest'
-import { abiEncode, equalBytes, fromHex, fromUtf8, type Hex, toHex, utf8 } from './index.ts'
+import {
+  abiEncode,
+  concat,
+  concatAll,
+  equalBytes,
+  fromHex,
+  fromUtf8,
+  type Hex,
+  toHex,
+  utf8,
+} from './index.ts'
 
 const code = (code: string): unknown => expect.objectContaining({ code })
 
@@ -22,6 +32,18 @@ test('hex and text round trips; text as TextEncoder has it', () => {
 test('hex of more bytes than are turned at once', () => {
   const bytes = Uint8Array.from({ length: 10_000 }, (_, i) => i * 7)
   expect(toHex(bytes)).toBe(viemToHex(bytes))
+})
+
+test('parts behind one another, also more than a call can have arguments', () => {
+  expect(concat()).toEqual(new Uint8Array())
+  expect(concat(Uint8Array.of(1), Uint8Array.of(), Uint8Array.of(2, 3))).toEqual(Uint8Array.of(1, 2, 3))
+  const parts = Array.from({ length: 200_000 }, (_, i) => Uint8Array.of(i))
+  expect(
+    equalBytes(
+      concatAll(parts),
+      Uint8Array.from(parts, ([byte]) => byte as number),
+    ),
+  ).toBe(true)
 })
 
 test('what is not hex, and what is not text', () => {

@@ -39,6 +39,11 @@ export function fromHex(hex: string, size?: number): Uint8Array {
 }
 
 export function concat(...parts: Uint8Array[]): Uint8Array {
+  return concatAll(parts)
+}
+
+/** As `concat`, of any number of parts: some 120,000 arguments are more than a call can have. */
+export function concatAll(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((total, part) => total + part.length, 0))
   let offset = 0
   for (const part of parts) {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { call } from '@nacre/sdk/operatorHttp'
 import {
-  concat,
+  concatAll,
   type Hex,
   manifestHash,
   type ReceiptBundle,
@@ -76,7 +76,7 @@ async function outputOf(answer: Uint8Array): Promise<Uint8Array> {
   if (!Buffer.from(answer.subarray(0, 6)).equals(Buffer.from('data: '))) return answer
   const parts: Uint8Array[] = []
   for await (const part of splitStream([answer])) if (part.type === 'output') parts.push(part.bytes)
-  return concat(...parts)
+  return concatAll(parts)
 }
 
 /** The manifest is the operator's part: the configuration says which it has to be. */

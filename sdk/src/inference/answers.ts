@@ -1,4 +1,4 @@
-import { concat, type ReceiptBundle, type Verification } from '@nacre/verify'
+import { concatAll, type ReceiptBundle, type Verification } from '@nacre/verify'
 import { splitStream } from '@nacre/verify/answerStream'
 import { decodeProof, type Proof, RECEIPT_HEADER } from '@nacre/verify/inference'
 import type { OpenedAnswer } from '@nacre/verify/sealedAnswer'
@@ -47,7 +47,7 @@ export async function responseOf(
 const MAX_ERROR = 65_536
 
 /** The output as it comes; the receipt's event and the end only once the receipt is verified. */
-async function* verifiedStream(
+export async function* verifiedStream(
   body: AsyncGenerator<Uint8Array>,
   maxOutput: number,
   check: (output: Uint8Array, proof: Proof) => void,
@@ -55,7 +55,7 @@ async function* verifiedStream(
   const output: Uint8Array[] = []
   let size = 0
   for await (const part of splitStream(body)) {
-    if (part.type === 'receipt') check(concat(...output), part.proof)
+    if (part.type === 'receipt') check(concatAll(output), part.proof)
     else {
       size += part.bytes.length
       if (size > maxOutput) throw tooLong(maxOutput)
@@ -96,7 +96,7 @@ async function wholeOf(
     if (size > maxBytes) throw tooLong(maxBytes)
     parts.push(piece)
   }
-  return concat(...parts) as Uint8Array<ArrayBuffer>
+  return concatAll(parts) as Uint8Array<ArrayBuffer>
 }
 
 function plain({ headers }: OpenedAnswer): Record<string, string> {
