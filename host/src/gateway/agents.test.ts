@@ -55,7 +55,16 @@ afterAll(async () => {
 })
 
 const CHAT = { model: 'tiny', messages: [{ role: 'user' as const, content: 'what is a ship ?' }] }
-const LONG = { model: 'tiny', prompt: 'the ships', max_tokens: 400, temperature: 1 }
+const LONG = { model: 'tiny', prompt: 'the ships', max_tokens: 400 }
+const strings = { type: 'array', minItems: 64, items: { type: 'string', minLength: 120 } }
+/**
+ * Eight choices of JSON that ends behind the context, with twenty probabilities a token: a stream that takes seconds to
+ * write and has 15 MiB, more than the sockets on its way hold for a client that does not read.
+ */
+const ENDLESS = {
+  ...{ ...CHAT, n: 8, temperature: 1, logprobs: true, top_logprobs: 20, stream: true },
+  response_format: { type: 'json_schema', json_schema: { name: 'strings', schema: strings } },
+}
 
 test('the official client is answered through either gateway; whom to ask for the receipt is in the id', async () => {
   for (const { url } of gateways) {
@@ -121,8 +130,7 @@ test('an agent that is killed in the middle of a stream cuts it off; others answ
   const [, killed] = agents
   const { url } = gateways[0]!
   const { enclavePid } = await healthOf(killed)
-  const long = { ...LONG, seed: await longSeed(url), stream: true }
-  const stream = await post(`${url}/v1/completions`, long, { 'x-nacre-enclave': killed.receiptKey })
+  const stream = await post(`${url}/v1/chat/completions`, ENDLESS, { 'x-nacre-enclave': killed.receiptKey })
   const reader = stream.body!.getReader()
   expect((await reader.read()).done).toBe(false)
   // It goes no further while it is killed.
@@ -174,16 +182,6 @@ async function throughTls({ tlsUrl }: Agent, agent: HttpsAgent) {
   return { status: response.statusCode, version, name: subject.CN, fingerprint }
 }
 
-/** A seed by which the model does not come to an end before `max_tokens`. */
-async function longSeed(url: string): Promise<number> {
-  for (let seed = 1; seed < 100; seed++) {
-    const answer = await (await post(`${url}/v1/completions`, { ...LONG, seed })).json()
-    const { choices } = answer as { choices: { finish_reason: string }[] }
-    if (choices[0]?.finish_reason === 'length') return seed
-  }
-  throw new Error('no seed makes the model say much')
-}
-
 async function startAgent(number: number, changes: Record<string, unknown> = {}): Promise<Agent> {
   const key = generatePrivateKey()
   await world.chain.setBalance({ address: privateKeyToAccount(key).address, value: 10n ** 20n })
@@ -196,6 +194,7 @@ async function startAgent(number: number, changes: Record<string, unknown> = {})
     schema: `language_${number}`,
     artifacts: [],
     payments: undefined,
+    maxOutput: 15 * 2 ** 20,
     inference: {
       models: [{ id: 'tiny', file: join(world.dir, 'model.gguf') }],
       prices: { token: `0x${'00'.repeat(20)}`, prompt: '1', completion: '2' },
