@@ -75,7 +75,10 @@ describe('an honest gateway', () => {
     const { client, asked } = clientOf(enclave, { apiKey: 'for-the-gateway' })
     const response = await client.fetch(`${client.baseURL}/chat/completions`, {
       method: 'POST',
-      headers: { 'x-stainless-os': 'Linux', cookie: 'a=b', 'user-agent': 'mine' },
+      headers: {
+        ...{ 'x-stainless-os': 'Linux', cookie: 'a=b', 'user-agent': 'mine' },
+        authorization: 'Bearer sk-of-somebody-else',
+      },
       body: JSON.stringify(prompt),
     })
     expect(await response.json()).toHaveProperty('choices')
@@ -85,6 +88,19 @@ describe('an honest gateway', () => {
       expect(request.headers.get('authorization')).toBe('Bearer for-the-gateway')
       expect([...request.headers.keys()]).not.toContain('x-stainless-os')
     }
+  })
+
+  test('is told no key where the options have none, whatever the caller sends', async () => {
+    const enclave = await createLanguageEnclave()
+    const { client, asked } = clientOf(enclave)
+    const body = JSON.stringify(prompt)
+    for (const call of ['chat/completions', 'completions']) {
+      const headers = { authorization: 'Bearer sk-of-openai' }
+      await (await client.fetch(`${client.baseURL}/${call}`, { method: 'POST', headers, body })).text()
+    }
+    await client.fetch(`${client.baseURL}/models`, { headers: { authorization: 'Bearer sk-of-openai' } })
+    expect(asked.filter(isPost)).toHaveLength(2)
+    expect(asked.filter(({ headers }) => headers.has('authorization'))).toEqual([])
   })
 
   test('is asked for evidence once, until the policy finds it too old', async () => {

@@ -8,11 +8,12 @@ import { type OpenAiCalls, openAiCalls } from './openAi.ts'
 import { artifactOf, type PrivateClientOptions, type Settings, settingsOf } from './options.ts'
 
 export type PrivateClient = OpenAiCalls & {
-  /** For the official package: `new OpenAI({ baseURL: client.baseURL, apiKey, fetch: client.fetch })`. */
+  /** For the official package: `new OpenAI({ baseURL: client.baseURL, apiKey: 'none', fetch: client.fetch })`. */
   baseURL: string
   /**
    * A fetch that answers calls of OpenAI's API below `baseURL`, each sealed to an enclave that was verified before. It
-   * throws, or its stream errors, where an answer's receipt does not verify; refusals are responses as OpenAI's.
+   * throws, or its stream errors, where an answer's receipt does not verify; refusals are responses as OpenAI's. Headers of a
+   * call go nowhere: the official package sends OPENAI_API_KEY where it is given no key. A gateway's is the option `apiKey`.
    */
   fetch: typeof fetch
   /** Enclaves that serve the model and are accepted now; asks and verifies when none is known. */
@@ -57,18 +58,15 @@ export function createPrivateClient(options: PrivateClientOptions): PrivateClien
   }
 
   /** Tries again with another enclave, sealed anew, as long as no byte of an answer has come. */
-  async function ask(path: string, bytes: Uint8Array, { signal, headers }: Request): Promise<Response> {
+  async function ask(path: string, bytes: Uint8Array, { signal }: Request): Promise<Response> {
     const { name, bodyFor } = readBody(bytes)
     const artifact = artifactOf(settings, name)
-    const authorization =
-      headers.get('authorization') ??
-      (settings.apiKey === undefined ? undefined : `Bearer ${settings.apiKey}`)
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted()
       const enclave = await pool.take(name, artifact)
       const body = bodyFor(enclave.model)
       const last = attempt === ATTEMPTS
-      const found = await exchange(settings, enclave, { path, body, authorization, signal }).catch(error => {
+      const found = await exchange(settings, enclave, { path, body, signal }).catch(error => {
         pool.drop(enclave)
         if (last || !isGone(error)) throw error
       })

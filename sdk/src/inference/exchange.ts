@@ -11,8 +11,6 @@ export type PlainRequest = {
   /** Such as /v1/chat/completions. */
   path: string
   body: Uint8Array
-  /** `authorization` for the gateway; no other header leaves this client. */
-  authorization?: string | undefined
   signal?: AbortSignal | undefined
 }
 
@@ -43,6 +41,7 @@ export async function exchange(
   request: PlainRequest,
 ): Promise<Exchanged> {
   const { path, body, signal } = request
+  const { apiKey } = settings
   const { receiptKey, hpkeKey } = enclave.report.identity
   const nonce = freshNonce()
   const sealed = await sealRequest({ path, nonce, receiptKey, hpkeKey, body })
@@ -56,7 +55,8 @@ export async function exchange(
         [NONCE_HEADER]: nonce,
         [ENCLAVE_HEADER]: receiptKey,
         [MODEL_HEADER]: enclave.model,
-        ...(request.authorization !== undefined && { authorization: request.authorization }),
+        // No header of the caller's leaves this client: its own `authorization` may be a key of somebody else's.
+        ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
       },
       body: sealed.body as Uint8Array<ArrayBuffer>,
       redirect: 'error',

@@ -20,7 +20,7 @@ export type PrivateClientOptions = {
   models?: Record<string, Hex>
   /** DER of a simulated security module's root: accepts SIMULATED evidence of this root. Development only. */
   developmentRoot?: Uint8Array
-  /** Sent to the gateway as `authorization: Bearer …`; a call's own `authorization` header comes first. */
+  /** The gateway's, sent to it as `authorization: Bearer …`; a call's own `authorization` header goes nowhere. */
   apiKey?: string
   /** Receipt keys of enclaves that are not asked. */
   exclude?: readonly Hex[]
