@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from 'node:http'
 import { messageOf } from '@nacre/verify'
-import { DSTACK_TIMEOUT_MS, MAX_DSTACK_ANSWER } from '../limits.ts'
 import { type Provider, reportDataOf, unavailable } from './evidence.ts'
+import { DSTACK_TIMEOUT_MS, MAX_DSTACK_ANSWER } from './limits.ts'
 
 /** What an answer of GetQuote has that evidence needs; `vm_config` and whatever comes later is left out. */
 type Quote = { quote: string; event_log: string; report_data: string }

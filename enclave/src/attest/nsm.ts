@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
 import { decodeCbor, encodeCbor } from '@nacre/verify'
 import type { ChannelError } from '../errors.ts'
-import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE, MODULE_TIMEOUT_MS } from '../limits.ts'
 import { type Provider, unavailable } from './evidence.ts'
+import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE, MODULE_TIMEOUT_MS } from './limits.ts'
 
 /**
  * The signed document of a security module: AWS NSM's messages in frames `u32be length | CBOR` over a Unix socket, one

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '@nacre/verify'
+import { type Provider, reportDataOf, unavailable } from './evidence.ts'
 import {
   MAX_TDX_QUOTE,
   MAX_TSM_AUX,
@@ -9,8 +10,7 @@ import {
   SNP_REPORT_SIZE,
   TSM_ATTEMPTS,
   TSM_TIMEOUT_MS,
-} from '../limits.ts'
-import { type Provider, reportDataOf, unavailable } from './evidence.ts'
+} from './limits.ts'
 
 /** Reports are made by calls on files alone: tests run them on a folder that behaves as the kernel's. */
 export type FileCalls = {

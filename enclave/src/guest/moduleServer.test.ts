@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE } from '../limits.ts'
+import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE } from '../attest/limits.ts'
 import { frameOf } from './frames.ts'
 import { type ModuleCall, moduleAt, serveModule } from './moduleServer.ts'
 

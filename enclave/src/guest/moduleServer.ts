@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE } from '../limits.ts'
+import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE } from '../attest/limits.ts'
 import { frameOf, framesOf } from './frames.ts'
 
 /** One request to a security module, and its answer; both CBOR that is passed on as it is. */

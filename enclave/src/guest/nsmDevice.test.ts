@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE } from '../limits.ts'
+import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE } from '../attest/limits.ts'
 import { nsmDevice } from './nsmDevice.ts'
 
 let dir: string

@@ -1,5 +1,5 @@
 import { chmodSync, openSync } from 'node:fs'
-import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE } from '../limits.ts'
+import { MAX_MODULE_REQUEST, MAX_MODULE_RESPONSE } from '../attest/limits.ts'
 import type { Libc } from './libc.ts'
 import type { ModuleCall } from './moduleServer.ts'
 
