@@ -42,6 +42,9 @@ export const LOAD_LIMIT_MS = 60_000
 export const MODEL_LOAD_LIMIT_MS = 300_000
 export const STEP_LIMIT_MS = 60_000
 
+/** Before a model is tried again that could not be loaded again, milliseconds: twice as long each time. */
+export const MODEL_PAUSES_MS: { least: number; most: number } = { least: 5_000, most: 600_000 }
+
 /** What a language model has made and its client has not taken yet, of one choice, bytes. */
 export const MAX_WAITING_BYTES = 4 * 2 ** 20
 

@@ -7,6 +7,8 @@ import type { Hex } from '@nacre/verify'
 export type LanguageEngine = {
   /** Opens the GGUF file of an artifact whose digest was checked. Loads wait for each other. */
   load(artifact: Hex, file: string): Promise<ModelFacts>
+  /** Whether this model, which was loaded, can be asked now. */
+  has(artifact: Hex): boolean
   /** Tokens as they are made, then the end. Aborting the signal, or leaving the loop, stops the generation. */
   generate(artifact: Hex, request: Generation, signal: AbortSignal): AsyncIterable<Piece>
   /** One vector an input, as long as the model's are, of length 1. */

@@ -22,8 +22,9 @@ export type ModelStore = {
   add(model: { id: string; artifact: Hex; size: number }, bytes: Readable): Promise<Model>
   /** A model that the engine has already. @throws ChannelError unsupported-model, engine-stopped */
   declare(model: { id: string; artifact: Hex }): Promise<void>
+  /** Those that can be asked now. */
   list(): Model[]
-  /** @throws ApiError model_not_found; not_ready where there is none at all */
+  /** @throws ApiError model_not_found; not_ready where there is none at all, or the engine could not load it again yet */
   get(id: string): Model
 }
 
@@ -70,10 +71,15 @@ export function createModelStore(engine: LanguageEngine, limits: EngineLimits): 
       files.set(artifact, { size: 0, facts })
       models.set(id, { id, artifact, facts, created: Math.floor(Date.now() / 1000) })
     },
-    list: () => [...models.values()],
+    list: () => [...models.values()].filter(({ artifact }) => engine.has(artifact)),
     get(id) {
       const model = models.get(id)
-      if (model) return model
+      if (model && engine.has(model.artifact)) return model
+      if (model)
+        throw new ApiError(
+          'not_ready',
+          `the model ${id} is being loaded again: ask later, or another enclave`,
+        )
       if (models.size === 0) throw new ApiError('not_ready', 'this enclave has no model yet: ask again')
       throw new ApiError(
         'model_not_found',

@@ -1,7 +1,8 @@
 import type { Hex } from '@nacre/verify'
 import { EngineError, type LanguageEngine, type ModelFacts, type Piece } from '../inference/languageEngine.ts'
-import { MAX_WAITING_BYTES, MODEL_LOAD_LIMIT_MS, STEP_LIMIT_MS } from '../limits.ts'
+import { MAX_WAITING_BYTES, MODEL_LOAD_LIMIT_MS, MODEL_PAUSES_MS, STEP_LIMIT_MS } from '../limits.ts'
 import { type Child, startChild } from './child.ts'
+import { createLoadedModels, type LoadedModels } from './loadedModels.ts'
 import type { LlamaLimits, Call as NumberedCall, Reply } from './protocol.ts'
 import { createQueue } from './queue.ts'
 
@@ -9,18 +10,22 @@ type Call = NumberedCall extends infer C ? (C extends NumberedCall ? Omit<C, 'id
 
 /**
  * llama.cpp in a process without keys, started from `program` at the first call, and again by the call after one that
- * crashed it or took too long; then with the models that were loaded, from their files.
+ * crashed it or took too long; then with the models that were loaded, from their files. One that does not open then is out,
+ * and is tried again after a while.
  */
 export function createLanguageEngine(
   limits: LlamaLimits,
   program: string,
-  bounds = { load: MODEL_LOAD_LIMIT_MS, step: STEP_LIMIT_MS, waiting: MAX_WAITING_BYTES },
+  bounds = {
+    ...{ load: MODEL_LOAD_LIMIT_MS, step: STEP_LIMIT_MS, waiting: MAX_WAITING_BYTES },
+    pauses: MODEL_PAUSES_MS,
+  },
 ): LanguageEngine {
-  const loaded = new Map<Hex, string>()
   let current: Promise<Child> | undefined
   let last: Promise<unknown> = Promise.resolve()
   let calls = 0
-  let open = 0
+  let busy = 0
+  let closed = false
 
   /** One after the other: of several calls that find it dead, the first starts it. */
   const running = (): Promise<Child> => {
@@ -28,18 +33,27 @@ export function createLanguageEngine(
     current = next
     return next
   }
-  /** A model that crashes the process as it is loaded again is forgotten. */
   const restart = async (): Promise<Child> => {
+    if (closed) throw new EngineError('engine-failed', 'the engine was closed')
     const child = startChild(program, limits)
-    for (const [artifact, file] of loaded) {
+    for (const [artifact, file] of loaded.files()) {
       await one(child, { call: 'load', artifact, file }, bounds.load).catch(error => {
-        loaded.delete(artifact)
-        child.kill('could not load a model that it had')
-        throw error
+        loaded.fail(artifact)
+        // The next call starts another, without it.
+        if (!child.alive()) throw error
       })
     }
     return child
   }
+  /** One load at a time. */
+  const open = (artifact: Hex, file: string): Promise<Reply> => {
+    const load = last.then(
+      async () => await one(await running(), { call: 'load', artifact, file }, bounds.load),
+    )
+    last = load.catch(() => undefined)
+    return load
+  }
+  const loaded = createLoadedModels(open, bounds.pauses)
   const one = (child: Child, call: Call, limitMs: number, signal?: AbortSignal): Promise<Reply> => {
     const { promise, resolve, reject } = Promise.withResolvers<Reply>()
     const id = ++calls
@@ -58,20 +72,17 @@ export function createLanguageEngine(
   }
   /** @throws EngineError queue-full */
   const enter = () => {
-    if (open >= limits.sequences + limits.queue)
+    if (busy >= limits.sequences + limits.queue)
       throw new EngineError('queue-full', `${limits.sequences} requests run and ${limits.queue} wait already`)
-    open++
+    busy++
   }
   return {
     async load(artifact, file) {
-      const load = last.then(
-        async () => await one(await running(), { call: 'load', artifact, file }, bounds.load),
-      )
-      last = load.catch(() => undefined)
-      const facts = factsOf(await load)
-      loaded.set(artifact, file)
+      const facts = factsOf(await open(artifact, file))
+      loaded.add(artifact, file)
       return facts
     },
+    has: artifact => loaded.isIn(artifact),
     async *generate(artifact, request, signal) {
       signal.throwIfAborted()
       enter()
@@ -102,7 +113,7 @@ export function createLanguageEngine(
           child.abort(id)
         }
       } finally {
-        open--
+        busy--
       }
     },
     async embed(artifact, inputs, signal) {
@@ -114,10 +125,11 @@ export function createLanguageEngine(
         if (reply.type !== 'vectors') throw unexpected()
         return { vectors: reply.vectors, tokens: reply.tokens }
       } finally {
-        open--
+        busy--
       }
     },
     close() {
+      closed = true
       current?.then(
         child => child.kill('was closed'),
         () => undefined,
@@ -149,8 +161,10 @@ function factsOf(reply: Reply): ModelFacts {
   return reply.facts
 }
 
-function requireLoaded(loaded: Map<Hex, string>, artifact: Hex): void {
+function requireLoaded(loaded: LoadedModels, artifact: Hex): void {
   if (!loaded.has(artifact)) throw new EngineError('unsupported-model', 'this model is not loaded')
+  if (!loaded.isIn(artifact))
+    throw new EngineError('engine-failed', 'this model could not be loaded again: it is tried again soon')
 }
 
 function unexpected(): EngineError {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { tinyModel } from '../../../models/gguf/tiny.ts'
@@ -16,7 +16,8 @@ let good: ModelFile
 let said: Piece[]
 beforeAll(async () => {
   folder = await modelFolder()
-  engine = createLanguageEngine(limits, program, { load: 120_000, step: 3000, waiting: 4096 })
+  const pauses = { least: 300, most: 1000 }
+  engine = createLanguageEngine(limits, program, { load: 120_000, step: 3000, waiting: 4096, pauses })
   good = await folder.tiny()
   await engine.load(good.artifact, good.file)
   said = await piecesOf(engine, good, generation('the ships'))
@@ -170,11 +171,23 @@ test('files with changed bytes are refused, end the process or run, and never ha
 })
 
 test('a process that is killed fails what runs, and the next call has another', async () => {
-  const running = piecesOf(engine, good, generation('the ships', { maxTokens: 110 }))
-  const failed = expect(running).rejects.toMatchObject({ code: 'engine-failed' })
-  for (const id of await childrenNamed('llamaProgram')) process.kill(id, 'SIGKILL')
-  await failed
+  await killEngine()
   await expectUnharmed()
+})
+
+test('a model that does not open again is out, and the others answer; it is tried until it opens', async () => {
+  const model = await folder.tiny({ seed: 4 })
+  await engine.load(model.artifact, model.file)
+  const answer = await piecesOf(engine, model, generation('the ships'))
+  const away = `${model.file}.away`
+  await rename(model.file, away)
+  await killEngine()
+  await expectUnharmed()
+  expect([engine.has(model.artifact), engine.has(good.artifact)]).toEqual([false, true])
+  await expect(piecesOf(engine, model, generation('a'))).rejects.toMatchObject({ code: 'engine-failed' })
+  await rename(away, model.file)
+  await expect.poll(() => engine.has(model.artifact), { timeout: 60_000 }).toBe(true)
+  expect(await piecesOf(engine, model, generation('the ships'))).toEqual(answer)
 })
 
 test('what its client does not take is made no more: it is cut off there, and its place is free', async () => {
@@ -187,6 +200,14 @@ test('what its client does not take is made no more: it is cut off there, and it
   expect(taken.at(-1)).toMatchObject({ type: 'end', reason: 'length', completionTokens: taken.length - 1 })
   expect(taken.length).toBeLessThan(20)
 })
+
+/** While it works: what it works at fails. */
+async function killEngine(): Promise<void> {
+  const running = piecesOf(engine, good, generation('the ships', { maxTokens: 110 }))
+  const failed = expect(running).rejects.toMatchObject({ code: 'engine-failed' })
+  for (const id of await childrenNamed('llamaProgram')) process.kill(id, 'SIGKILL')
+  await failed
+}
 
 /** This process's own children with this program. */
 async function childrenNamed(name: string): Promise<number[]> {

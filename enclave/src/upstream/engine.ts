@@ -28,6 +28,7 @@ export function createUpstreamEngine({ address, models }: Upstream, most: number
       const { contextLength, kind, dimensions } = modelOf(artifact)
       return { contextLength, chat: kind === 'chat', tools: false, dimensions }
     },
+    has: artifact => models.some(one => one.artifact === artifact),
     async *generate(artifact, request, signal) {
       const model = modelOf(artifact)
       const { path, body } = callOf(model, request)
