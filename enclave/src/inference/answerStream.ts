@@ -13,7 +13,6 @@ export async function tellStream(work: Work): Promise<void> {
   const { outlet, context } = question
   // What refuses it comes before the first piece.
   const first = await pieces.next()
-  opening.accept()
   outlet.open({ status: 200, headers: { 'content-type': 'text/event-stream; charset=utf-8' } })
   const output = createOutput(outlet)
   const events = eventsOf(work, output)

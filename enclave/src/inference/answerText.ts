@@ -51,7 +51,7 @@ export async function answerText(
   const opening = begin(question, plan.kind, model, plan.settings)
   const { id, created } = opening
   const done = context.load.begin()
-  const pieces = generateAll(context.engine, model.artifact, generations, outlet.gone)
+  const pieces = using(opening, generateAll(context.engine, model.artifact, generations, outlet.gone))
   let answered = false
   const used = ANSWER_FRAME + CHOICE_FRAME * generations.length
   try {
@@ -68,7 +68,16 @@ export async function answerText(
       : error
   } finally {
     await pieces.return()
+    opening.end()
     done(answered)
+  }
+}
+
+/** Its nonce is used from the first piece on, before which nothing is told. */
+async function* using(opening: Begun, pieces: Work['pieces']): Work['pieces'] {
+  for await (const one of pieces) {
+    opening.use()
+    yield one
   }
 }
 

@@ -3,7 +3,8 @@ import { callId, type Plan, usageOf, type Work } from './answerText.ts'
 import type { Delta } from './choices.ts'
 import type { Outlet } from './outlet.ts'
 import { createOutput } from './output.ts'
-import type { Begun, Question } from './question.ts'
+import type { Question } from './question.ts'
+import type { Opening } from './receiptBook.ts'
 
 /** Answers with one body. */
 export async function tellWhole({
@@ -47,15 +48,14 @@ function weightOf(delta: Delta, { shape, withTokens }: Plan): number {
   return Buffer.byteLength(JSON.stringify(told))
 }
 
-/** A body with its proof in the header. @throws ApiError nonce_used, nonces_exhausted, before the first byte */
+/** A body with its proof in the header. @throws Gone */
 export async function sendWhole(
   { outlet, context }: Question,
-  opening: Begun,
+  opening: Opening,
   body: object,
   tokens: { prompt: number; completion: number },
 ): Promise<void> {
   if (outlet.gone.aborted) throw outlet.gone.reason
-  opening.accept()
   const text = JSON.stringify(body)
   // Before it is sent: the header is.
   const hashed = createOutput(nowhere(outlet))

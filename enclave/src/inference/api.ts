@@ -61,7 +61,7 @@ async function serve(api: Api, bodies: Bodies, outlet: Outlet, request: Incoming
   const { body, release } = await bodies.read(request, maxInput + (sealed ? SEAL_OVERHEAD : 0))
   try {
     if (sealed) return await serveSealed(api, { path, nonce: nonce as Hex, sealed: body, post, outlet })
-    const question = { context: api.context, body, outlet, nonce: nonce && { value: nonce, taken: false } }
+    const question = { context: api.context, body, outlet, nonce: nonce && { value: nonce } }
     await post(question, parseStrictJson(body))
   } finally {
     release()
@@ -90,13 +90,16 @@ async function serveSealed(api: Api, { path, nonce, sealed, post, outlet: plain 
   const opened = await openRequest({ path, nonce, receiptKey, recipient, sealed }).catch(cause => {
     throw new ApiError('seal_invalid', 'the sealed body does not open: seal it anew', null, cause)
   })
-  context.nonces.take(nonce)
+  const held = context.nonces.hold(nonce)
   const outlet = sealedOutlet(plain, opened, { status: 200, headers: { 'content-type': SEALED } })
   try {
-    const question = { context, body: opened.body, outlet, nonce: { value: nonce, taken: true } }
+    const question = { context, body: opened.body, outlet, nonce: { value: nonce, held } }
     await post(question, parseStrictJson(opened.body))
   } catch (error) {
     await sendError(api, outlet, error)
+  } finally {
+    // Refused before the engine had it: otherwise it is used by now.
+    held.drop()
   }
 }
 

@@ -21,6 +21,7 @@ export async function answerEmbedding(question: Question, body: unknown): Promis
   let answered = false
   try {
     const { vectors, tokens } = await context.engine.embed(model.artifact, fields.input, outlet.gone)
+    opening.use()
     const data = vectors.map((vector, index) => ({
       object: 'embedding',
       index,
@@ -34,6 +35,7 @@ export async function answerEmbedding(question: Question, body: unknown): Promis
   } catch (error) {
     throw error instanceof EngineError ? apiErrorOf(error, 'input') : error
   } finally {
+    opening.end()
     done(answered)
   }
 }

@@ -140,6 +140,21 @@ describe('sealed bodies', () => {
   })
 })
 
+test('what was refused used no nonce; what the engine had begun with did, also where its client went away', async () => {
+  const { nonce, sealed } = await seal(ask({ model: 'other' }))
+  const first = await open(sealed, await send(nonce, sealed))
+  // As if it had been held back and came late: the same refusal, sealed anew.
+  const again = await send(nonce, sealed)
+  expect((await open(sealed, again)).text).toBe(first.text)
+  const long = await seal(ask())
+  expect((await send(long.nonce, long.sealed)).status).toBe(200)
+  expect((await send(long.nonce, long.sealed)).status).toBe(409)
+  const left = await seal(ask({ stream: true, max_tokens: 400 }))
+  const response = await send(left.nonce, left.sealed)
+  await response.body!.cancel()
+  expect((await send(left.nonce, left.sealed)).status).toBe(409)
+})
+
 describe('TLS that ends in the enclave', () => {
   async function certificateOf(): Promise<Uint8Array> {
     const { port, hostname } = new URL(started.tlsUrl)

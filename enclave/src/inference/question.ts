@@ -5,7 +5,7 @@ import { keccak256 } from '../keccak.ts'
 import type { LanguageEngine } from './languageEngine.ts'
 import type { Load } from './load.ts'
 import type { Model, ModelStore } from './modelStore.ts'
-import type { Nonces } from './nonces.ts'
+import type { Held, Nonces } from './nonces.ts'
 import type { Outlet } from './outlet.ts'
 import { type Opening, type ReceiptBook, sha256Hex } from './receiptBook.ts'
 import { requireTerms, type Terms } from './terms.ts'
@@ -32,20 +32,22 @@ export type Question = {
   context: Context
   body: Uint8Array
   outlet: Outlet
-  /** The client's, if it has one. `taken`: it counts as used already. */
-  nonce: { value: Hex; taken: boolean } | undefined
+  /** The client's, if it has one; of a sealed body it is held already. */
+  nonce: { value: Hex; held?: Held } | undefined
 }
 
-/** An answer that may begin. */
+/** An answer that may begin: nobody else's has its nonce. */
 export type Begun = Opening & {
   created: number
-  /** To be called before the first byte. @throws ApiError nonce_used, nonces_exhausted */
-  accept(): void
+  /** The engine has begun with it: its nonce is used. */
+  use(): void
+  /** Nothing more is done for it: its nonce may come again if it was not used. */
+  end(): void
 }
 
 export type Settings = Record<string, unknown>
 
-/** @throws ApiError not_ready, nonce_used */
+/** @throws ApiError not_ready, nonce_used, nonces_exhausted */
 export function begin(
   { context, body, nonce }: Question,
   kind: AnswerKind,
@@ -54,8 +56,7 @@ export function begin(
 ): Begun {
   const terms = requireTerms(context.terms())
   const value = nonce?.value ?? context.nonces.draw()
-  const taken = nonce?.taken ?? false
-  if (!taken) context.nonces.require(value)
+  const held = nonce?.held ?? context.nonces.hold(value)
   const origin: Origin = { type: 'client', nonce: value }
   const contextSize = model.facts.contextLength
   return {
@@ -66,8 +67,7 @@ export function begin(
     inputSha256: sha256Hex(body),
     settings: canonicalJson({ ...settings, contextSize, kernel: context.kernel }),
     created: Math.floor(Date.now() / 1000),
-    accept: () => {
-      if (!taken) context.nonces.take(value)
-    },
+    use: held.keep,
+    end: held.drop,
   }
 }
