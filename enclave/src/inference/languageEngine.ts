@@ -70,7 +70,7 @@ export type Sampling = {
 export type Logprob = { token: string; bytes: number[]; logprob: number }
 
 export type Piece =
-  /** Before the first token. 0 tokens where the engine counts them at its end alone. */
+  /** Before the first token. 0 tokens where the engine counts them later: then once more, when it does. */
   | { type: 'start'; promptTokens: number }
   /** One token. `text` is what it adds, whole characters alone, and may be empty; text that may turn out to be a stop sequence is held back. */
   | { type: 'token'; id?: number; text: string; logprob?: Logprob; top?: Logprob[] }

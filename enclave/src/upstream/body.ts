@@ -1,14 +1,24 @@
 import { type Chat, EngineError, type Generation, type Message } from '../inference/languageEngine.ts'
 import type { UpstreamModel } from './upstream.ts'
 
+/** Engines that tell the tokens so far with each chunk where they are asked to; others may refuse what they do not know. */
+const TELLS_ALWAYS = /^(vllm|sglang)\//i
+
 /** The call that a generation is in OpenAI's API, and its body; always a stream with its usage. @throws EngineError */
-export function callOf(model: UpstreamModel, request: Generation): { path: string; body: unknown } {
+export function callOf(
+  engine: string,
+  model: UpstreamModel,
+  request: Generation,
+): { path: string; body: unknown } {
   const { prompt, topLogprobs } = request
   const common = {
     model: model.name,
     ...samplingOf(request),
     stream: true,
-    stream_options: { include_usage: true },
+    stream_options: {
+      include_usage: true,
+      ...(TELLS_ALWAYS.test(engine) && { continuous_usage_stats: true }),
+    },
   }
   if ('messages' in prompt) {
     if (model.kind !== 'chat') throw new EngineError('unsupported-model', 'this model has no chat template')

@@ -12,7 +12,7 @@ const MAX_VECTORS = 64 * 2 ** 20
  * The engine of a description, asked by OpenAI's own API. It has its models already: none is loaded into it. It queues by
  * itself; no more than `most` calls are open at a time.
  */
-export function createUpstreamEngine({ address, models }: Upstream, most: number): LanguageEngine {
+export function createUpstreamEngine({ address, engine, models }: Upstream, most: number): LanguageEngine {
   let open = 0
   const enter = () => {
     if (open >= most) throw new EngineError('queue-full', `${most} requests are open already`)
@@ -31,7 +31,7 @@ export function createUpstreamEngine({ address, models }: Upstream, most: number
     has: artifact => models.some(one => one.artifact === artifact),
     async *generate(artifact, request, signal) {
       const model = modelOf(artifact)
-      const { path, body } = callOf(model, request)
+      const { path, body } = callOf(engine, model, request)
       enter()
       // Of its own, so that leaving the loop ends the call as well.
       const left = new AbortController()
@@ -66,7 +66,7 @@ export function createUpstreamEngine({ address, models }: Upstream, most: number
   }
 }
 
-/** Tokens as they come; how many the prompt had, such an engine says at the end. */
+/** Tokens as they come; how many the prompt had, such an engine says at the end, or with each chunk. */
 async function* piecesOf(
   body: AsyncIterable<Uint8Array>,
   { maxTokens }: Generation,
@@ -80,15 +80,22 @@ async function* piecesOf(
     const chunk = readChunk(data)
     tokens += chunk.tokens.length
     if (tokens > maxTokens) throw new Error(`more than the ${maxTokens} tokens asked for`)
+    if (chunk.usage) {
+      requireFewer(chunk.usage, maxTokens, contextLength)
+      // Said before its end: a client that leaves pays for it.
+      if (!usage) yield { type: 'start', promptTokens: chunk.usage.prompt }
+      usage = chunk.usage
+    }
     yield* chunk.tokens
     reason = chunk.reason ?? reason
-    usage = chunk.usage ?? usage
   }
   if (!reason || !usage) throw new Error('its stream ended without a reason or its usage')
-  if (usage.completion > maxTokens) throw new Error('it counts more tokens than were asked for')
-  if (usage.prompt + usage.completion > contextLength)
-    throw new Error('it counts more tokens than a context has')
   yield { type: 'end', text: '', reason, promptTokens: usage.prompt, completionTokens: usage.completion }
+}
+
+function requireFewer({ prompt, completion }: Usage, maxTokens: number, contextLength: number): void {
+  if (completion > maxTokens) throw new Error('it counts more tokens than were asked for')
+  if (prompt + completion > contextLength) throw new Error('it counts more tokens than a context has')
 }
 
 function readVectors(

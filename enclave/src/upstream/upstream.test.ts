@@ -8,10 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { configHash } from '@nacre/verify'
 import { decodeProof } from '@nacre/verify/inference'
 import OpenAI from 'openai'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { ANCHOR, type LanguageEnclave, PRICES, startLanguageEnclave } from '../../test/languageEnclave.ts'
 import { generation, piecesOf } from '../../test/languageModel.ts'
-import { generateAll } from '../inference/choices.ts'
+import { createChoices, generateAll } from '../inference/choices.ts'
+import { callOf } from './body.ts'
 import { createUpstreamEngine } from './engine.ts'
 import { parseUpstream, requireUpstream, type Upstream, upstreamHash } from './upstream.ts'
 
@@ -97,6 +98,25 @@ test('streams, texts, JSON by a schema, tools and embeddings', async () => {
   expect(called.choices[0]?.message.tool_calls?.[0]).toMatchObject({ function: { name: 'pick' } })
   const [ours, theirs] = [await embeddingOf(enclave.url, 'outer'), await embeddingOf(engine.url)]
   expect(ours.vector).toEqual(theirs.vector)
+})
+
+test('a client that leaves pays for the tokens that it was sent, and for those on their way', async () => {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' } }
+  const body = JSON.stringify({ model: 'outer', messages, stream: true, seed: 1, temperature: 1 })
+  const response = await fetch(`${enclave.url}/chat/completions`, { ...init, body })
+  const reader = response.body!.getReader()
+  let text = ''
+  while (text.split('\n\n').length < 4)
+    text += new TextDecoder().decode((await reader.read()).value, { stream: true })
+  await reader.cancel()
+  const { id } = JSON.parse(text.slice(6).split('\n')[0]!)
+  const usage = await vi.waitFor(async () => {
+    const found = await fetch(`${enclave.url}/receipts/${id}`)
+    expect(found.status).toBe(200)
+    return ((await found.json()) as { usage: { units: number; price: string } }).usage
+  }, 20_000)
+  expect(usage.units).toBeGreaterThanOrEqual(2)
+  expect(Number(usage.price)).toBeGreaterThanOrEqual(2 * Number(PRICES.completion))
 })
 
 describe('an engine that answers nothing sensible', () => {
@@ -215,6 +235,35 @@ describe('an engine that answers nothing sensible', () => {
     await closed.promise
     answer = (_, response) => void response.writeHead(200).end(`${word}${end}data: [DONE]\n\n`)
     expect((await piecesOf(one, upstream.models[0]!, asked)).at(-1)).toMatchObject({ promptTokens: 3 })
+  })
+
+  test.each([
+    ['nacre-llama/1', undefined, 0],
+    ['vllm/0.11.0', true, 3],
+    ['sglang/0.5.3', true, 3],
+  ])('what %s had made for a client that leaves is counted', async (engine, tellsAlways, prompt) => {
+    const model = upstream.models[0]!
+    const asked = { ...generation(''), prompt: { messages } }
+    const { body } = callOf(engine, model, asked) as { body: { stream_options: object } }
+    expect(body.stream_options).toEqual({
+      include_usage: true,
+      ...(tellsAlways && { continuous_usage_stats: true }),
+    })
+    const usage = (completion: number) => ({ usage: { prompt_tokens: 3, completion_tokens: completion } })
+    const words = [1, 2].map(count =>
+      event({ choices: [{ delta: { content: 'word ' } }], ...(tellsAlways && usage(count)) }),
+    )
+    answer = (_, response) => void response.writeHead(200).write(words.join(''))
+    const one = createUpstreamEngine({ ...broken, engine }, 1)
+    const choices = createChoices(1, 1, { as: 'text' }, false)
+    const pieces = generateAll(one, model.artifact, [asked], new AbortController().signal)
+    for (let tokens = 0; tokens < 2; ) {
+      const { value } = await pieces.next()
+      choices.take(value!.index, value!.piece)
+      if (value!.piece.type === 'token') tokens++
+    }
+    await pieces.return()
+    expect(choices.tokens()).toEqual({ prompt, completion: 2 })
   })
 
   test('an engine that is not there', async () => {
