@@ -76,10 +76,16 @@ export const LINK_ATTACKS: Attack[] = [
     'answers or ends',
   ),
   link('flood: settings', async ({ session }) => {
-    for (let i = 0; i < 30; i++) {
-      session.settings({ initialWindowSize: 65_535 + i })
-      await sleep(5)
-    }
+    const closed = once(session, 'close').catch(() => {})
+    // So many at a time as Node lets wait for their acknowledgement: with more, a slow guest's session would end on this side.
+    for (let i = 0; i < 40; i += 8)
+      await Promise.all(
+        Array.from({ length: 8 }, (_, n) => {
+          const { promise, resolve } = Promise.withResolvers<void>()
+          session.settings({ initialWindowSize: 65_535 + i + n }, () => resolve())
+          return Promise.race([promise, closed])
+        }),
+      )
   }),
   link('flood: bytes that the program does not read', async ({ session }) => {
     const { stream } = await request(session, toChannel)
@@ -126,7 +132,10 @@ const h2frame = (type: number, flags: number, stream: number, payload = Buffer.a
 }
 const SETTINGS = h2frame(4, 0, 0)
 
-/** Writes until the other end has had enough, or all is written and nobody minds. */
+/**
+ * Writes until the other end has had enough, or all is written and nobody minds. A host that reads nothing goes on so: what
+ * it wrote may come to a machine only after this, and one whose answers are read is not attacked.
+ */
 async function pour(link: Duplex, block: Buffer, times: number): Promise<void> {
   link.on('error', () => {})
   // A machine reads nothing until it has booted.
@@ -201,13 +210,11 @@ export const START_ATTACKS: StartAttack[] = [
     link.pause()
     link.write(Buffer.concat([PREFACE, SETTINGS]))
     await pour(link, Buffer.concat(Array(1000).fill(h2frame(6, 0, 0, Buffer.alloc(8)))), 100)
-    link.resume()
   }),
   start('flood: settings that are not read', 'ends', async ({ link }) => {
     link.pause()
     link.write(PREFACE)
     await pour(link, Buffer.concat(Array(1000).fill(SETTINGS)), 100)
-    link.resume()
   }),
   start('flood: headers without an end', 'ends', async ({ link }) => {
     link.resume()
