@@ -7,7 +7,7 @@ export type IntegerFunction = {
   at: (q: number) => number
   /** f(0): subtracted in every table and column, so that padding stays zero. */
   atZero: number
-  range: Range
+  readonly range: Range
   /** o of section 2.3. */
   offset: number
   /** v of section 2.3. */
@@ -25,6 +25,19 @@ export function functionOf({ tables }: Pick<Graph, 'tables'>, id: FunctionId): I
 function tableFunction(values: Int16Array): IntegerFunction {
   const half = values.length / 2
   const at = (q: number): number => values[Math.min(Math.max(q + half, 0), values.length - 1)]!
-  const range = { lo: Math.min(...values), hi: Math.max(...values) }
-  return { at, atZero: at(0), range, offset: -half, bits: bits(values.length) }
+  return {
+    at,
+    atZero: at(0),
+    // Found when it is asked for: a graph may name a large table in each of a thousand nodes.
+    get range() {
+      let [lo, hi] = [values[0]!, values[0]!]
+      for (let i = 1; i < values.length; i++) {
+        lo = Math.min(lo, values[i]!)
+        hi = Math.max(hi, values[i]!)
+      }
+      return { lo, hi }
+    },
+    offset: -half,
+    bits: bits(values.length),
+  }
 }
