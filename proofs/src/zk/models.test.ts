@@ -51,7 +51,7 @@ let lenet: Imported
 beforeAll(() => {
   lenet = importOnnx(
     onnx('lenet5'),
-    training.slice(0, 50).map(({ pixels }) => pixels),
+    training.slice(0, 30).map(({ pixels }) => pixels),
   )
 })
 

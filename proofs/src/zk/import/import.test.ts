@@ -57,7 +57,7 @@ test('iris-mlp: centimetres are exact, softmax is left out, no flower is answere
 
 test('lenet5: textbook order, at most 0.3 points of accuracy lost', () => {
   const { training, heldOut } = loadDigits()
-  const calibration = training.slice(0, 50)
+  const calibration = training.slice(0, 30)
   const { graph, weights, scales } = importOnnx(
     model('lenet5'),
     calibration.map(({ pixels }) => pixels),
@@ -67,12 +67,12 @@ test('lenet5: textbook order, at most 0.3 points of accuracy lost', () => {
   const layer = ['conv', 'lookup', 'unfold', 'sum']
   const dense = ['dense', 'lookup', 'dense', 'lookup', 'dense']
   expect(graph.nodes.map(({ op }) => op)).toEqual([...layer, ...layer, 'reshape', ...dense])
-  // In every run a hundred digits, which the float model answers all but one; the long tests have all 1,000, 985 of them right.
-  const [count, floatRight] = process.env.NACRE_LONG === '1' ? [1000, 985] : [100, 99]
+  // In every run the first 50 held-out digits, all of which the float model answers; the long tests have all 1,000, 985 of them right.
+  const [count, floatRight] = process.env.NACRE_LONG === '1' ? [1000, 985] : [50, 50]
   const right = heldOut.slice(0, count).filter(({ pixels, digit }) => {
     return largest(run(graph, weights, quantiseInput(graph, scales[0]!, pixels)).at(-1)!) === digit
   })
-  expect(right.length).toBeGreaterThanOrEqual(floatRight - 0.003 * count)
+  expect(right.length).toBeGreaterThanOrEqual(floatRight - Math.floor(0.003 * count))
 })
 
 const graphOf = (nodes: Node[], weights: TrainedGraph['weights'], dims = [-1, 4]): Uint8Array =>

@@ -59,12 +59,18 @@ export function importOnnx(
   const { graph, weights, scales } = quantise(network, statistics)
   checkGraph(graph)
   checkWeights(graph, weights)
-  const output = graph.outputs[0]!
-  const integers = samples.map(sample => {
-    const values = run(graph, weights, quantiseInput(graph, scales[0]!, sample))[output]!
-    return Float64Array.from(values, value => value * scales[output]!)
-  })
+  const integers = samples.map(sample => runOne({ graph, weights, scales }, sample))
   return { graph, weights, scales, report: { ...compare(outputs, integers, labels), notes: network.notes } }
+}
+
+/** The outputs of the integer network for one sample, in the model's unit. */
+function runOne(
+  { graph, weights, scales }: Omit<Imported, 'report'>,
+  sample: ArrayLike<number>,
+): Float64Array {
+  const output = graph.outputs[0]!
+  const values = run(graph, weights, quantiseInput(graph, scales[0]!, sample))[output]!
+  return Float64Array.from(values, value => value * scales[output]!)
 }
 
 function compare(
