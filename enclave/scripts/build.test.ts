@@ -14,7 +14,7 @@ const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 const NAMES = Object.keys(IMAGES) as (keyof typeof IMAGES)[]
 
 /** Of enclave/src/llama/, what speaks with the engine's process and not in it. */
-const WITH_KEYS = /\/(engine|child|reply|queue|kernel)\.ts$/
+const WITH_KEYS = /\/(engine|loadedModels|child|reply|queue|kernel)\.ts$/
 
 let dir: string
 let checkout: string
