@@ -70,24 +70,29 @@ const RULES: { [O in Op]: (node: NodeOf<O>, step: Step) => void } = {
   },
 
   conv(node, { graph, weights, x, y, xDims, yDims }) {
-    const kernel = graph.parameters[node.weight]!.dims
-    const [, channels, rows, columns] = kernel as [number, number, number, number]
+    const [, channels, rows, columns] = graph.parameters[node.weight]!.dims as [
+      number,
+      number,
+      number,
+      number,
+    ]
+    const weight = weights[node.weight]!
+    const at = pixelsOf(x, xDims, node)
     let i = 0
     for (const [b, n, oy, ox] of indices(yDims) as Iterable<[number, number, number, number]>) {
       let sum = biasOf(weights, node.bias, n)
+      let w = n * channels * rows * columns
       for (let c = 0; c < channels; c++)
         for (let ky = 0; ky < rows; ky++)
-          for (let kx = 0; kx < columns; kx++)
-            sum +=
-              weights[node.weight]![flat(kernel, [n, c, ky, kx])]! *
-              pixel(x, xDims, node, [b, c, oy, ox, ky, kx])
+          for (let kx = 0; kx < columns; kx++) sum += weight[w++]! * at(b, c, oy, ox, ky, kx)
       y[i++] = sum
     }
   },
 
   unfold(node, { x, y, xDims, yDims }) {
+    const at = pixelsOf(x, xDims, node)
     let i = 0
-    for (const place of indices(yDims)) y[i++] = pixel(x, xDims, node, place as Place)
+    for (const place of indices(yDims)) y[i++] = at(...(place as Parameters<typeof at>))
   },
 
   sum(_, { x, y }) {
@@ -157,19 +162,17 @@ function biasOf(weights: Weights, bias: number | undefined, output: number): num
   return bias === undefined ? 0 : weights[bias]![output]!
 }
 
-type Place = [batch: number, channel: number, oy: number, ox: number, ky: number, kx: number]
+type Pixels = (batch: number, channel: number, oy: number, ox: number, ky: number, kx: number) => number
 
 /** The element of x under a kernel's (ky, kx) at a place (oy, ox); 0 outside of x. */
-function pixel(
-  x: Int32Array,
-  xDims: number[],
-  { stride, pads }: Stride,
-  [b, c, oy, ox, ky, kx]: Place,
-): number {
-  const iy = oy * stride[0] + ky - pads[0]
-  const ix = ox * stride[1] + kx - pads[2]
-  const inside = iy >= 0 && iy < xDims[2]! && ix >= 0 && ix < xDims[3]!
-  return inside ? x[flat(xDims, [b, c, iy, ix])]! : 0
+function pixelsOf(x: Int32Array, xDims: number[], { stride, pads }: Stride): Pixels {
+  const [, channels, height, width] = xDims as [number, number, number, number]
+  return (b, c, oy, ox, ky, kx) => {
+    const iy = oy * stride[0] + ky - pads[0]
+    const ix = ox * stride[1] + kx - pads[2]
+    const inside = iy >= 0 && iy < height && ix >= 0 && ix < width
+    return inside ? x[((b * channels + c) * height + iy) * width + ix]! : 0
+  }
 }
 
 /** The row-major position of an index. */

@@ -1,5 +1,5 @@
+import { bits } from '../graph/limits.ts'
 import type { Builder } from './builder.ts'
-import { bits } from './ranges.ts'
 
 /** Softmax and layer normalisation as integers: docs/zk-soundness.md, appendix A. */
 

@@ -1,26 +1,11 @@
+import { graphBuilder, type Parameter, type Tensor } from '../graph/build.ts'
 import type { FunctionId, Graph, Node, Range, Stride, Weights } from '../graph/graph.ts'
-import {
-  added,
-  bits,
-  multiplied,
-  narrowWidth,
-  quotientRange,
-  scaled,
-  weightedRange,
-  wideWidth,
-  windowOf,
-  withZero,
-} from './ranges.ts'
 
-/** An integer parameter, row-major. */
-export type Parameter = { dims: number[]; values: Int32Array }
-
-/** Widest lookup that one table holds (docs/zk-soundness.md, section 2.4). */
-const NARROW_LIMIT = 12
+export type { Parameter } from '../graph/build.ts'
 
 /**
- * Builds a graph node by node. Each method takes tensors by their numbers and returns the new one's; declared ranges
- * are the worst case, and the widths of lookups the smallest that hold it, equal for all lookups of one function.
+ * Builds a graph node by node, as graphBuilder does, by the numbers of tensors: each method returns the new one's. Widths of
+ * lookups are equal for all of one function.
  */
 export type Builder = {
   dense: (x: number, weight: Parameter, bias?: Parameter) => number
@@ -35,7 +20,7 @@ export type Builder = {
   lookup: (x: number, multiplier: number, shift: number, f: FunctionId) => number
   max: (x: number, count: number) => number
   argmax: (x: number) => number
-  /** A function by its values; returns its number among the graph's tables. */
+  /** A function by its values; returns the number that `lookup` takes. */
   table: (values: ArrayLike<number>) => number
   dims: (tensor: number) => number[]
   range: (tensor: number) => Range
@@ -43,102 +28,35 @@ export type Builder = {
 }
 
 export function createBuilder(input: Graph['input']): Builder {
-  const tensors: ({ dims: number[] } & Range)[] = [input]
-  const nodes: Node[] = []
+  const { input: first, build } = graphBuilder(input)
+  const tensors = [first]
   const tables: Int16Array[] = []
-  const parameters: Parameter[] = []
-
-  const push = (dims: number[], range: Range, node: (range: Range) => Node): number => {
-    const declared = withZero(range)
-    nodes.push(node(declared))
-    return tensors.push({ dims, ...declared }) - 1
-  }
-  const parameter = (value: Parameter): number => parameters.push(value) - 1
-  const at = (tensor: number) => tensors[tensor]!
-  const windowed = (x: number, kernel: readonly number[], { stride, pads }: Stride): [number, number] => {
-    const side = (axis: 0 | 1): number =>
-      Math.floor(
-        (at(x).dims[axis + 1]! + pads[2 * axis]! + pads[2 * axis + 1]! - kernel[axis]!) / stride[axis],
-      ) + 1
-    return [side(0), side(1)]
-  }
-  const elements = (dims: readonly number[]): number => dims.reduce((n, dim) => n * dim, 1)
-  const layer = (weight: Parameter, bias: Parameter | undefined) => ({
-    weight: parameter(weight),
-    ...(bias && { bias: parameter(bias) }),
-  })
+  const at = (index: number): Tensor => tensors[index]!
+  const push = (tensor: Tensor): number => tensors.push(tensor) - 1
 
   return {
-    dense(x, weight, bias) {
-      const range = weightedRange(weight.values, weight.dims[0]!, bias?.values, at(x))
-      const dims = [...at(x).dims.slice(0, -1), weight.dims[0]!]
-      return push(dims, range, r => ({ op: 'dense', x, ...layer(weight, bias), ...r }))
-    },
-    conv(x, weight, bias, stride) {
-      const range = weightedRange(weight.values, weight.dims[0]!, bias?.values, at(x))
-      const dims = [weight.dims[0]!, ...windowed(x, weight.dims.slice(2), stride)]
-      return push(dims, range, r => ({ op: 'conv', x, ...layer(weight, bias), ...stride, ...r }))
-    },
-    unfold(x, kernel, stride) {
-      const dims = [at(x).dims[0]!, ...windowed(x, kernel, stride), ...kernel]
-      return push(dims, at(x), r => ({ op: 'unfold', x, kernel, ...stride, ...r }))
-    },
-    sum(x, count) {
-      const { dims } = at(x)
-      const range = scaled(at(x), elements(dims.slice(dims.length - count)))
-      return push(dims.slice(0, dims.length - count), range, r => ({ op: 'sum', x, count, ...r }))
-    },
-    matmul(a, b, transposed) {
-      const range = scaled(multiplied(at(a), at(b)), at(a).dims.at(-1)!)
-      const dims = [...at(a).dims.slice(0, -1), at(b).dims.at(transposed ? -2 : -1)!]
-      return push(dims, range, r => ({ op: 'matmul', a, b, transposed, ...r }))
-    },
-    add: (a, b, ca, cb) =>
-      push(at(a).dims, added(scaled(at(a), ca), scaled(at(b), cb)), r => ({ op: 'add', a, b, ca, cb, ...r })),
-    mul: (a, b) => push(at(a).dims, multiplied(at(a), at(b)), r => ({ op: 'mul', a, b, ...r })),
-    reshape: (x, dims) => push(dims, at(x), r => ({ op: 'reshape', x, dims, ...r })),
-    permute: (x, axes) =>
-      push(
-        axes.map(axis => at(x).dims[axis]!),
-        at(x),
-        r => ({ op: 'permute', x, axes, ...r }),
-      ),
+    dense: (x, weight, bias) => push(at(x).dense(weight, bias)),
+    conv: (x, weight, bias, stride) => push(at(x).conv(weight, { ...stride, ...(bias && { bias }) })),
+    unfold: (x, kernel, stride) => push(at(x).unfold(kernel, stride)),
+    sum: (x, count) => push(at(x).sum(count)),
+    matmul: (a, b, transposed) => push(at(a).matmul(at(b), { transposed })),
+    add: (a, b, ca, cb) => push(at(a).add(at(b), ca, cb)),
+    mul: (a, b) => push(at(a).mul(at(b))),
+    reshape: (x, dims) => push(at(x).reshape(...dims)),
+    permute: (x, axes) => push(at(x).permute(...axes)),
     lookup(x, multiplier, shift, f) {
-      const values = 'clamp' in f ? f.clamp : Array.from(tables[f.table]!)
-      const range = { lo: Math.min(...values), hi: Math.max(...values) }
-      const q = quotientRange(at(x), multiplier, shift)
-      const own = 'clamp' in f ? 0 : windowOf(f, tables).v
-      const narrow = Math.max(narrowWidth(q), own)
-      const wide = narrow > ('clamp' in f ? NARROW_LIMIT : own)
-      const width = wide ? wideWidth(q, windowOf(f, tables)) : narrow
-      return push(at(x).dims, range, r => ({ op: 'lookup', x, multiplier, shift, f, wide, width, ...r }))
+      const scaling = { multiplier, shift }
+      return push('clamp' in f ? at(x).clamp(...f.clamp, scaling) : at(x).table(tables[f.table]!, scaling))
     },
-    max(x, count) {
-      const { dims, lo, hi } = at(x)
-      const kept = dims.slice(0, dims.length - count)
-      return push(kept, at(x), r => ({ op: 'max', x, count, width: bits(hi - lo + 1), ...r }))
-    },
-    argmax(x) {
-      const { dims, lo, hi } = at(x)
-      const kappa = bits(dims.at(-1)!)
-      const width = bits(2 ** kappa * (hi - lo) + 2 ** kappa)
-      const window = narrowWidth({ lo, hi })
-      const range = { lo: 0, hi: dims.at(-1)! - 1 }
-      return push(dims.slice(0, -1), range, r => ({ op: 'argmax', x, width, window, ...r }))
-    },
+    max: (x, count) => push(at(x).max(count)),
+    argmax: x => push(at(x).argmax()),
     table: values => tables.push(Int16Array.from(values)) - 1,
     dims: tensor => at(tensor).dims,
     range: tensor => ({ lo: at(tensor).lo, hi: at(tensor).hi }),
     finish(outputs) {
-      shareFunctions(nodes)
-      const graph = {
-        input,
-        tables,
-        parameters: parameters.map(({ dims }) => ({ dims })),
-        nodes,
-        outputs: [...outputs].sort((a, b) => a - b),
-      }
-      return { graph, weights: parameters.map(({ values }) => values) }
+      const { graph, weights } = build(...outputs.map(at))
+      shareFunctions(graph.nodes)
+      return { graph, weights }
     },
   }
 }

@@ -1,5 +1,6 @@
 import { proofsError } from '../../errors.ts'
 import type { FunctionId, Graph, Weights } from '../graph/graph.ts'
+import { bits } from '../graph/limits.ts'
 import { centred, normalisedProduct, softmaxProduct } from './attention.ts'
 import { createBuilder, type Parameter } from './builder.ts'
 import type { Statistics } from './calibrate.ts'
@@ -18,7 +19,6 @@ import {
   unitOf,
 } from './integers.ts'
 import { type Activation, activationOf, elements, type FloatNode, type Network } from './network.ts'
-import { bits } from './ranges.ts'
 import { inputScale, planLayer, regressionScale, type Shift, type Wanted } from './scales.ts'
 import { shareRemainders } from './share.ts'
 

@@ -1,7 +1,7 @@
+import { functionOf } from '../graph/functions.ts'
 import type { Graph } from '../graph/graph.ts'
 import { MAX_VALUE, P } from '../graph/limits.ts'
 import { rangeOf } from '../graph/ranges.ts'
-import { windowOf } from './ranges.ts'
 
 /** Bits of a remainder that one column holds (docs/zk-soundness.md, section 4). */
 const REMAINDER_BITS = 12
@@ -18,7 +18,7 @@ export function shareRemainders(graph: Graph): void {
     const shift = Math.max(node.shift, widest)
     const multiplier = node.multiplier * 2 ** (shift - node.shift)
     const { lo, hi } = rangeOf(graph, node.x)
-    const { o, v } = windowOf(node.f, graph.tables)
+    const { offset: o, bits: v } = functionOf(graph, node.f)
     const product = multiplier * Math.max(hi, -lo) + 2 ** (shift - 1)
     const isUnique = node.wide
       ? 2 ** shift * (2 ** (node.width + v) + Math.abs(o)) + MAX_VALUE < P
