@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { loadDigits } from '../../../models/train/data/digits.ts'
 import { loadIris } from '../../../models/train/data/iris.ts'
-import { perceptron } from '../../scripts/models.ts'
 import { tokenSamples, transformerOnnx } from '../../scripts/transformerOnnx.ts'
 import type { Mode } from './graph/graph.ts'
 import { layoutOf } from './graph/layout.ts'
 import { run } from './graph/reference.ts'
+import { largePerceptron } from './graph/samples.ts'
 import { type Imported, importOnnx, quantiseInput } from './import/import.ts'
 import { prove, registerWeights } from './prover/prove.ts'
 import { witnessOf } from './prover/witness.ts'
@@ -79,7 +79,7 @@ test('a transformer block: 32 tokens of 64, 4 heads, 256 hidden', async () => {
 })
 
 test('784-1024-256-10: a million parameters, of random values', async () => {
-  const model = perceptron([784, 1024, 256, 10], 15, 12)
+  const model = largePerceptron()
   const scales = new Float64Array(model.graph.nodes.length + 1).fill(1)
   const samples = heldOut.slice(0, 1).map(({ pixels }) => pixels)
   expect(await proveAndVerify({ ...model, scales }, samples, 0)).toBeLessThan(400_000)
@@ -87,7 +87,7 @@ test('784-1024-256-10: a million parameters, of random values', async () => {
 
 test('digits: prover and reference compute the same integers, of every batch', async () => {
   const { graph, weights } = lenet
-  const { engine } = await registerWeights(graph, weights)
+  const { engine, integers } = await registerWeights(graph, weights)
   const batch = 8
   const layout = layoutOf(graph, batch, 0)
   const count = process.env.NACRE_LONG === '1' ? heldOut.length : 16
@@ -98,7 +98,7 @@ test('digits: prover and reference compute the same integers, of every batch', a
     )
     const expected = run(graph, weights, input, batch)
     await engine.scoped(async () => {
-      const { outputs } = witnessOf(engine, graph, layout, weights, input)
+      const { outputs } = witnessOf(engine, graph, layout, integers, input)
       expect(outputs).toEqual(graph.outputs.map(output => expected[output]))
     })
   }

@@ -38,6 +38,8 @@ export type Kernels = {
   fractionTree: Kernel<['p', 'q', 'n', 'p2', 'q2']>
   fractionRound: Kernel<['p0', 's', 'q0', 'q1', 'eq', 'n', 'out']>
   nttTables: Kernel<['cosets', 'twiddles', 'c', 'w']>
+  denseI32: Kernel<['y', 'x', 'w', 'bias', 'outputs', 'features']>
+  convI32: Kernel<['y', 'x', 'w', 'bias', 'shape']>
   encodeRows: Kernel<['dst', 'src', 'rows', 'c', 'cosets', 'twiddles']>
 }
 

@@ -9,19 +9,23 @@ export function estimateMemory(graph: Graph, layout: Layout): number {
 function modelMemory({ parameters }: Graph, { parameters: items, w }: Layout): number {
   const total = items.reduce((sum, { size }) => sum + size, 0)
   if (parameters.length === 0) return 0
-  return w ? 8 * 2 ** w.mu + commitmentMemory(w) : 4 * total
+  // The integers have no padding.
+  return 4 * total + (w ? 4 * 2 ** w.mu + commitmentMemory(w) : 4 * total)
 }
 
-function proofMemory({ tensors, lookups, leaves, d, w }: Layout): number {
+function proofMemory({ tensors, columns, tables, lookups, parameters, leaves, d, w }: Layout): number {
   const sizes = tensors.map(({ size }) => size)
-  const kept =
-    4 * sum(sizes) + 4 * sum(lookups.map(({ size }) => size)) + (d ? 8 * 2 ** d.mu + commitmentMemory(d) : 0)
+  const committed = d ? 4 * 2 ** d.mu + commitmentMemory(d) : 0
+  const kept = 4 * sum(sizes) + 4 * sum(lookups.map(({ size }) => size)) + committed
   // Numerators and denominators of all levels, and an eq table.
   const fractions = leaves.nu > 0 ? 72 * 2 ** leaves.nu : 0
-  // Three vectors of K beside a bound one, of the largest tensor.
+  // Vectors of K beside a bound one, of the largest tensor.
   const linear = 16 * 4 * Math.max(...sizes)
-  const opening = Math.max(...[d, w].map(shape => (shape ? 32 * 2 ** shape.mu : 0)))
-  return kept + Math.max(fractions, linear, opening) + SMALL
+  // At most so many parts, each with two vectors of the rows' number and one of the columns'.
+  const parts = columns.length + tables.length + 2 * tensors.length + parameters.length
+  const opening = (shape: MatrixShape | undefined): number =>
+    shape ? 16 * (parts + 3) * (2 ** shape.c + 2 * 2 ** (shape.mu - shape.c)) : 0
+  return kept + Math.max(fractions, linear, opening(d), opening(w)) + SMALL
 }
 
 /** Code words and tree. */

@@ -11,49 +11,21 @@ type Virtual = { [O in VirtualOp]: (pass: Pass, node: NodeOf<O>, j: number) => v
 const strides = (dims: readonly number[]): number[] => dims.map((_, i) => paddedSizeOf(dims.slice(i + 1)))
 
 export const VIRTUAL: Virtual = {
-  dense(pass, { x: tensor, weight, bias }, j) {
-    const [x, y, w] = [pass.tensor(tensor), pass.tensor(j + 1), pass.weights[weight]!]
-    const b = bias === undefined ? undefined : pass.weights[bias]!
+  dense(pass, { x, weight, bias }, j) {
     const [outputs, features] = pass.graph.parameters[weight]!.dims as [number, number]
     const [fromStride, toStride] = [2 ** bits(features), 2 ** bits(outputs)]
-    for (const row of paddedIndices(pass.dims(tensor).slice(0, -1))) {
-      for (let n = 0; n < outputs; n++) {
-        let sum = b?.[n] ?? 0
-        const [from, at] = [row * fromStride, n * features]
-        for (let k = 0; k < features; k++) sum = (sum + Math.imul(x[from + k]!, w[at + k]!)) | 0
-        y[row * toStride + n] = sum
-      }
-    }
+    const [from, to, w, b] = [pass.at(x), pass.at(j + 1), pass.weightsAt(weight), pass.weightsAt(bias)]
+    for (const row of paddedIndices(pass.dims(x).slice(0, -1)))
+      pass.kernels.denseI32(to + 4 * row * toStride, from + 4 * row * fromStride, w, b, outputs, features)
   },
 
-  conv(pass, node, j) {
-    const [x, y, w] = [pass.tensor(node.x), pass.tensor(j + 1), pass.weights[node.weight]!]
-    const b = node.bias === undefined ? undefined : pass.weights[node.bias]!
-    const [batch, channels, height, width] = pass.dims(node.x) as [number, number, number, number]
-    const [, outputs, rows, cols] = pass.dims(j + 1) as [number, number, number, number]
-    const [, , kernelY, kernelX] = pass.graph.parameters[node.weight]!.dims as [
-      number,
-      number,
-      number,
-      number,
-    ]
-    const [xs, ys] = [strides(pass.dims(node.x)), strides(pass.dims(j + 1))]
-    const [strideY, strideX] = node.stride
-    const [top, , left] = node.pads
-    for (let image = 0; image < batch; image++)
-      for (let n = 0; n < outputs; n++)
-        for (let oy = 0; oy < rows; oy++) {
-          const to = image * ys[0]! + n * ys[1]! + oy * ys[2]!
-          const line = y.subarray(to, to + cols).fill(b?.[n] ?? 0)
-          for (let c = 0; c < channels; c++)
-            for (let ky = 0; ky < kernelY; ky++) {
-              const iy = oy * strideY + ky - top
-              if (iy < 0 || iy >= height) continue
-              const from = image * xs[0]! + c * xs[1]! + iy * xs[2]!
-              const at = ((n * channels + c) * kernelY + ky) * kernelX
-              addLine(line, x, from, width, w, at, kernelX, strideX, left)
-            }
-        }
+  conv(pass, { x, weight, bias, stride, pads }, j) {
+    const [from, to] = [pass.dims(x), pass.dims(j + 1)]
+    const kernel = pass.graph.parameters[weight]!.dims.slice(2)
+    const steps = [...strides(from).slice(0, -1), ...strides(to).slice(0, -1)]
+    const shape = [...from, ...to.slice(1), ...kernel, ...stride, pads[0], pads[2], ...steps]
+    const [w, b] = [pass.weightsAt(weight), pass.weightsAt(bias)]
+    pass.kernels.convI32(pass.at(j + 1), pass.at(x), w, b, pass.put(shape))
   },
 
   unfold(pass, node, j) {
@@ -63,17 +35,23 @@ export const VIRTUAL: Virtual = {
     const [xs, ys] = [strides(pass.dims(node.x)), strides(dims)]
     const [strideY, strideX] = node.stride
     const [top, , left] = node.pads
-    for (let plane = 0; plane < dims[0] * dims[1]; plane++) {
-      const [image, c] = [Math.floor(plane / dims[1]), plane % dims[1]]
-      for (let oy = 0; oy < dims[2]; oy++)
-        for (let ox = 0; ox < dims[3]; ox++)
-          for (let ky = 0; ky < dims[4]; ky++)
-            for (let kx = 0; kx < dims[5]; kx++) {
-              const [iy, ix] = [oy * strideY + ky - top, ox * strideX + kx - left]
-              if (iy < 0 || iy >= height || ix < 0 || ix >= width) continue
-              const to = image * ys[0]! + c * ys[1]! + oy * ys[2]! + ox * ys[3]! + ky * ys[4]! + kx
-              y[to] = x[image * xs[0]! + c * xs[1]! + iy * xs[2]! + ix]!
-            }
+    const [, channels, rows, cols, kernelY, kernelX] = dims
+    for (let plane = 0; plane < dims[0] * channels; plane++) {
+      const image = Math.floor(plane / channels)
+      const fromPlane = image * xs[0]! + (plane % channels) * xs[1]!
+      const toPlane = image * ys[0]! + (plane % channels) * ys[1]!
+      for (let oy = 0; oy < rows; oy++)
+        for (let ky = 0; ky < kernelY; ky++) {
+          const iy = oy * strideY + ky - top
+          if (iy < 0 || iy >= height) continue
+          const from = fromPlane + iy * xs[2]!
+          for (let ox = 0; ox < cols; ox++) {
+            const to = toPlane + oy * ys[2]! + ox * ys[3]! + ky * ys[4]!
+            const first = ox * strideX - left
+            const end = Math.min(kernelX, width - first)
+            for (let kx = Math.max(0, -first); kx < end; kx++) y[to + kx] = x[from + first + kx]!
+          }
+        }
     }
   },
 
@@ -139,26 +117,4 @@ export const VIRTUAL: Virtual = {
       y[to[i]!] = x[from]!
     }
   },
-}
-
-/** Adds a line of a kernel over a line of an image to a line of results. */
-function addLine(
-  line: Int32Array,
-  x: Int32Array,
-  from: number,
-  width: number,
-  w: Int32Array,
-  at: number,
-  kernel: number,
-  stride: number,
-  left: number,
-): void {
-  for (let kx = 0; kx < kernel; kx++) {
-    const weight = w[at + kx]!
-    const first = Math.max(0, Math.ceil((left - kx) / stride))
-    const end = Math.min(line.length, Math.floor((width - 1 - kx + left) / stride) + 1)
-    for (let ox = first; ox < end; ox++) {
-      line[ox] = (line[ox]! + Math.imul(weight, x[from + ox * stride + kx - left]!)) | 0
-    }
-  }
 }

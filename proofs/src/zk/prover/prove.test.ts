@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { tinyAttention, tinyPictures, tinyRegression } from '../../../../vectors/zk/tiny.ts'
-import { lenet, randomIntegers } from '../../../scripts/models.ts'
 import { layoutOf } from '../graph/layout.ts'
+import { randomInput, randomOf } from '../graph/randomGraph.ts'
+import { leNet } from '../graph/samples.ts'
 import { proveSlowly } from '../slow/prove.ts'
 import { verifyZk } from '../verifier/verify.ts'
 import { estimateMemory, prove, registerWeights } from './prove.ts'
@@ -30,9 +31,9 @@ test('steps are reported as they begin', async () => {
 })
 
 test('a LeNet’s proof verifies and keeps to the memory that was estimated; a smaller budget refuses it before it begins', async () => {
-  const { graph, weights } = lenet()
+  const { graph, weights } = leNet()
   const model = await registerWeights(graph, weights)
-  const input = randomIntegers(1)(784, 0, 255)
+  const input = randomInput(randomOf(1), graph, 1)
   const { proof, outputs } = await prove(model, input, 1)
   expect(verifyZk(proof, { graph, weights: { id: model.weightsIds[0]! }, batch: 1, input, outputs }).ok).toBe(
     true,

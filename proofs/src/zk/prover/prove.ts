@@ -70,7 +70,7 @@ function proveIn(
 ): Proven {
   const { engine, graph } = model
   progress('witness')
-  const witness = witnessOf(engine, graph, layout, model.weights, input)
+  const witness = witnessOf(engine, graph, layout, model.integers, input)
   const { outputs, tensors } = witness
   const channel = new Channel(engine, layout)
   const prover: Prover = { engine, channel }

@@ -19,6 +19,8 @@ export type RegisteredModel = {
   id: Uint8Array | undefined
   /** Its memory holds the matrix; one proof at a time is made in what is left. */
   engine: Engine
+  /** Parameters as integers, without padding. */
+  integers: Address[]
   /** Parameters as vectors of F, padded. */
   parameters: Address[]
   /** All of them: 2^mu elements of F. */
@@ -37,10 +39,12 @@ export async function registerWeights(graph: Graph, weights: Weights): Promise<R
   const { items, total } = pack(graph.parameters.map(({ dims }) => paddedSizeOf(dims)))
   const shape: MatrixShape | undefined = total > 0 ? matrixOf(total) : undefined
   const size = shape ? 2 ** shape.mu : 0
+  const integers = weights.map(values => engine.alloc(4 * values.length))
   const matrix = engine.alloc(4 * size)
   const vector = engine.integers(matrix, size).fill(0)
   for (const [i, { dims }] of graph.parameters.entries()) {
     const { offset } = items[i]!
+    engine.integers(integers[i]!, weights[i]!.length).set(weights[i]!)
     paddedIndices(dims).forEach((index, k) => {
       vector[offset + index] = weights[i]![k]!
     })
@@ -57,6 +61,7 @@ export async function registerWeights(graph: Graph, weights: Weights): Promise<R
     weightsIds: [root, publicWeightsId(weights)],
     id: root && modelId(hashOfGraph, root),
     engine,
+    integers,
     parameters: items.map(({ offset }) => matrix + 4 * offset),
     matrix,
     commitment,

@@ -3,7 +3,7 @@
  * Tensors and columns are padded vectors of i32 in the engine's memory; equal to graph/reference.ts.
  */
 import { proofsError } from '../../errors.ts'
-import type { Graph, Layout, LookupName, Node, Op, Weights } from '../graph/graph.ts'
+import type { Graph, Layout, LookupName, Node, Op } from '../graph/graph.ts'
 import { sizeOf } from '../graph/limits.ts'
 import { tableEntries } from '../graph/lookups.ts'
 import { COMMITTED } from './committed.ts'
@@ -23,12 +23,15 @@ export type Witness = {
   outputs: Int32Array[]
 }
 
-/** @throws NacreError invalid-input */
+/**
+ * @param weights the parameters' integers, without padding
+ * @throws NacreError invalid-input
+ */
 export function witnessOf(
   engine: Engine,
   graph: Graph,
   layout: Layout,
-  weights: Weights,
+  weights: readonly Address[],
   input: Int32Array,
 ): Witness {
   checkInput(graph, layout, input)
@@ -54,6 +57,9 @@ export function witnessOf(
   return { tensors, entries, d, outputs }
 }
 
+/** Room for the numbers that say a convolution's shape. */
+const SHAPE = 256
+
 const RULES = { ...VIRTUAL, ...COMMITTED }
 
 function checkInput({ input: { lo, hi, dims } }: Graph, { batch }: Layout, input: Int32Array): void {
@@ -69,15 +75,22 @@ function passOf(
   engine: Engine,
   graph: Graph,
   layout: Layout,
-  weights: Weights,
+  weights: readonly Address[],
   { tensors, entries, d }: Omit<Witness, 'outputs'>,
 ): Pass {
   const parts = layout.tables.map(({ id }) => tableEntries(graph, id).parts)
   const lookup = (node: number, part: LookupName): number =>
     layout.lookups.findIndex(item => item.node === node && item.part === part)
+  const scratch = engine.alloc(SHAPE)
   return {
     graph,
-    weights,
+    kernels: engine.kernels,
+    at: tensor => tensors[tensor]!,
+    weightsAt: parameter => (parameter === undefined ? 0 : weights[parameter]!),
+    put(integers) {
+      engine.integers(scratch, integers.length).set(integers)
+      return scratch
+    },
     dims: tensor => layout.tensors[tensor]!.dims,
     tensor: tensor => engine.integers(tensors[tensor]!, layout.tensors[tensor]!.size),
     column(node, name) {
