@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { graphBuilder } from './build.ts'
-import type { Graph, Mode } from './graph.ts'
+import type { Graph, Mode, Node } from './graph.ts'
 import { layoutOf, securityBits } from './layout.ts'
 import { matrixOf, pack } from './packing.ts'
 import { randomGraph, randomOf } from './randomGraph.ts'
@@ -145,6 +145,23 @@ describe('what is too large is refused before anything is allocated', () => {
   test('leaves and committed values', () => {
     expect(layoutOf(wide(2), 128, 1).leaves.total).toBeGreaterThan(2 ** 21)
     expect(() => layoutOf(wide(5), 128, 1)).toThrow(expect.objectContaining({ code: 'model-too-large' }))
+  })
+
+  test('weights: 2^24 with their padding', () => {
+    const dense = (x: number): Node => ({ op: 'dense', x, weight: x, lo: -9, hi: 9 })
+    const square = (nodes: Node[], side: number): Graph => ({
+      input: { dims: [side], lo: -9, hi: 9 },
+      tables: [],
+      parameters: nodes.map(() => ({ dims: [side, side] })),
+      nodes,
+      outputs: [nodes.length],
+    })
+    const most = square([dense(0)], 4096)
+    const { w } = layoutOf(most, 1, 0)
+    expect(w).toEqual({ total: 2 ** 24, c: 13, rows: 2 ** 11, mu: 24 })
+    expect(securityBits(most, layoutOf(most, 1, 0))).toBeGreaterThan(100.5)
+    for (const graph of [square([dense(0), dense(1)], 4096), square([dense(0)], 4097)])
+      expect(() => layoutOf(graph, 1, 1)).toThrow(expect.objectContaining({ code: 'model-too-large' }))
   })
 
   test('the verifier’s work, by the caller’s limit', () => {
