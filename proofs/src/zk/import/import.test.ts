@@ -203,3 +203,14 @@ test('a transformer block: layer normalisation, attention, a residual, GELU', ()
   )
   expect(report.maxError).toBeLessThan(0.15)
 })
+
+test('samples and weights that are no numbers', () => {
+  const node: Node = { op: 'MatMul', inputs: [INPUT, 'w'], output: OUTPUT }
+  const infinite = { ...identity, values: identity.values.with(3, Number.POSITIVE_INFINITY) }
+  expect(() => importOnnx(graphOf([node], [infinite]), rows)).toThrow(
+    expect.objectContaining({ code: 'invalid-graph' }),
+  )
+  const bytes = graphOf([node], [identity])
+  for (const samples of [[], [[1, 2, 3]], [[1, 2, 3, Number.NaN]]])
+    expect(() => importOnnx(bytes, samples)).toThrow(expect.objectContaining({ code: 'invalid-input' }))
+})

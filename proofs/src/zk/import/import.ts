@@ -51,8 +51,10 @@ export function importOnnx(
 ): Imported {
   const network = lowerOnnx(parseOnnx(bytes))
   const size = elements(network.input.dims)
-  if (samples.length === 0 || samples.some(sample => sample.length !== size))
-    throw proofsError('invalid-input', `calibration needs samples of ${size} values each`)
+  const isSample = (sample: ArrayLike<number>): boolean =>
+    sample.length === size && Array.from(sample).every(Number.isFinite)
+  if (samples.length === 0 || !samples.every(isSample))
+    throw proofsError('invalid-input', `calibration needs samples of ${size} finite values each`)
   if (labels && labels.length !== samples.length)
     throw proofsError('invalid-input', `${labels.length} labels for ${samples.length} samples`)
   const { statistics, outputs } = calibrate(network, samples)

@@ -15,7 +15,7 @@ const SIGNED: FunctionId = { clamp: [-127, 127] }
 export const BYTE = 255
 
 /** Magnitude of what may be multiplied by weights, or compared: ranges, and so the lookups behind, stay small. */
-const SMALL = 2 ** 12 - 1
+export const SMALL: number = 2 ** 12 - 1
 
 export type State = {
   network: Network
@@ -71,11 +71,18 @@ const magnitudeOf = ({ builder }: State, { tensor }: Scaled): number => {
   return Math.max(hi, -lo)
 }
 
+/** What a clamp to [-127, 127], or to [0, 255], wants for values of this magnitude. */
+export const byteWanted = (magnitude: number, limit: number): Wanted => ({
+  unit: unitOf(magnitude, limit),
+  window: 8,
+  narrow: true,
+})
+
 /** A tensor of the network in [-127, 127], or as it is where it is not larger than a byte. */
 export function eightBits(state: State, j: number): Scaled {
   const x = state.tensors[j]!
   if (magnitudeOf(state, x) <= BYTE) return x
-  const wanted = { unit: unitOf(state.statistics[j]!.percentile, 127), narrow: true }
+  const wanted = byteWanted(state.statistics[j]!.percentile, 127)
   const known = state.small.get(j) ?? clamp(state, x, shiftOf(state, j, wanted), SIGNED)
   state.small.set(j, known)
   return known

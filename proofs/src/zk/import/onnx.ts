@@ -140,6 +140,8 @@ function readTensor(bytes: Uint8Array): OnnxTensor {
   const values = valuesOf(name, fields)
   if (values.length !== count)
     throw proofsError('invalid-graph', `constant "${name}" has ${values.length} values for [${dims}]`)
+  if (!values.every(Number.isFinite))
+    throw proofsError('invalid-graph', `constant "${name}" has values that are no numbers`)
   return { dims, values }
 }
 

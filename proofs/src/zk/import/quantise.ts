@@ -6,12 +6,14 @@ import { createBuilder, type Parameter } from './builder.ts'
 import type { Statistics } from './calibrate.ts'
 import {
   BYTE,
+  byteWanted,
   clamp,
   eightBits,
   inputsOf,
   largest,
   made,
   type Scaled,
+  SMALL,
   type State,
   shiftFrom,
   shiftOf,
@@ -112,12 +114,18 @@ function quantiseNode(state: State, node: FloatNode, j: number): Scaled {
       return noted(state, normalisedProduct(builder, eightBits(state, node.x)))
     case 'argmax': {
       const side = argmaxSide(builder.dims(tensors[node.x]!.tensor).at(-1)!)
-      const wanted = { unit: unitOf(largest(state.statistics[node.x]!), side), narrow: true }
+      const wanted = argmaxWanted(state.statistics[node.x]!, side)
       const x = clamp(state, tensors[node.x]!, shiftOf(state, node.x, wanted), { clamp: [-side, side] })
       return made(state, builder.argmax(x.tensor), 1)
     }
   }
 }
+
+const argmaxWanted = (seen: Statistics, side: number): Wanted => ({
+  unit: unitOf(largest(seen), side),
+  window: bits(2 * side + 1),
+  narrow: true,
+})
 
 /** What moves or rescales a layer's sums leaves the lookup behind them its shift. */
 function passShift({ shifts }: State, from: number, to: number): void {
@@ -132,7 +140,7 @@ function noted(state: State, { tensor, scale }: Scaled): Scaled {
 
 function quantiseSoftmax(state: State, x: number): Scaled {
   const product = noted(state, softmaxProduct(state.builder, eightBits(state, x)))
-  return clamp(state, product, shiftFrom(state, product, { unit: 1 / 255, narrow: true }), UNSIGNED)
+  return clamp(state, product, shiftFrom(state, product, byteWanted(1, BYTE)), UNSIGNED)
 }
 
 /** 2^κ (2 side) + 2^κ ≤ 2^12. */
@@ -183,21 +191,25 @@ function wantedBehind({ network, statistics }: State, j: number): Wanted | undef
   )
   const [only] = consumers
   if (!only) return undefined
-  const clamped = { unit: unitOf(statistics[j]!.percentile, 127), narrow: true }
+  const clamped = byteWanted(statistics[j]!.percentile, 127)
   if (consumers.length > 1) return clamped
   if (only.node.op === 'argmax') {
     const side = argmaxSide(network.nodes[j - 1]!.dims.at(-1)!)
-    return { unit: unitOf(largest(statistics[j]!), side), narrow: true }
+    return argmaxWanted(statistics[j]!, side)
   }
   if (only.node.op !== 'activation') return clamped
-  if (only.node.f === 'relu') return { unit: unitOf(statistics[only.output]!.percentile, 255), narrow: true }
-  return { unit: tableUnit(statistics[j]!), narrow: false }
+  if (only.node.f === 'relu') return byteWanted(statistics[only.output]!.percentile, BYTE)
+  return tableWanted(statistics[j]!)
 }
 
-const tableUnit = ({ percentile }: Statistics): number => unitOf(percentile, 2 ** (TABLE_BITS - 1) - 1)
+const tableWanted = ({ percentile }: Statistics): Wanted => ({
+  unit: unitOf(percentile, 2 ** (TABLE_BITS - 1) - 1),
+  window: TABLE_BITS,
+  narrow: false,
+})
 
 function quantiseRelu(state: State, x: number, j: number): Scaled {
-  const wanted = { unit: unitOf(state.statistics[j]!.percentile, BYTE), narrow: true }
+  const wanted = byteWanted(state.statistics[j]!.percentile, BYTE)
   return clamp(state, state.tensors[x]!, shiftOf(state, x, wanted), UNSIGNED)
 }
 
@@ -205,7 +217,7 @@ function quantiseTable(state: State, x: number, f: Activation, j: number): Scale
   const { builder, statistics } = state
   const { tensor, scale: from } = state.tensors[x]!
   const side = 2 ** (TABLE_BITS - 1)
-  const { multiplier, shift } = shiftOf(state, x, { unit: tableUnit(statistics[x]!), narrow: false })
+  const { multiplier, shift } = shiftOf(state, x, tableWanted(statistics[x]!))
   const unit = (from * 2 ** shift) / multiplier
   const value = activationOf(f)
   const scale = unitOf(largest(statistics[j]!), BYTE)
@@ -215,14 +227,19 @@ function quantiseTable(state: State, x: number, f: Activation, j: number): Scale
   return made(state, builder.lookup(tensor, multiplier, shift, { table }), scale)
 }
 
-/** ca · a + cb · b with the small integers that bring both nearest to one scale. */
+/**
+ * ca · a + cb · b with the small integers that bring both nearest to one scale. Of two scales that are too far apart the finer one is
+ * taken as if it were coarser: what it adds is less than 1 of the other.
+ */
 function quantiseAdd(state: State, a: Scaled, b: Scaled): Scaled {
   const ratio = b.scale / a.scale
+  const within = (factor: number): number => Math.min(Math.max(1, Math.round(factor)), SMALL)
   const pairs = Array.from({ length: MAX_FACTOR }, (_, i) => i + 1).flatMap(k => [
-    [k, Math.max(1, Math.round(k * ratio))] as const,
-    [Math.max(1, Math.round(k / ratio)), k] as const,
+    [k, within(k * ratio)] as const,
+    [within(k / ratio), k] as const,
   ])
   const error = ([ca, cb]: readonly [number, number]): number => Math.abs(Math.log(cb / ca / ratio))
   const [ca, cb] = pairs.reduce((best, pair) => (error(pair) < error(best) ? pair : best))
-  return made(state, state.builder.add(a.tensor, b.tensor, ca, cb), a.scale / ca)
+  const scale = ratio > 1 ? b.scale / cb : a.scale / ca
+  return made(state, state.builder.add(a.tensor, b.tensor, ca, cb), scale)
 }

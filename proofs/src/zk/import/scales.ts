@@ -7,7 +7,11 @@ const WEIGHT_LIMIT = 127
 
 /** A sum is multiplied by m before it is shifted (docs/zk-soundness.md, section 2.4). */
 const MAX_PRODUCT = 2 ** 29
-const MAX_SHIFT = 24
+/** With a table of 12 bits behind it, a remainder stays unique: s + w ≤ 31. */
+const MAX_SHIFT = 19
+
+/** Of a layer, so that a small multiple of it is still below that: reached where a bias is far larger than its layer's products. */
+const MAX_SUM = 2 ** 25
 const MAX_MULTIPLIER = 2 ** 15 - 1
 
 /** Multipliers that are tried: the shift stays small, and so do the remainders that are committed. */
@@ -20,6 +24,11 @@ const SMALL_REMAINDER = 11
 
 /** Arguments below this, worst case, are in one table; a little less, as weights are rounded. */
 const NARROW_SIDE = 2 ** 11 - 16
+
+/** A wide lookup's w, a bit less than is allowed. */
+const WIDE_BITS = 10
+
+const LEAST_STEPS = 64
 
 /** A regression's sums may fill what section 2.4 allows, with room for its bias. */
 const REGRESSION = { sum: 2 ** 28, weight: 2 ** 20 }
@@ -50,14 +59,21 @@ export function quantiseInput({ input }: Graph, scale: number, sample: ArrayLike
 /** q = ⌊(multiplier · x + h) / 2^shift⌋ of a lookup: 1 of q stands for scale · 2^shift / multiplier. */
 export type Shift = { multiplier: number; shift: number }
 
-/** What a lookup wants: 1 of its argument to stand for this, or a little more; `narrow` where one table may hold all. */
-export type Wanted = { unit: number; narrow: boolean }
+/**
+ * What a lookup wants: 1 of its argument to stand for `unit`, or a little more. `window` is v of section 2.3, `narrow` where one table
+ * may hold all.
+ */
+export type Wanted = { unit: number; window: number; narrow: boolean }
 
 /** Units that will do, given the largest magnitude of the argument, both in real numbers. */
-function unitsFor({ unit, narrow }: Wanted, worst: number): { least: number; most: number } {
+function unitsFor({ unit, window, narrow }: Wanted, worst: number): { least: number; most: number } {
+  // Where the samples say nothing, as of an activation that they never reach, the worst case has some steps at least.
+  const fine = worst > 0 ? Math.min(unit, worst / LEAST_STEPS) : unit
   const held = worst / NARROW_SIDE
-  const fits = narrow && held <= unit * COARSER.narrow
-  return { least: fits ? Math.max(unit, held) : unit, most: unit * (fits ? COARSER.narrow : COARSER.wide) }
+  if (narrow && held <= fine * COARSER.narrow)
+    return { least: Math.max(fine, held), most: fine * COARSER.narrow }
+  const least = Math.max(fine, worst / 2 ** (WIDE_BITS + window))
+  return { least, most: least * COARSER.wide }
 }
 
 /** The smallest multiplier, and its shift, that bring integers to a unit that will do. */
@@ -70,12 +86,10 @@ export function shiftTo({ lo, hi, scale }: Range & { scale: number }, wanted: Wa
       if (unit >= least && unit <= most && multiplier * magnitude + 2 ** shift <= MAX_PRODUCT)
         return { multiplier, shift }
     }
+  if (scale * 2 ** MAX_SHIFT < least) return { multiplier: 1, shift: MAX_SHIFT }
   // Finer than the integers are: they are multiplied.
   const room = Math.floor(MAX_PRODUCT / Math.max(1, magnitude)) - 1
-  return {
-    multiplier: Math.max(1, Math.min(Math.round(scale / wanted.unit), MAX_MULTIPLIER, room)),
-    shift: 0,
-  }
+  return { multiplier: Math.max(1, Math.min(Math.floor(scale / least), MAX_MULTIPLIER, room)), shift: 0 }
 }
 
 type Layer = { weight: FloatTensor; bias?: Float64Array | undefined; x: Range & { scale: number } }
@@ -87,9 +101,9 @@ type Layer = { weight: FloatTensor; bias?: Float64Array | undefined; x: Range & 
  */
 export function planLayer(layer: Layer, wanted?: Wanted): { scale: number; shift?: Shift } {
   const { weight, x } = layer
-  const finest = largestOf(weight) / WEIGHT_LIMIT
-  if (!wanted) return { scale: finest }
   const worst = worstSum(layer)
+  const finest = Math.max(largestOf(weight) / WEIGHT_LIMIT, worst / MAX_SUM)
+  if (!wanted) return { scale: finest }
   const { least, most } = unitsFor(wanted, worst * x.scale)
   // Remainders of 12 bits are a table of 4,096 entries: a little less precision saves it.
   for (const { coarser, bits } of [
