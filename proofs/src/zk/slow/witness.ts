@@ -12,6 +12,8 @@ export type WitnessCheat = {
   tensor?: (node: number, values: F[]) => F[]
   /** Other columns for a committed node; the tensor follows from them. */
   columns?: (node: number, columns: Columns) => Columns
+  /** Other triples for a lookup of the layout than those of the columns. */
+  triples?: (lookup: number, triples: Triple[]) => Triple[]
   /** Other multiplicities for table number `id`. */
   multiplicities?: (id: number, values: F[]) => F[]
 }
@@ -56,10 +58,12 @@ export function computeWitness(
     triplesOf.set(j, made.triples(columns))
     tensors.push(made.tensor(columns))
   })
-  const triples = layout.lookups.map(
-    (lookup, i) =>
-      triplesOf.get(lookup.node)![i - layout.lookups.findIndex(first => first.node === lookup.node)]!,
-  )
+  const triples = layout.lookups
+    .map(
+      (lookup, i) =>
+        triplesOf.get(lookup.node)![i - layout.lookups.findIndex(first => first.node === lookup.node)]!,
+    )
+    .map((made, i) => cheat.triples?.(i, made) ?? made)
   const entries = layout.tables.map(table => entriesOf(graph, table.id))
   const counted = entries.map((list, t) =>
     countEntries(

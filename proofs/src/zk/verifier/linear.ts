@@ -6,7 +6,7 @@ import { isFreeReshape } from '../graph/shapes.ts'
 import type { Claim } from './claims.ts'
 import { checkConv, checkUnfold } from './convolution.ts'
 import { add, dot, equal, HALF, type K, mul, ONE, powers, powF, scale, toF } from './field.ts'
-import { eq, groupsOf, lessThan, reshapeSum, valid } from './points.ts'
+import { eq, groupsOf, lessThan, middle, reshapeSum, valid } from './points.ts'
 import type { Session } from './session.ts'
 import { sumcheck } from './sumcheck.ts'
 import { type VirtualClaim, withoutBias } from './virtual.ts'
@@ -65,11 +65,9 @@ function checkDense(session: Session, virtual: VirtualClaim<'dense'>): void {
   claims.parameter(node.weight, [...outputs, ...reduced.point], weight)
 }
 
-/** An extension's sum over a cube is 2^a times its value in the middle. */
 function passSum({ layout, claims }: Session, { node, claim }: VirtualClaim<'sum'>): void {
   const added = bits(layout.tensors[node.x]!.size) - claim.point.length
-  const middle = Array.from({ length: added }, (): K => [HALF, 0, 0, 0])
-  claims.tensor(node.x, [...claim.point, ...middle], scale(claim.value, powF(HALF, added)))
+  claims.tensor(node.x, [...claim.point, ...middle(added)], scale(claim.value, powF(HALF, added)))
 }
 
 function checkMatmul(session: Session, { name, node, groups, claim }: VirtualClaim<'matmul'>): void {

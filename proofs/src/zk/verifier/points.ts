@@ -3,7 +3,7 @@
  * coordinate first, everywhere.
  */
 import { bits } from '../graph/limits.ts'
-import { add, type K, mul, mulF, ONE, sub, toF, ZERO } from './field.ts'
+import { add, HALF, type K, mul, mulF, ONE, sub, toF, ZERO } from './field.ts'
 
 /** ∏ (r_i s_i + (1 - r_i)(1 - s_i)). */
 export function eq(r: readonly K[], s: readonly K[]): K {
@@ -56,6 +56,11 @@ export function groupsOf(dims: readonly number[], r: readonly K[]): K[][] {
   })
 }
 
+/** The middle of a cube, where an extension is the mean of its values on the cube: their sum is 2^length times that. */
+export function middle(length: number): K[] {
+  return Array.from({ length }, () => [HALF, 0, 0, 0])
+}
+
 /** Valid: 1 at the true indices, 0 at padding. */
 export function valid(dims: readonly number[], r: readonly K[]): K {
   return groupsOf(dims, r).reduce((product, group, i) => mul(product, lessThan(dims[i]!, group)), ONE)
@@ -97,22 +102,21 @@ export function extension(values: Int32Array, dims: readonly number[], r: readon
   }, ZERO)
 }
 
-/** Σ values[i] weights[i], values being integers below p in absolute value. */
+/** Σ values[i] weights[i], values being integers below p in absolute value, at most 2^21 of them. */
 export function weighted(values: Int32Array | Uint32Array, weights: readonly K[]): K {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  let s0 = 0
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!
-    if (value === 0) continue
     const magnitude = Math.abs(value)
-    const [w0, w1, w2, w3] = weights[i]!
-    const [t0, t1, t2, t3] = [
-      mulF(magnitude, w0),
-      mulF(magnitude, w1),
-      mulF(magnitude, w2),
-      mulF(magnitude, w3),
-    ]
-    if (value < 0) [s0, s1, s2, s3] = [s0 - t0, s1 - t1, s2 - t2, s3 - t3]
-    else [s0, s1, s2, s3] = [s0 + t0, s1 + t1, s2 + t2, s3 + t3]
+    const sign = value < 0 ? -1 : 1
+    const weight = weights[i]!
+    s0 += sign * mulF(magnitude, weight[0])
+    s1 += sign * mulF(magnitude, weight[1])
+    s2 += sign * mulF(magnitude, weight[2])
+    s3 += sign * mulF(magnitude, weight[3])
   }
   return [toF(s0), toF(s1), toF(s2), toF(s3)]
 }

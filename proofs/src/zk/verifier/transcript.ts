@@ -1,12 +1,13 @@
 /** The Fiat–Shamir transcript: one chain of SHA-256 (docs/zk-soundness.md, section 3). */
-import { sha256 } from '@noble/hashes/sha2.js'
+import { utf8 } from '@nacre/verify/bytes'
 import { P } from '../graph/limits.ts'
 import type { K } from './field.ts'
+import { sha256 } from './sha256.ts'
 
-const INIT = 0x10
-const ABSORB = 0x11
-const CHALLENGE = 0x12
-const BLOCK = 0x13
+const INIT = Uint8Array.of(0x10)
+const ABSORB = Uint8Array.of(0x11)
+const CHALLENGE = Uint8Array.of(0x12)
+const BLOCK = Uint8Array.of(0x13)
 const PROTOCOL = 'nacre.zk.1'
 const BLOCK_WORDS = 8
 
@@ -20,25 +21,28 @@ export type Draw = {
   position(n: number): number
 }
 
-/** What happened to a transcript, for tests: a label and the data absorbed, or the label of a challenge. */
-export type TranscriptEvent = { absorb: string; data: Uint8Array } | { challenge: string }
+/** A step of a transcript, and S after it. */
+export type TranscriptEvent = { state: Uint8Array } & (
+  | { absorb: string; data: Uint8Array }
+  | { challenge: string }
+)
 
 export type Transcript = {
   absorb(label: string, data: Uint8Array): void
   challenge(label: string): Draw
 }
 
-/** @param log is told of every step, for tests */
+/** @param log is told of every step */
 export function createTranscript(log?: (event: TranscriptEvent) => void): Transcript {
-  let state = sha256(join([INIT], ascii(PROTOCOL)))
+  let state = sha256(INIT, utf8(PROTOCOL))
   return {
     absorb(label, data) {
-      log?.({ absorb: label, data })
-      state = sha256(join([ABSORB], state, [label.length], ascii(label), u32(data.length), data))
+      state = sha256(ABSORB, state, labelBytes(label), u32(data.length), data)
+      log?.({ absorb: label, data, state })
     },
     challenge(label) {
-      log?.({ challenge: label })
-      state = sha256(join([CHALLENGE], state, [label.length], ascii(label)))
+      state = sha256(CHALLENGE, state, labelBytes(label))
+      log?.({ challenge: label, state })
       return drawFrom(state)
     },
   }
@@ -62,28 +66,19 @@ function drawFrom(state: Uint8Array): Draw {
 }
 
 function wordsOf(state: Uint8Array): () => number {
-  let block = new DataView(new ArrayBuffer(0))
+  let block: DataView = new DataView(new ArrayBuffer(0))
   let used = 0
   return () => {
     const [index, word] = [Math.floor(used / BLOCK_WORDS), used % BLOCK_WORDS]
-    if (word === 0) block = new DataView(sha256(join([BLOCK], state, u32(index))).buffer)
+    if (word === 0) block = new DataView(sha256(BLOCK, state, u32(index)).buffer)
     used++
     return block.getUint32(4 * word, true)
   }
 }
 
-function join(...parts: ArrayLike<number>[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    joined.set(part, offset)
-    offset += part.length
-  }
-  return joined
-}
-
-function ascii(text: string): number[] {
-  return Array.from(text, character => character.charCodeAt(0))
+/** The length in one byte, and the ASCII. */
+function labelBytes(label: string): Uint8Array {
+  return utf8(String.fromCharCode(label.length) + label)
 }
 
 function u32(value: number): Uint8Array {

@@ -12,24 +12,9 @@ import {
   tableEntries,
   type ValueName,
 } from '../graph/lookups.ts'
-import {
-  add,
-  equal,
-  HALF,
-  invF,
-  type K,
-  mul,
-  ONE,
-  powers,
-  powF,
-  scale,
-  sub,
-  toF,
-  toK,
-  ZERO,
-} from './field.ts'
+import { add, equal, invF, type K, mul, ONE, powers, powF, scale, sub, toF, toK, ZERO } from './field.ts'
 import type { LeafClaim } from './fractions.ts'
-import { eqAt, eqTable, groupsOf, valid, weighted } from './points.ts'
+import { eqAt, eqTable, groupsOf, middle, valid, weighted } from './points.ts'
 import type { Session } from './session.ts'
 
 /** α and β of step 2. */
@@ -114,9 +99,7 @@ function wantedOf({ graph, layout }: Session, j: number, node: CommittedNode, rh
   }
   const own = last(rho, bits(y.size))
   const reduced = point.length - own.length
-  // At 1/2 in each coordinate an extension is the mean over the cube.
-  const middle = Array.from({ length: reduced }, (): K => [HALF, 0, 0, 0])
-  const sum: Wanted = { ...column('z', [...own, ...middle], 'y'), name: 'sum', factor: 2 ** reduced }
+  const sum: Wanted = { ...column('z', [...own, ...middle(reduced)], 'y'), name: 'sum', factor: 2 ** reduced }
   const maximum = [input, column('M', point.slice(0, own.length)), column('z', point), sum]
   return node.op === 'max' ? maximum : [...maximum, column('M', own, 'y'), column('J', own, 'y')]
 }

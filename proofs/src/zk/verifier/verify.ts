@@ -9,7 +9,7 @@ import type { Layout, Statement } from '../graph/graph.ts'
 import { DEFAULT_LIMITS, type Limits, securityBits } from '../graph/layout.ts'
 import { bits } from '../graph/limits.ts'
 import { createChannel } from './channel.ts'
-import { createChecks, Refusal } from './checks.ts'
+import { type Checks, createChecks, Refusal } from './checks.ts'
 import { createClaims } from './claims.ts'
 import { equal, type K } from './field.ts'
 import { reduceFractions } from './fractions.ts'
@@ -47,23 +47,29 @@ export function verifyZk(
   statement: Statement,
   limits: Limits = DEFAULT_LIMITS,
 ): ZkVerdict {
-  return verifyWithTranscript(proof, statement, createTranscript(), limits)
+  return verifyWithTranscript(proof, statement, createTranscript(), { limits })
+}
+
+/** For callers who want an exception. @throws NacreError zk-invalid-proof, naming the check that failed */
+export function ensureProven({ ok, checks }: ZkVerdict): void {
+  if (ok) return
+  const failed = checks.at(-1)
+  throw proofsError('zk-invalid-proof', `refused by ${failed?.name}: ${failed?.detail}`)
 }
 
 /**
- * verifyZk with a transcript that the caller watches.
+ * verifyZk with parts that tests watch.
  * @throws NacreError as verifyZk does
  */
 export function verifyWithTranscript(
   proof: Uint8Array,
   statement: Statement,
   transcript: Transcript,
-  limits: Limits = DEFAULT_LIMITS,
+  { limits = DEFAULT_LIMITS, checks = createChecks() }: { limits?: Limits; checks?: Checks } = {},
 ): ZkVerdict {
   const { graph } = statement
   const layout = layoutOfStatement(statement, limits)
   const reader = readHeader(proof, layout)
-  const checks = createChecks()
   const claims = createClaims(graph, layout)
   transcript.absorb('statement', statementBytes(statement))
   try {
@@ -149,7 +155,6 @@ function checkOpenings(session: Session, { weights }: Statement, root: Uint8Arra
 }
 
 function checkQueries({ channel, checks }: Session, openings: readonly Opening[], reader: Reader): void {
-  if (openings.length === 0) return
   const draw = channel.challenge('query')
   const positions = openings.map(opening => drawPositions(draw, opening))
   openings.forEach((opening, i) => {
