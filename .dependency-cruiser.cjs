@@ -50,8 +50,8 @@ module.exports = {
     ),
     rule(
       'zk-only-tests-use-slow',
-      'The slow twin is written from the document alone, and only tests use it.',
-      { pathNot: ['^proofs/src/zk/slow/', test] },
+      'The slow twin is written from the document alone; only tests use it, and the vectors for them.',
+      { pathNot: ['^proofs/src/zk/slow/', '^vectors/', test] },
       { path: '^proofs/src/zk/slow/' },
     ),
     rule(
