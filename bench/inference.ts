@@ -1,7 +1,7 @@
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { createLanguageEngine } from '../enclave/src/llama/engine.ts'
+import { hasAvx512 } from '../enclave/test/avx512.ts'
 import { type LanguageEnclave, startLanguageEnclave } from '../enclave/test/languageEnclave.ts'
 import { type BenchModel, benchModel } from './benchModel.ts'
 import { alone, type Generated, type Path, through } from './inferencePaths.ts'
@@ -28,6 +28,8 @@ export type InferenceResult = {
 }
 
 export type ModelFigures = {
+  /** The image, which has the library for this processor. */
+  image: string
   artifact: string
   size_mb: number
   engine: Figures
@@ -35,8 +37,15 @@ export type ModelFigures = {
   /** Of the medians: what is left of the engine's speed with TLS, enclave and receipt. */
   ratio: number
   target_tokens_per_second: number | undefined
-  /** Tokens a second of so many at once, together, by the whole path. */
-  sequences: Record<string, number>
+  /** Of so many at once, together, by the whole path. */
+  sequences: Record<string, Together>
+}
+
+export type Together = {
+  /** Tokens a second from the first request to the last answer, prompts included. */
+  whole: number
+  /** Tokens a second once all have their first: what continuous batching is for. */
+  generating: number
 }
 
 /** Published for GPT2-XL in an enclave of 16 vCPU. */
@@ -46,13 +55,12 @@ const TARGETS: Readonly<Record<string, number>> = { 'gpt2-xl-q4_0': 8.6, 'gpt2-x
 export const LEAST_RATIO = 0.95
 export const LEAST_SHARE = 0.9
 const SEQUENCES = 8
-const PROGRAM = fileURLToPath(new URL('../enclave/test/llamaProgram.ts', import.meta.url))
 
 export type InferenceOptions = { small: boolean; threads: number; rounds: number }
 
 /**
- * A model of GPT-2 XL's shape by the whole path (the official client, TLS that ends in the enclave, a receipt for every answer, whose
- * signature is checked) and by the engine alone, in turn, in one run: the same prompt of 16 tokens, 50 generated.
+ * A model of GPT-2 XL's shape by the whole path (the official client, TLS that ends in the enclave, sealed bodies, a receipt for
+ * every answer, verified) and by the engine alone, in turn, in one run: the same prompt of 16 tokens, 50 generated.
  */
 export async function benchInference(
   options: InferenceOptions,
@@ -75,8 +83,10 @@ async function benchOne(
   const limits = { sequences: SEQUENCES, contextSize: 256, threads, queue: SEQUENCES }
   say(`${model.name}: starting the enclave and the engine`)
   const before = new Set(descendants())
-  const enclave = await startLanguageEnclave(limits)
-  const engine = createLanguageEngine(limits, PROGRAM)
+  const image = hasAvx512() ? 'llama-avx512' : 'llama'
+  const enclave = await startLanguageEnclave(limits, { image })
+  // The image's own program, as the enclave starts it.
+  const engine = createLanguageEngine(limits, join(enclave.imageDir, 'app/enclave.mjs'))
   const memory = await mkdtemp('/dev/shm/nacre-bench-')
   try {
     await prepare(enclave, model)
@@ -85,13 +95,14 @@ async function benchOne(
     await copyFile(model.file, join(memory, 'model.gguf'))
     await engine.load(model.artifact, join(memory, 'model.gguf'))
     const inEngine = descendants().filter(pid => !before.has(pid) && !inEnclave.includes(pid))
-    const whole = await through(enclave, model.name)
+    const whole = await through(enclave, model.name, model.artifact)
     const paths = { engine: alone(engine, model.artifact), whole }
     const pids = { engine: inEngine, whole: inEnclave }
     const figures = await inTurn(paths, pids, rounds, text => say(`${model.name}: ${text}`))
-    const sequences: Record<string, number> = {}
+    const sequences: Record<string, Together> = {}
     for (const count of [1, 4, SEQUENCES]) sequences[count] = await together(whole, count)
     return {
+      image,
       artifact: model.artifact,
       size_mb: Math.round(model.size / 1e6),
       ...figures,
@@ -168,12 +179,18 @@ function figuresOf(rounds: (Generated & { share: number; rss: number })[]): Figu
   }
 }
 
-/** Tokens a second of all together, from the first request to the last answer. */
-async function together(path: Path, count: number): Promise<number> {
+async function together(path: Path, count: number): Promise<Together> {
   const started = performance.now()
   const all = await Promise.all(Array.from({ length: count }, (_, i) => path(100 + i)))
   const tokens = all.reduce((sum, one) => sum + one.tokens, 0)
-  return round((1000 * tokens) / (performance.now() - started), 2)
+  const ended = Math.max(...all.map(one => one.totalMs))
+  const begun = Math.max(...all.map(one => one.firstMs))
+  // Of one that began earlier, as many as it made since, at its own speed.
+  const since = all.map(one => ((one.tokens - 1) * (one.totalMs - begun)) / (one.totalMs - one.firstMs))
+  return {
+    whole: round((1000 * tokens) / (performance.now() - started), 2),
+    generating: round((1000 * since.reduce((sum, one) => sum + one, 0)) / (ended - begun), 2),
+  }
 }
 
 function rate({ tokens, totalMs }: Generated): number {
@@ -190,7 +207,9 @@ export function inferenceTable({ models, threads, article }: InferenceResult): s
   for (const [name, { engine, whole, ratio, sequences, target_tokens_per_second: target }] of Object.entries(
     models,
   )) {
-    const several = Object.entries(sequences).map(([count, speed]) => `${count}: ${speed}`)
+    const several = Object.entries(sequences).map(
+      ([count, { whole, generating }]) => `${count}: ${whole} (${generating} while all generate)`,
+    )
     lines.push(
       `${name}: engine alone ${engine.tokens_per_second}, whole path ${whole.tokens_per_second} (${ratio} of it, at least ${LEAST_RATIO})`,
       `  first token ${whole.first_token_ms} ms; at once ${several.join(', ')}; memory ${whole.rss_mb} MB`,

@@ -11,10 +11,11 @@ import { buildImage, bundle, type Image } from './build.ts'
 import { IMAGES } from './images.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
-const NAMES = Object.keys(IMAGES) as (keyof typeof IMAGES)[]
+/** All but the one that differs from another in a library. */
+const NAMES = (Object.keys(IMAGES) as (keyof typeof IMAGES)[]).filter(name => name !== 'llama-avx512')
 
 /** Of enclave/src/llama/, what speaks with the engine's process and not in it. */
-const WITH_KEYS = /\/(engine|loadedModels|child|reply|queue|kernel)\.ts$/
+const WITH_KEYS = /\/(engine|loadedModels|child|reply|queue|kernel|natives|variant)\.ts$/
 
 let dir: string
 let checkout: string
@@ -121,7 +122,8 @@ test('a second build leaves the first alone', async () => {
   expect(await buildImage(join(dir, 'upstream'), IMAGES.upstream)).toEqual(images.get('upstream'))
 })
 
-test('a native engine is described with its size and hash, and is in its own image alone', () => {
+test('a native engine is described with its size and hash, and is in its own image alone', async () => {
+  images.set('llama-avx512', await buildImage(join(dir, 'llama-avx512'), IMAGES['llama-avx512']))
   const filesOf = (name: keyof typeof IMAGES) => images.get(name)!.manifest.files.map(file => file.path)
   const every = ['app/enclave.mjs', 'app/secp256k1.wasm', 'bin/node']
   const native = ['lib/libonnxruntime.so.1', 'lib/onnxruntime_binding.node']
@@ -130,6 +132,7 @@ test('a native engine is described with its size and hash, and is in its own ima
   const all = [...llama, 'libllama.v0.5.0.so', 'llama-addon.node'].map(file => `lib/${file}`)
   expect(filesOf('onnx')).toEqual([...every, ...native])
   expect(filesOf('llama')).toEqual([...every, ...all])
+  expect(filesOf('llama-avx512')).toEqual([...every, ...all].map(file => file.replace('haswell', 'icelake')))
   expect(filesOf('upstream')).toEqual(every)
   expect(filesOf('attestation')).toEqual(every)
 })

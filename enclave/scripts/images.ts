@@ -1,7 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { ATTESTATION_ENGINE, CPU_VARIANT, ENGINE, LLAMA_ENGINE, UPSTREAM_ENGINE } from '../src/engineName.ts'
+import {
+  ATTESTATION_ENGINE,
+  type CpuVariant,
+  ENGINE,
+  llamaEngine,
+  UPSTREAM_ENGINE,
+} from '../src/engineName.ts'
 import { nativesFolder } from '../src/llama/natives.ts'
 
 /** One image: what its manifest names, the program that is bundled, and the files beside it, by their paths in it. */
@@ -26,12 +32,8 @@ export const IMAGES = {
     entry: 'enclave/src/attestation.ts',
     natives: everyImage,
   },
-  llama: {
-    name: 'nacre-llama',
-    engine: LLAMA_ENGINE,
-    entry: 'enclave/src/llama.ts',
-    natives: async () => ({ ...(await everyImage()), ...(await llama()) }),
-  },
+  llama: llamaImage('nacre-llama', 'haswell'),
+  'llama-avx512': llamaImage('nacre-llama-avx512', 'icelake'),
   upstream: {
     name: 'nacre-upstream',
     engine: UPSTREAM_ENGINE,
@@ -63,6 +65,15 @@ function pinnedNode(): string {
   }
 }
 
+function llamaImage<const Name extends string>(name: Name, variant: CpuVariant) {
+  return {
+    name,
+    engine: llamaEngine(variant),
+    entry: 'enclave/src/llama.ts',
+    natives: async () => ({ ...(await everyImage()), ...(await llama(variant)) }),
+  }
+}
+
 async function onnxruntime(): Promise<Record<string, string>> {
   const engine = dirname(resolve('onnxruntime-node/package.json'))
   await checkVersion(engine)
@@ -74,16 +85,17 @@ async function onnxruntime(): Promise<Record<string, string>> {
 }
 
 /** The binding, what it is linked against, and of the processor's libraries one. They find each other by $ORIGIN. */
-async function llama(): Promise<Record<string, string>> {
+async function llama(variant: CpuVariant): Promise<Record<string, string>> {
   const folder = nativesFolder()
   const { buildOptions } = JSON.parse(await readFile(join(folder, '_nlcBuildMetadata.json'), 'utf8'))
   const release: string = buildOptions.llamaCpp.release
-  if (LLAMA_ENGINE !== `llama.cpp@${release}/cpu-${CPU_VARIANT}`)
-    throw new Error(`enclave/src/engineName.ts names ${LLAMA_ENGINE}, installed is llama.cpp@${release}`)
+  const engine = llamaEngine(variant)
+  if (engine !== `llama.cpp@${release}/cpu-${variant}`)
+    throw new Error(`enclave/src/engineName.ts names ${engine}, installed is llama.cpp@${release}`)
   const files = [
     'llama-addon.node',
     'libggml-base.so',
-    `libggml-cpu-${CPU_VARIANT}.so`,
+    `libggml-cpu-${variant}.so`,
     `libggml.${release}.so`,
     'libllama-common.so',
     `libllama.${release}.so`,

@@ -25,6 +25,7 @@ export type LanguageEnclave = {
   /** As its operator tells it, and the certificate of the root that its evidence is under (DER). */
   release: { publisher: Hex; manifest: Manifest }
   root: Uint8Array
+  imageDir: string
   log: string[]
   /** Base URLs, ending in /v1. */
   url: string
@@ -39,10 +40,12 @@ export const ANCHOR = { number: 7n, hash: `0x${'cc'.repeat(32)}` } as const
 const PUBLISHER: Hex = `0x${'aa'.repeat(20)}`
 const LIMITS: InferenceLimits = { sequences: 2, contextSize: 1024, threads: 1, queue: 8 }
 
-const images = new Map<string, Promise<Image>>()
+type ImageName = 'llama' | 'llama-avx512' | 'upstream'
+
+const images = new Map<ImageName, Promise<Image>>()
 
 /** Built once a process, in a folder of its own: other tests build theirs at the same time. */
-function builtImage(name: 'llama' | 'upstream'): Promise<Image> {
+function builtImage(name: ImageName): Promise<Image> {
   const build = async () => {
     const dir = await mkdtemp(join(tmpdir(), `nacre-${name}-`))
     process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
@@ -55,10 +58,10 @@ function builtImage(name: 'llama' | 'upstream'): Promise<Image> {
 
 export async function startLanguageEnclave(
   limits: Partial<InferenceLimits> = {},
-  bounds: { maxInput?: number; maxOutput?: number } = {},
+  { image = 'llama', ...bounds }: { maxInput?: number; maxOutput?: number; image?: ImageName } = {},
   upstream?: Upstream,
 ): Promise<LanguageEnclave> {
-  const built = await builtImage(upstream ? 'upstream' : 'llama')
+  const built = await builtImage(upstream ? 'upstream' : image)
   const config: EnclaveConfig = {
     ...(upstream ? { version: 2, engineHash: upstreamHash(upstream) } : { version: 1 }),
     ...{ chainId: 31_337n, registry: `0x${'bb'.repeat(20)}`, operator: PUBLISHER },
@@ -80,6 +83,7 @@ export async function startLanguageEnclave(
   return {
     ...{ enclave, client, config, log, root: root.certificate },
     release: { publisher: PUBLISHER, manifest: built.manifest },
+    imageDir: built.dir,
     url: `http://127.0.0.1:${api.port}/v1`,
     tlsUrl: `https://127.0.0.1:${tls.port}/v1`,
     addModel: (id, options) => addModel(client, id, options),

@@ -18,6 +18,7 @@ export async function modelFolder() {
     return { artifact, file }
   }
   return {
+    dir,
     add,
     tiny: (options?: TinyOptions) => add(tinyModel(options)),
     remove: () => rm(dir, { recursive: true, force: true }),

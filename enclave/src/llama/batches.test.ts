@@ -1,5 +1,8 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { buildImage } from '../../scripts/build.ts'
+import { IMAGES } from '../../scripts/images.ts'
+import { hasAvx512 } from '../../test/avx512.ts'
 import { generation, type ModelFile, modelFolder, piecesOf } from '../../test/languageModel.ts'
 import type { Generation, LanguageEngine } from '../inference/languageEngine.ts'
 import { createLanguageEngine } from './engine.ts'
@@ -66,6 +69,21 @@ describe.each([
     expect((await Promise.all(staggered)).toReversed()).toEqual(alone)
   })
 })
+
+// A processor without it runs the other image.
+if (hasAvx512())
+  test.each(['q8_0', 'q4_0'] as const)('so it is by the image for AVX-512, in %s', async type => {
+    const dir = join(folder.dir, `avx512-${type}`)
+    await buildImage(dir, IMAGES['llama-avx512'])
+    const wide = createLanguageEngine(limits, join(dir, 'app/enclave.mjs'))
+    const model = await folder.tiny({ type })
+    await wide.load(model.artifact, model.file)
+    const alone = []
+    for (const request of REQUESTS) alone.push(await piecesOf(wide, model, request))
+    const together = await Promise.all(REQUESTS.map(request => piecesOf(wide, model, request)))
+    wide.close()
+    expect(together).toEqual(alone)
+  })
 
 test('neighbours that are dropped at any moment change nothing', async () => {
   const model = await folder.tiny({ type: 'q4_0' })

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { CPU_VARIANT } from '../engineName.ts'
 import { nativesFolder } from './natives.ts'
+import { cpuVariant, variantFile } from './variant.ts'
 
 /**
  * The part of llama.cpp's binding that is used here: the native module of node-llama-cpp, whose JavaScript is not
@@ -110,11 +110,12 @@ export async function openBinding(): Promise<Binding> {
   const binding: Binding = createRequire(import.meta.url)(join(folder, 'llama-addon.node'))
   binding.setLogger(() => undefined)
   binding.setLoggerLogLevel(LOG_NOTHING)
+  const variant = cpuVariant()
   // A backend of this path alone; in the folder it finds nothing.
-  binding.setEnv('GGML_BACKEND_PATH', join(folder, `libggml-cpu-${CPU_VARIANT}.so`))
+  binding.setEnv('GGML_BACKEND_PATH', variantFile(variant))
   binding.loadBackends(join(folder, 'none'))
   if (!binding.systemInfo().startsWith('CPU'))
-    throw new Error(`this processor cannot run the engine's ${CPU_VARIANT} library`)
+    throw new Error(`this processor cannot run the engine's ${variant} library`)
   await binding.init()
   return binding
 }
