@@ -96,21 +96,25 @@ describe('what goes wrong ends everything that was started', () => {
     ['deaf', 'launch-timeout', /no connection to CID 16: .*Connection reset by peer/],
     ['silent', 'launch-timeout', /is not ready after \d+ ms: .*enclave: starting/],
   ]
-  test.each(cases)('an enclave that %s', async (run, code, message) => {
-    machine.behave({ run })
-    let told = ''
-    for (const deadlineMs of code === 'launch-timeout' ? DEADLINES : [60_000]) {
-      const error = await launch({ deadlineMs }).then(
-        () => new Error('it was launched'),
-        failure => failure,
-      )
-      expect(error).toMatchObject({ code })
-      expect([machine.running(), records()]).toEqual([[], []])
-      told = error.message
-      if (message.test(told)) break
-    }
-    expect(told).toMatch(message)
-  }, 400_000)
+  test.each(cases)(
+    'an enclave that %s',
+    async (run, code, message) => {
+      machine.behave({ run })
+      let told = ''
+      for (const deadlineMs of code === 'launch-timeout' ? DEADLINES : [60_000]) {
+        const error = await launch({ deadlineMs }).then(
+          () => new Error('it was launched'),
+          failure => failure,
+        )
+        expect(error).toMatchObject({ code })
+        expect([machine.running(), records()]).toEqual([[], []])
+        told = error.message
+        if (message.test(told)) break
+      }
+      expect(told).toMatch(message)
+    },
+    400_000,
+  )
 
   test.each(['starts-then-hangs', 'deaf', 'silent'] as const)(
     'a launch that is given up while an enclave %s',
