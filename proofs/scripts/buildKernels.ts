@@ -13,7 +13,6 @@ export const KERNELS_MODULE: string = join(import.meta.dirname, '../src/zk/prove
 
 const OPTIONS = [
   '-O3',
-  '--converge',
   '--noAssert',
   ...['--uncheckedBehavior', 'always'],
   ...['--runtime', 'stub'],
