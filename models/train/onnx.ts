@@ -12,8 +12,8 @@ export type Node = {
 /** Shape of the input or output; -1 stands for any batch size. */
 export type TensorType = { dtype: 'float32' | 'uint8'; dims: readonly number[] }
 
-/** A float32 constant of the graph, row-major. */
-export type Weight = { name: string; dims: readonly number[]; values: ArrayLike<number> }
+/** A constant of the graph, row-major: float32, or the int64 of a shape. */
+export type Weight = { name: string; dims: readonly number[]; values: ArrayLike<number>; dtype?: 'int64' }
 
 export type Graph = {
   name: string
@@ -31,7 +31,7 @@ export const OUTPUT = 'output'
 const IR_VERSION = 8
 const OPSET = 17
 
-const DATA_TYPE = { float32: 1, uint8: 2 } as const
+const DATA_TYPE = { float32: 1, uint8: 2, int64: 7 } as const
 const ATTRIBUTE_TYPE = { int: 2, ints: 7 } as const
 
 const { root } = protobuf.parse(readFileSync(new URL('onnx.proto', import.meta.url), 'utf8'), {
@@ -85,7 +85,11 @@ function encodeNode({ op, inputs, output, attributes = {} }: Node) {
   }
 }
 
-function encodeWeight({ name, dims, values }: Weight) {
+function encodeWeight({ name, dims, values, dtype }: Weight) {
+  if (dtype === 'int64') {
+    const data = new Uint8Array(BigInt64Array.from(Array.from(values, BigInt)).buffer)
+    return { name, dims, data_type: DATA_TYPE.int64, raw_data: data }
+  }
   const bytes = new Uint8Array(values.length * 4)
   const view = new DataView(bytes.buffer)
   for (let i = 0; i < values.length; i++) view.setFloat32(i * 4, values[i]!, true)

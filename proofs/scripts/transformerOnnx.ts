@@ -34,7 +34,10 @@ export function transformerOnnx({ tokens: T, width: d, heads, hidden }: Transfor
       [n],
       Array.from({ length: n }, (_, i) => at(i)),
     )
-  const shape = (name: string, dims: number[]): string => constant(name, [dims.length], dims)
+  const shape = (name: string, dims: number[]): string => {
+    weights.push({ name, dims: [dims.length], values: dims, dtype: 'int64' })
+    return name
+  }
   const side = d / heads
   const split = shape('split', [0, T, heads, side])
   const joined = shape('joined', [0, T, d])
@@ -57,6 +60,15 @@ export function transformerOnnx({ tokens: T, width: d, heads, hidden }: Transfor
     { op: 'Reshape', inputs: [from, split], output: `${from}.split` },
     { op: 'Transpose', inputs: [`${from}.split`], output: `${from}.head`, attributes: { perm } },
   ]
+  const numbers = { root2: Math.SQRT2, one: 1, half: 0.5 }
+  for (const [name, value] of Object.entries(numbers)) constant(name, [], [value])
+  const gelu = (from: string, to: string): Node[] => [
+    { op: 'Div', inputs: [from, 'root2'], output: `${to}.scaled` },
+    { op: 'Erf', inputs: [`${to}.scaled`], output: `${to}.erf` },
+    { op: 'Add', inputs: [`${to}.erf`, 'one'], output: `${to}.plus` },
+    { op: 'Mul', inputs: [from, `${to}.plus`], output: `${to}.times` },
+    { op: 'Mul', inputs: [`${to}.times`, 'half'], output: to },
+  ]
   const nodes: Node[] = [
     norm(INPUT, 'n1'),
     ...['q', 'k', 'v'].flatMap(name => layer('n1', name, d, d)),
@@ -73,7 +85,7 @@ export function transformerOnnx({ tokens: T, width: d, heads, hidden }: Transfor
     { op: 'Add', inputs: ['o', INPUT], output: 'r1' },
     norm('r1', 'n2'),
     ...layer('n2', 'f1', d, hidden),
-    { op: 'Gelu', inputs: ['f1'], output: 'f2' },
+    ...gelu('f1', 'f2'),
     ...layer('f2', 'f3', hidden, d),
     { op: 'Add', inputs: ['f3', 'r1'], output: OUTPUT },
   ]

@@ -3,6 +3,7 @@ import type { Graph, Weights } from '../graph/graph.ts'
 import { checkGraph, checkWeights } from '../graph/ranges.ts'
 import { run } from '../graph/reference.ts'
 import { calibrate } from './calibrate.ts'
+import { joinGelu } from './gelu.ts'
 import { lowerOnnx } from './lower.ts'
 import { elements } from './network.ts'
 import { parseOnnx } from './onnx.ts'
@@ -49,7 +50,7 @@ export function importOnnx(
   samples: readonly ArrayLike<number>[],
   { labels }: ImportOptions = {},
 ): Imported {
-  const network = lowerOnnx(parseOnnx(bytes))
+  const network = lowerOnnx(joinGelu(parseOnnx(bytes)))
   const size = elements(network.input.dims)
   const isSample = (sample: ArrayLike<number>): boolean =>
     sample.length === size && Array.from(sample).every(Number.isFinite)

@@ -45,12 +45,6 @@ export function lowerOnnx(model: OnnxModel): Network {
 
 function lowerNode(state: State, node: OnnxNode): void {
   const result = node.outputs[0]!
-  if (node.op === 'Constant') {
-    const value = node.attributes.get('value')
-    if (typeof value !== 'object' || Array.isArray(value)) throw unsupported(node, 'only tensors are read')
-    state.constants.set(result, value)
-    return
-  }
   if (node.op === 'Cast' && !FLOATS.includes(number(node.attributes.get('to'), 0)))
     throw unsupported(node, 'only to floats')
   if (PASSED.has(node.op) || node.op === 'Cast') {

@@ -58,10 +58,13 @@ export function parseOnnx(bytes: Uint8Array): OnnxModel {
   if (nodes.length > LIMITS.nodes)
     throw proofsError('model-too-large', `${nodes.length} nodes, at most ${LIMITS.nodes}`)
   const constants = new Map(messages(graph, 5).map(tensor => [text(fieldsOf(tensor), 8), readTensor(tensor)]))
+  const read = nodes.map(readNode)
+  for (const node of read.filter(({ op }) => op === 'Constant'))
+    constants.set(node.outputs[0] ?? '', constantIn(node))
   const inputs = messages(graph, 11).map(readValue)
   return {
     opset,
-    nodes: nodes.map(readNode),
+    nodes: read.filter(({ op }) => op !== 'Constant'),
     constants,
     inputs: inputs.filter(({ name }) => !constants.has(name)),
     outputs: messages(graph, 12).map(value => text(fieldsOf(value), 1)),
@@ -86,6 +89,12 @@ function readNode(bytes: Uint8Array): OnnxNode {
     outputs,
     attributes: new Map(messages(fields, 5).map(readAttribute)),
   }
+}
+
+function constantIn({ name, attributes }: OnnxNode): OnnxTensor {
+  const value = attributes.get('value')
+  if (typeof value === 'object' && !Array.isArray(value)) return value
+  throw proofsError('unsupported-operator', `Constant of node "${name}": only tensors are read`)
 }
 
 const names = (fields: ReturnType<typeof fieldsOf>, number: number): string[] =>
