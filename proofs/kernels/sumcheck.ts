@@ -2,7 +2,7 @@
  * Rounds of the sumchecks, docs/zk-soundness.md section 6: a pair is a vector's element of the first half (X = 0) and
  * of the second (X = 1); n counts elements of both halves together.
  */
-import { kAdd, kMul, kSub, lift, mul4, sub } from './field'
+import { kAdd, kMul, kSub, mul4, sub } from './field'
 
 /** out: g(0), g(2) of the sum of a b. */
 export function product2(a: usize, b: usize, n: usize, out: usize): void {

@@ -1,5 +1,7 @@
 /** Vectors of F (u32) and of K (16 bytes), docs/zk-soundness.md section 1. Pointers are in bytes, n counts elements. */
-import { kAdd, kMul, kMulBy, kSub, lift, mul, mul4, R2, reduceFour, residues, shift1, shift2, shift3, sub, times11, P } from './field'
+import {
+  kAdd, kMul, kMulBy, kSub, lift, mul4, R2, reduceFour, residues, shift1, shift2, shift3, sub, times11,
+} from './field'
 
 /** Signed integers, |z| < p, to residues (not in Montgomery form). n is a multiple of 4, here and in the next two. */
 export function toResidues(dst: usize, src: usize, n: usize): void {

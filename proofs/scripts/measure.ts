@@ -54,7 +54,7 @@ for (const [name, { graph, weights }, batch] of MODELS) {
       if (run.ms < best.ms) best = run
     }
     const times = [first, best].map(run => `${run.ms.toFixed(1)} ms (processor ${run.processor.toFixed(1)})`)
-    const memory = [estimateMemory(graph, layoutOf(graph, batch, mode)), model.engine.peak]
+    const memory = [estimateMemory(layoutOf(graph, batch, mode)), model.engine.peak]
     const [estimate, peak] = memory.map(bytes => (bytes / 1e6).toFixed(1))
     console.log(
       `  mode ${mode}: first ${times[0]}, best ${times[1]}; proof ${(best.bytes / 1000).toFixed(1)} kB;`,

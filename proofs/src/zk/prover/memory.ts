@@ -1,16 +1,18 @@
 /** What a proof takes of the engine's memory, known before it is begun. */
-import type { Graph, Layout, MatrixShape } from '../graph/graph.ts'
+import type { Layout, MatrixShape } from '../graph/graph.ts'
+import { matrixOf } from '../graph/packing.ts'
 
-/** Bytes: the model's matrix and code words, and the most that a proof holds beside them. */
-export function estimateMemory(graph: Graph, layout: Layout): number {
-  return modelMemory(graph, layout) + proofMemory(layout)
+/** Bytes: a registered model's integers, matrix and commitment, and the most that a proof holds beside them. */
+export function estimateMemory(layout: Layout): number {
+  return modelMemory(layout) + proofMemory(layout)
 }
 
-function modelMemory({ parameters }: Graph, { parameters: items, w }: Layout): number {
-  const total = items.reduce((sum, { size }) => sum + size, 0)
-  if (parameters.length === 0) return 0
-  // The integers have no padding.
-  return 4 * total + (w ? 4 * 2 ** w.mu + commitmentMemory(w) : 4 * total)
+function modelMemory({ parameters }: Layout): number {
+  const total = sum(parameters.map(({ size }) => size))
+  if (total === 0) return 0
+  const shape = matrixOf(total)
+  // The integers have no padding, and so less than total.
+  return 4 * total + 4 * 2 ** shape.mu + commitmentMemory(shape)
 }
 
 function proofMemory({ tensors, columns, tables, lookups, parameters, leaves, d, w }: Layout): number {

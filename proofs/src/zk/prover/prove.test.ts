@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { tinyAttention, tinyPictures, tinyRegression } from '../../../../vectors/zk/tiny.ts'
 import { layoutOf } from '../graph/layout.ts'
 import { randomInput, randomOf } from '../graph/randomGraph.ts'
-import { leNet } from '../graph/samples.ts'
+import { irisNetwork, leNet, transformer } from '../graph/samples.ts'
 import { proveSlowly } from '../slow/prove.ts'
 import { verifyZk } from '../verifier/verify.ts'
 import { estimateMemory, prove, registerWeights } from './prove.ts'
@@ -30,24 +30,30 @@ test('steps are reported as they begin', async () => {
   expect(steps).toEqual(['witness', 'columns', 'lookups', 'values', 'linear', 'openings'])
 })
 
-test('a LeNet’s proof verifies and keeps to the memory that was estimated; a smaller budget refuses it before it begins', async () => {
+test.each([
+  { name: 'LeNet', sample: leNet(), batch: 2 },
+  { name: 'Iris’ network', sample: irisNetwork(), batch: 500 },
+  { name: 'a transformer block', sample: transformer(), batch: 1 },
+])('$name: proofs verify, and take no more memory than was estimated', async ({ sample, batch }) => {
+  const { graph, weights } = sample
+  const model = await registerWeights(graph, weights)
+  const input = randomInput(randomOf(1), graph, batch)
+  const { proof, outputs } = await prove(model, input, batch)
+  const id = model.weightsIds[0]!
+  expect(verifyZk(proof, { graph, weights: { id }, batch, input, outputs }).ok).toBe(true)
+  const estimate = estimateMemory(layoutOf(graph, batch, 0))
+  expect(model.engine.peak).toBeLessThan(estimate)
+  expect(model.engine.peak).toBeGreaterThan(estimate / 2)
+})
+
+test('a proof that is estimated to take more than the budget is refused before it begins', async () => {
   const { graph, weights } = leNet()
   const model = await registerWeights(graph, weights)
   const input = randomInput(randomOf(1), graph, 1)
-  const { proof, outputs } = await prove(model, input, 1)
-  expect(verifyZk(proof, { graph, weights: { id: model.weightsIds[0]! }, batch: 1, input, outputs }).ok).toBe(
-    true,
-  )
-  const estimate = estimateMemory(graph, layoutOf(graph, 1, 0))
-  expect(model.engine.peak).toBeLessThan(estimate)
-  expect(model.engine.peak).toBeGreaterThan(estimate / 2)
-
   const steps: string[] = []
   const refused = prove(model, input, 1, { memory: 1e6, progress: step => steps.push(step) })
-  await expect(refused).rejects.toMatchObject({
-    code: 'model-too-large',
-    message: expect.stringMatching(/\d+ MB, .* 1 MB/),
-  })
+  const message = expect.stringMatching(/takes \d+ MB, the budget is 1 MB/)
+  await expect(refused).rejects.toMatchObject({ code: 'model-too-large', message })
   expect(steps).toEqual([])
 })
 

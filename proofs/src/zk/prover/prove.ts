@@ -53,7 +53,7 @@ export async function prove(
   { mode = 0, memory = DEFAULT_MEMORY, progress = () => {} }: ProveOptions = {},
 ): Promise<Proven> {
   const layout = layoutOf(model.graph, batch, mode)
-  const estimate = estimateMemory(model.graph, layout)
+  const estimate = estimateMemory(layout)
   if (estimate > memory)
     throw proofsError(
       'model-too-large',
