@@ -87,7 +87,7 @@ const graphOf = (nodes: Node[], weights: TrainedGraph['weights'], dims = [-1, 4]
 const identity = {
   name: 'w',
   dims: [4, 4],
-  values: Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? 1 : 0)),
+  values: Array.from({ length: 16 }, (_, i): number => (i % 5 === 0 ? 1 : 0)),
 }
 const rows = Array.from({ length: 20 }, (_, i) => [i / 10, -i / 5, (i % 7) / 3, 1].map(Math.fround))
 
