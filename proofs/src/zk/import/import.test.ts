@@ -214,3 +214,16 @@ test('samples and weights that are no numbers', () => {
   for (const samples of [[], [[1, 2, 3]], [[1, 2, 3, Number.NaN]]])
     expect(() => importOnnx(bytes, samples)).toThrow(expect.objectContaining({ code: 'invalid-input' }))
 })
+
+test('a factor at the end is in the output’s scale', () => {
+  const half = { name: 'half', dims: [], values: [0.5] }
+  const nodes: Node[] = [
+    { op: 'MatMul', inputs: [INPUT, 'w'], output: 'y' },
+    { op: 'Mul', inputs: ['y', 'half'], output: OUTPUT },
+  ]
+  const { graph, scales, report } = importOnnx(graphOf(nodes, [identity, half]), rows)
+  expect(graph.nodes).toHaveLength(1)
+  expect(scales).toHaveLength(2)
+  // Half a step of the inputs, which have no few decimals, is 0.015; without the factor the error would be 1.9.
+  expect(report.maxError).toBeLessThan(0.01)
+})

@@ -44,6 +44,9 @@ export type ImportOptions = {
  * @param samples raw inputs without the batch, as the ONNX model takes them; a hundred or more
  * @throws NacreError unsupported-operator with the operator and the node, shape-mismatch, invalid-graph for bytes that are no ONNX
  * file, range-overflow, model-too-large, invalid-input
+ * @example
+ * const { graph, weights, report } = importOnnx(readFileSync('lenet5.onnx'), digits, { labels })
+ * console.log(report.accuracyFloat, report.accuracyInt)
  */
 export function importOnnx(
   bytes: Uint8Array,

@@ -59,7 +59,10 @@ export function quantise(network: Network, statistics: readonly Statistics[]): Q
   network.nodes.forEach((node, j) => {
     state.tensors.push(quantiseNode(state, node, j + 1))
   })
-  const { graph, weights } = builder.finish([state.tensors[network.output]!.tensor])
+  const output = state.tensors[network.output]!
+  const { graph, weights } = builder.finish([output.tensor])
+  // A factor at the end makes no tensor of its own.
+  state.scales[output.tensor] = output.scale
   shareRemainders(graph)
   // Tensors within a block have no scale that anybody needs: 1.
   const { length } = graph.nodes
@@ -152,7 +155,7 @@ function quantiseLayer(state: State, node: FloatNode & { op: 'dense' | 'conv' },
   const offset = node.x === 0 ? network.input.offset : 0
   const bias = biasOf(node, offset)
   const layer = { weight: node.weight, bias, x: { ...builder.range(x.tensor), scale: x.scale } }
-  const alone = network.nodes.length === 1
+  const alone = network.nodes.every(other => other === node || other.op === 'scale')
   const { scale, shift }: { scale: number; shift?: Shift } = alone
     ? { scale: regressionScale(layer) }
     : planLayer(layer, wantedBehind(state, j))
