@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server as NetServer } from 'node:net'
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { portInUse } from '../processes/packages.ts'
 
@@ -18,7 +18,7 @@ export async function listen(
   fetch: Fetch,
   options: { host: string; port: number; most?: number; stallMs?: number },
 ): Promise<Listening> {
-  const { host, port, most = MAX_CONNECTIONS, stallMs = STALL_MS } = options
+  const { most = MAX_CONNECTIONS, stallMs = STALL_MS } = options
   const server = createAdaptorServer({
     fetch: (request, env) => fetch(request, env as HttpBindings),
     serverOptions: LIMITS,
@@ -28,6 +28,21 @@ export async function listen(
   server.prependListener('request', ({ socket }, response) =>
     response.once('prefinish', () => socket.setTimeout(stallMs)),
   )
+  return {
+    url: `http://${await listenAt(server, options)}`,
+    close: () =>
+      new Promise(closed => {
+        server.close(() => closed())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+/** Listens, and says where: `host:port`, as in a URL. Throws PORT_IN_USE. */
+export async function listenAt(
+  server: NetServer,
+  { host, port }: { host: string; port: number },
+): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', cause =>
     reject((cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? portInUse(port, cause) : cause),
@@ -35,12 +50,5 @@ export async function listen(
   server.listen(port, host, resolve)
   await promise
   const { port: chosen } = server.address() as AddressInfo
-  return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`,
-    close: () =>
-      new Promise(closed => {
-        server.close(() => closed())
-        server.closeAllConnections()
-      }),
-  }
+  return `${host.includes(':') ? `[${host}]` : host}:${chosen}`
 }

@@ -1,7 +1,7 @@
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { portInUse } from '../processes/packages.ts'
+import { listenAt } from '../common/listen.ts'
 import type { Serving } from './enclaves.ts'
 
 export type TlsPort = { url: string; close(): Promise<void> }
@@ -20,7 +20,7 @@ export async function openTlsPort(options: {
   most: number
   enclave: () => Serving | undefined
 }): Promise<TlsPort> {
-  const { host, port, most, enclave } = options
+  const { most, enclave } = options
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
     sockets.add(socket)
@@ -28,15 +28,8 @@ export async function openTlsPort(options: {
     void serve(socket, enclave())
   })
   server.maxConnections = most
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.once('error', cause =>
-    reject((cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? portInUse(port, cause) : cause),
-  )
-  server.listen(port, host, resolve)
-  await promise
-  const { port: chosen } = server.address() as AddressInfo
   return {
-    url: `https://${host.includes(':') ? `[${host}]` : host}:${chosen}`,
+    url: `https://${await listenAt(server, options)}`,
     close: () =>
       new Promise(closed => {
         server.close(() => closed())
