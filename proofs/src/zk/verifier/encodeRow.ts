@@ -7,8 +7,8 @@ export function encodeRow(row: readonly K[]): K[] {
   const size = 2 ** RATE_BITS * row.length
   const twiddles = powersOfRoot(size)
   // ω_n is in F: each of the four coefficients is a codeword over F.
-  const coefficient = (c: 0 | 1 | 2 | 3): Uint32Array => {
-    const values = new Uint32Array(size)
+  const coefficient = (c: 0 | 1 | 2 | 3): Int32Array => {
+    const values = new Int32Array(size)
     row.forEach((element, j) => {
       values[j] = element[c]
     })
@@ -20,15 +20,15 @@ export function encodeRow(row: readonly K[]): K[] {
 }
 
 /** ω_n^i for i < n/2. */
-function powersOfRoot(n: number): Uint32Array {
+function powersOfRoot(n: number): Int32Array {
   const root = rootOfUnity(Math.log2(n))
-  const powers = new Uint32Array(n / 2)
+  const powers = new Int32Array(n / 2)
   for (let i = 0, power = 1; i < powers.length; i++, power = mulF(power, root)) powers[i] = power
   return powers
 }
 
 /** values[i] becomes Σ_j values[j] ω^(ij), in place: decimation in time. */
-function transform(values: Uint32Array, twiddles: Uint32Array): void {
+function transform(values: Int32Array, twiddles: Int32Array): void {
   reverseBits(values)
   for (let half = 1; half < values.length; half *= 2) {
     const step = twiddles.length / half
@@ -43,7 +43,7 @@ function transform(values: Uint32Array, twiddles: Uint32Array): void {
   }
 }
 
-function reverseBits(values: Uint32Array): void {
+function reverseBits(values: Int32Array): void {
   for (let i = 1, j = 0; i < values.length; i++) {
     let bit = values.length >> 1
     for (; (j & bit) !== 0; bit >>= 1) j ^= bit

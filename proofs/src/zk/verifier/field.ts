@@ -22,13 +22,15 @@ const GENERATOR = 31
 /** The largest power of two that divides p - 1. */
 const TWO_ADICITY = 27
 
+// Sums and differences have no branch, which would be right every other time.
 export function addF(a: number, b: number): number {
-  const sum = a + b
-  return sum >= P ? sum - P : sum
+  const rest = (a - P + b) | 0
+  return rest + (P & (rest >> 31))
 }
 
 export function subF(a: number, b: number): number {
-  return a >= b ? a - b : a - b + P
+  const rest = (a - b) | 0
+  return rest + (P & (rest >> 31))
 }
 
 /**
@@ -36,15 +38,15 @@ export function subF(a: number, b: number): number {
  * bits give is within 2^11 of [0, p) on either side or more than p - 2^11 beyond, never outside of 32 bits.
  */
 export function mulF(a: number, b: number): number {
-  const quotient = Math.floor(a * b * INVERSE)
+  const quotient = (a * b * INVERSE) | 0
   const rest = (Math.imul(a, b) - Math.imul(quotient, P)) | 0
-  return rest < 0 ? rest + P : rest >= P ? rest - P : rest
+  return rest < 0 ? (rest + P) | 0 : rest >= P ? (rest - P) | 0 : rest
 }
 
 /** An integer of at most 2^53 - 2^32 in absolute value, modulo p; the quotient, below 2^23, is right or off by one. */
 export function toF(value: number): number {
   const rest = (value - Math.floor(value * INVERSE) * P) | 0
-  return rest < 0 ? rest + P : rest >= P ? rest - P : rest
+  return rest < 0 ? (rest + P) | 0 : rest >= P ? (rest - P) | 0 : rest
 }
 
 export function powF(base: number, exponent: number): number {
