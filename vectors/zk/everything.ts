@@ -18,7 +18,7 @@ export function tinyEverything(): Tiny {
   return {
     ...builder.finish([rows, builder.argmax(wide)]),
     batch: 2,
-    input: pattern([2, 2, 3, 3], -2, 1).values,
+    input: Int32Array.from(pattern([2, 2, 3, 3], -2, 1).values),
   }
 }
 

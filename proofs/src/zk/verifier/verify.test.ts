@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { tinyEverything } from '../../../../vectors/zk/everything.ts'
 import { type Proven, prove } from '../../../../vectors/zk/proven.ts'
 import { tinyAttention, tinyPictures, tinyRegression } from '../../../../vectors/zk/tiny.ts'
-import type { Statement } from '../graph/graph.ts'
+import type { Graph, Node, Statement } from '../graph/graph.ts'
 import { P } from '../graph/limits.ts'
 import { createTranscript } from './transcript.ts'
 import { ensureProven, verifyWithTranscript, verifyZk } from './verify.ts'
@@ -134,6 +134,38 @@ test('statements that nothing can prove', () => {
   expect(code({ batch: 0 })).toBe('model-too-large')
   expect(code({ batch: 2 ** 30 })).toBe('model-too-large')
   expect(() => verifyZk(proof, statement, { operations: 1000 })).toThrow('multiplications')
+})
+
+test('a proof may lie anywhere in a buffer', () => {
+  const { proof, statement } = proven[0]
+  const buffer = concat(new Uint8Array(3), proof, new Uint8Array(3))
+  expect(outcome(buffer.subarray(3, -3), statement)).toBe('accepted')
+})
+
+test('graphs of extreme counts and sizes are errors, at once', () => {
+  const { proof, statement } = proven[0]
+  const { input } = statement.graph
+  const add = (a: number): Node => ({ op: 'add', a, b: a, ca: 0, cb: 0, lo: 0, hi: 0 })
+  const graphOf = (nodes: Node[], dims: number[]): Graph => {
+    return { input: { ...input, dims }, tables: [], parameters: [], nodes, outputs: [nodes.length] }
+  }
+  const chain = (length: number): Node[] => Array.from({ length }, (_, j) => add(j))
+  const turns = Array.from({ length: 40 }, (_, x): Node => {
+    return { op: 'reshape', x, dims: x % 2 === 0 ? [1023, 1536] : [1536, 1023], lo: input.lo, hi: input.hi }
+  })
+  const hostile: [code: string, graph: Graph][] = [
+    ['model-too-large', graphOf([add(0)], [65536, 65536])],
+    ['invalid-graph', graphOf(chain(1025), [1])],
+    ['shape-mismatch', graphOf([add(0)], [2 ** 31])],
+    ['model-too-large', graphOf(turns, [1536, 1023])],
+    ['zk-proof-size', graphOf(chain(1024), [2048])],
+  ]
+  for (const [code, graph] of hostile) {
+    const start = performance.now()
+    const values = { input: new Int32Array(4096), outputs: [new Int32Array(4096)], weights: { public: [] } }
+    expect(outcome(proof, { ...statement, ...values, graph })).toBe(code)
+    expect(performance.now() - start).toBeLessThan(500)
+  }
 })
 
 test('random words of the right number are an error or refused, at once', () => {
