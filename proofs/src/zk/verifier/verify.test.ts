@@ -6,7 +6,7 @@ import { type Proven, prove } from '../../../../vectors/zk/proven.ts'
 import { tinyAttention, tinyPictures, tinyRegression } from '../../../../vectors/zk/tiny.ts'
 import type { Graph, Node, Statement } from '../graph/graph.ts'
 import { P } from '../graph/limits.ts'
-import { createTranscript } from './transcript.ts'
+import { createTranscript, type Transcript } from './transcript.ts'
 import { ensureProven, verifyWithTranscript, verifyZk } from './verify.ts'
 
 const MODES = [0, 1] as const
@@ -100,6 +100,25 @@ test('another model', () => {
   expect(outcome(committed.proof, { ...committed.statement, weights: { id: new Uint8Array(31) } })).toBe(
     'zk-wrong-model',
   )
+})
+
+test.each(MODES)('every step of the transcript, left out or of another label, mode %i', mode => {
+  const { proof, statement } = proven[mode]
+  /** Accepts with the step at `place` changed? Returns how many steps there were, too. */
+  const withStep = (place: number): { ok: boolean; steps: number } => {
+    const inner = createTranscript()
+    let steps = 0
+    const transcript: Transcript = {
+      absorb(label, data) {
+        if (steps++ !== place) inner.absorb(label, data)
+      },
+      challenge: label => inner.challenge(steps++ === place ? `${label}.` : label),
+    }
+    return { ok: verifyWithTranscript(proof, statement, transcript).ok, steps }
+  }
+  const { ok, steps } = withStep(-1)
+  expect(ok).toBe(true)
+  for (let place = 0; place < steps; place++) expect(withStep(place).ok).toBe(false)
 })
 
 test('bytes that are no proof of the statement', () => {
