@@ -14,6 +14,7 @@ const FIXES = {
   'zk-unsupported-version': 'Use a build of Nacre that knows this version.',
   'zk-proof-size':
     'Take the proof from its prover again: for this graph and batch it has the size in the message.',
+  'zk-invalid-file': 'Take the file from its prover again; it must be whole.',
   'zk-not-canonical': 'Do not use the proof: every word of a proof is below the modulus.',
   'zk-invalid-proof': 'Do not use the outputs: the check that the message names failed.',
   'zk-wrong-model': 'Verify with the graph and the weights that the proof was made for.',

@@ -26,7 +26,7 @@ const ROOT_BYTES = 32
 const WIDTHS = [1, 2, 4] as const
 
 /** No model is longer: every weight in four bytes, and a scale a tensor. */
-const MAX_BYTES = LIMITS.graphBytes + 4 * LAYOUT_LIMITS.weights + 16 * LIMITS.nodes
+export const MAX_MODEL_FILE: number = LIMITS.graphBytes + 4 * LAYOUT_LIMITS.weights + 16 * LIMITS.nodes
 
 /**
  * `"NZKM" | u8 1 | u8 has root | root | u32 length, graph | scales: f64 a tensor | weights: u8 width, values`.
@@ -69,7 +69,8 @@ export function encodeModel(model: Model): Uint8Array {
  * @throws NacreError invalid-graph, zk-unsupported-version, and what checkGraph and checkWeights throw
  */
 export function decodeModel(bytes: Uint8Array): Model {
-  if (bytes.length > MAX_BYTES) throw proofsError('model-too-large', `a model has at most ${MAX_BYTES} bytes`)
+  if (bytes.length > MAX_MODEL_FILE)
+    throw proofsError('model-too-large', `a model has at most ${MAX_MODEL_FILE} bytes`)
   const from = readerOf(bytes, 'invalid-graph')
   if (from.number('u32') !== MAGIC) throw invalid('the bytes do not begin with NZKM')
   const version = from.number('u8')
