@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { request as askRelay } from '@nacre/sdk'
 import { decodeTensor, encodeTensor, fromHex, type Hex, STATUS, type Tensor, toHex } from '@nacre/verify'
 import { findModel, type Model, readCatalog } from '../catalog.ts'
@@ -10,6 +9,7 @@ import { saveReceipt, verifyFile } from '../dev/receipts.ts'
 import { printChecks } from '../dev/report.ts'
 import { ACCOUNTS, QUESTION_DEADLINE } from '../dev/settings.ts'
 import { CliError, EXIT } from '../errors.ts'
+import { readRows } from '../models/rows.ts'
 import { bold, type Output, plain, red, yellow } from '../output.ts'
 import { statePaths } from '../paths.ts'
 
@@ -99,23 +99,6 @@ async function questionOf(model: Model, options: RequestOptions): Promise<Questi
   if (!/^\d{1,9}$/.test(text) || Number(text) >= count) throw noSample(model, text, count)
   const sample = sampleOf(model.name as Parameters<typeof sampleOf>[0], Number(text))
   return { text: sample.question, input: sample.input, describe: sample.describe }
-}
-
-function readRows(text: string): number[][] {
-  try {
-    const value: unknown = JSON.parse(text.startsWith('@') ? readFileSync(text.slice(1), 'utf8') : text)
-    const rows = Array.isArray(value) && Array.isArray(value[0]) ? value : [value]
-    if (!rows.every(row => Array.isArray(row) && row.length > 0 && row.every(Number.isFinite)))
-      throw new Error('not rows of finite numbers')
-    if (rows.some(row => row.length !== rows[0].length)) throw new Error('rows of different lengths')
-    return rows
-  } catch (error) {
-    throw badInput(
-      'the input cannot be read',
-      String(error),
-      'pass rows of numbers: --input [[5.1,3.5,1.4,0.2]]',
-    )
-  }
 }
 
 /** Digits are bytes, everything else is float32; the enclave refuses what its model does not take. */
