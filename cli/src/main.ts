@@ -6,6 +6,7 @@ import { enableCompileCache } from 'node:module'
 import { Command, CommanderError, Option } from 'commander'
 import { addAttestationCommands } from './attestation/commands.ts'
 import { command, run, several, state } from './commandLine.ts'
+import { addZkCommands } from './commands/zk/commands.ts'
 import { addEnclaveCommands } from './enclave/commands.ts'
 import { EXIT } from './errors.ts'
 import { addGatewayCommands } from './gateway/commands.ts'
@@ -162,6 +163,7 @@ command(model, 'list', 'models that a development network serves')
     run(self, async out => (await import('./commands/model.ts')).list(options, out)),
   )
 
+addZkCommands(program)
 addOperatorCommands(program)
 addGatewayCommands(program)
 

@@ -82,7 +82,18 @@ const ENVIRONMENT = new Set(
   ]),
 )
 /** A value or a file that the caller gave is not what it should be. */
-const USAGE = new Set(['KEYSTORE_INVALID', 'PASSWORD_WRONG'])
+const USAGE = new Set([
+  'KEYSTORE_INVALID',
+  'PASSWORD_WRONG',
+  // Of @nacre/proofs: a model that cannot be proven.
+  'unsupported-operator',
+  'shape-mismatch',
+  'range-overflow',
+  'weight-out-of-range',
+  'model-too-large',
+  'invalid-graph',
+  'invalid-input',
+])
 const NETWORK = new Set([
   'not-running',
   'ECONNREFUSED',

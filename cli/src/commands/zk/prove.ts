@@ -1,0 +1,144 @@
+import type { Mode } from '@nacre/proofs/zk'
+import { layoutOf, securityBits } from '@nacre/proofs/zk/graph/layout'
+import { modelIdOf } from '@nacre/proofs/zk/graph/model'
+import { encodeProofFile } from '@nacre/proofs/zk/graph/proofFile'
+import { quantiseInput } from '@nacre/proofs/zk/import'
+import { prove as makeProof, type RegisteredModel, registerWeights } from '@nacre/proofs/zk/prove'
+import { equalBytes, toHex } from '@nacre/verify/bytes'
+import { CliError, EXIT } from '../../errors.ts'
+import { readRows } from '../../models/rows.ts'
+import { type Output, yellow } from '../../output.ts'
+import { here, quoted } from '../../shell.ts'
+import { badFile, type Container, readContainer, stem, writeWhole } from './files.ts'
+import { kilobytes, millis, printTold, say, type Told, toldOf, warnNotHiding } from './told.ts'
+
+export type ProveOptions = { batch?: boolean; publicWeights?: boolean; out?: string }
+
+/** `nacre zk prove CONTAINER INPUT`: runs the network on the input's integers and proves what it gives. */
+export async function prove(
+  path: string,
+  text: string,
+  options: ProveOptions,
+  output: Output,
+): Promise<number> {
+  const container = readContainer(path)
+  const rows = readRows(text)
+  checkRows(container, rows, options)
+  const { input, clamped } = integersOf(container, rows)
+  const mode: Mode = options.publicWeights ? 1 : 0
+  const { proof, outputs, ...times } = await proveTimed(path, container, { input, batch: rows.length, mode })
+
+  const model = modelIdOf(container)
+  const bytes = encodeProofFile({ mode, model, batch: rows.length, input, outputs, proof })
+  const file = options.out ?? `${stem(path)}.nzks`
+  writeWhole(file, bytes)
+  const facts: Facts = {
+    model: toHex(model),
+    batch: rows.length,
+    public_weights: mode === 1,
+    outputs: container.graph.outputs.map((tensor, i) => toldOf(tensor, outputs[i]!, rows.length, container)),
+    clamped,
+    ...times,
+    proof_bytes: proof.length,
+    file,
+    file_bytes: bytes.length,
+    security_bits: bitsOf(container, rows.length, mode),
+    zero_knowledge: false,
+  }
+  print(output, path, container, facts)
+  output.result(facts)
+  return EXIT.ok
+}
+
+type Facts = {
+  model: string
+  batch: number
+  public_weights: boolean
+  outputs: Told[]
+  clamped: number
+  register_ms: number
+  prove_ms: number
+  proof_bytes: number
+  file: string
+  file_bytes: number
+  security_bits: number
+  zero_knowledge: false
+}
+
+function print(output: Output, path: string, container: Container, facts: Facts): void {
+  output.line(`model        ${facts.model}`)
+  if (facts.clamped > 0) output.line(yellow(clampedText(container, facts.clamped)))
+  for (const one of facts.outputs) printTold(output, 'output', one)
+  const weights = facts.public_weights ? 'public' : 'committed'
+  output.line(
+    `proof        ${kilobytes(facts.proof_bytes)}, ${facts.security_bits} bits, ${weights} weights; made in ${facts.prove_ms} ms, after ${facts.register_ms} ms for the weights`,
+  )
+  const verify = `nacre zk verify ${quoted(here(path))} ${quoted(here(facts.file))}`
+  output.line(`file         ${here(facts.file)}, ${kilobytes(facts.file_bytes)}: ${verify}`)
+  warnNotHiding(output)
+}
+
+type Run = { input: Int32Array; batch: number; mode: Mode }
+
+async function proveTimed(path: string, container: Container, { input, batch, mode }: Run) {
+  say('committing to the weights')
+  const begun = performance.now()
+  const registered = await registeredModel(path, container)
+  const register_ms = millis(begun)
+  const started = performance.now()
+  const proven = await makeProof(registered, input, batch, { mode, progress: say })
+  return { ...proven, register_ms, prove_ms: millis(started) }
+}
+
+/** With the root that the container says, so that its identity is that of these weights. */
+async function registeredModel(path: string, { graph, weights, root }: Container): Promise<RegisteredModel> {
+  const registered = await registerWeights(graph, weights)
+  const [committed] = registered.weightsIds
+  if (committed && equalBytes(committed, root)) return registered
+  throw badFile(
+    `${path} is not the model that it says`,
+    'its root is not that of its weights',
+    'compile it again: nacre zk compile MODEL',
+  )
+}
+
+function bitsOf({ graph }: Container, batch: number, mode: Mode): number {
+  return Math.round(100 * securityBits(graph, layoutOf(graph, batch, mode))) / 100
+}
+
+function checkRows({ graph }: Container, rows: number[][], { batch }: ProveOptions): void {
+  const size = graph.input.dims.reduce((product, dim) => product * dim, 1)
+  const width = rows[0]!.length
+  if (width !== size)
+    throw badInput(
+      `a row of ${width} numbers does not fit`,
+      `the network takes ${size}`,
+      'pass as many a row',
+    )
+  if (rows.length > 1 && !batch)
+    throw badInput(
+      `the input has ${rows.length} rows`,
+      'a proof is of one input, unless it is of a batch',
+      'add --batch: one proof of all rows',
+    )
+}
+
+/** What the proof is about, and how many values the container has no integer for. */
+function integersOf({ graph, scales }: Container, rows: number[][]): { input: Int32Array; clamped: number } {
+  const values = rows.flat()
+  const { lo, hi } = graph.input
+  const isOutside = (value: number): boolean => {
+    const integer = Math.round(value / scales[0]!)
+    return integer < lo || integer > hi
+  }
+  return { input: quantiseInput(graph, scales[0]!, values), clamped: values.filter(isOutside).length }
+}
+
+function clampedText({ graph, scales }: Container, clamped: number): string {
+  const [lo, hi] = [graph.input.lo, graph.input.hi].map(value => Number((value * scales[0]!).toPrecision(6)))
+  return `${clamped} values of the input are outside of ${lo} to ${hi}, what the model was calibrated for: the proof is about the nearest that it has.`
+}
+
+function badInput(what: string, why: string, fix: string): CliError {
+  return new CliError('bad-input', { what, why, fix })
+}
