@@ -43,6 +43,12 @@ module.exports = {
       { path: '^proofs/src/zk/(?!graph/|import/)' },
     ),
     rule(
+      'zk-groth16-shares-the-graph',
+      'The circuit and the transparent proof are of the same graph, and of nothing else that is the same.',
+      { path: '^proofs/src/zk/groth16/', pathNot: test },
+      { path: '^proofs/src/zk/(?!graph/|groth16/)' },
+    ),
+    rule(
       'zk-slow-is-for-tests',
       'The slow twin is written from the document alone, and only tests use it.',
       { path: '^proofs/src/zk/slow/', pathNot: test },

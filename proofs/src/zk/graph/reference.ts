@@ -176,14 +176,14 @@ function pixelsOf(x: Int32Array, xDims: number[], { stride, pads }: Stride): Pix
 }
 
 /** The row-major position of an index. */
-function flat(dims: readonly number[], index: readonly number[]): number {
+export function flat(dims: readonly number[], index: readonly number[]): number {
   let position = 0
   for (let i = 0; i < dims.length; i++) position = position * dims[i]! + index[i]!
   return position
 }
 
 /** Every index of dimensions, in row-major order; the array is the same one each time. */
-function* indices(dims: readonly number[]): Generator<number[]> {
+export function* indices(dims: readonly number[]): Generator<number[]> {
   const index = dims.map(() => 0)
   for (let left = sizeOf(dims); left > 0; left--) {
     yield index
