@@ -21,7 +21,7 @@ export function addZkCommands(program: Command): void {
     .argument('<container>', 'what nacre zk compile wrote')
     .argument('<input>', 'rows of numbers, or @FILE: [[5.1,3.5,1.4,0.2]]')
     .option('--batch', 'several rows: one proof of all of them')
-    .option('--public-weights', 'for verifiers who read the weights: a smaller proof for small networks')
+    .option('--public-weights', 'a smaller proof, whose verifier reads all weights')
     .option('--out <file>', 'where the proof goes (default: the container’s name and .nzks)')
     .action(async (container, input, options, self) =>
       run(self, async out => (await import('./prove.ts')).prove(container, input, options, out)),
