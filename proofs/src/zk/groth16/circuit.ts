@@ -53,7 +53,7 @@ export function circuitBuilder(inputs: number): CircuitBuilder {
   }
 
   function define(wire: number, a: Linear, b: Linear, plus: Linear): void {
-    const constraint = enforce(a, b, subtract([[wire, 1n]], plus))
+    const constraint = enforce(a, b, plus.length === 0 ? [[wire, 1n]] : subtract([[wire, 1n]], plus))
     steps.push({ kind: 'product', wire, constraint })
   }
 
@@ -86,7 +86,15 @@ export function circuitBuilder(inputs: number): CircuitBuilder {
       circuit.wires += count
       steps.push({ kind: 'bits', first, count, of })
       const bits = Array.from({ length: count }, (_, i): Linear => [[first + i, 1n]])
-      for (const bit of bits) enforce(bit, subtract(ONE, bit), ZERO)
+      for (const [i, bit] of bits.entries())
+        enforce(
+          bit,
+          [
+            [0, 1n],
+            [first + i, -1n],
+          ],
+          ZERO,
+        )
       enforce(ONE, subtract(of, fromBits(bits)), ZERO)
       return bits
     },
