@@ -32,6 +32,19 @@ describe('a model as a file', () => {
     }
   })
 
+  test('keeps nothing of the bytes, also where their slice is no copy', () => {
+    class View extends Uint8Array {
+      override slice(start?: number, end?: number): View {
+        return this.subarray(start, end) as View
+      }
+    }
+    const model = modelOf([1, 300], new Uint8Array(32).fill(7))
+    const bytes = new View(encodeModel(model))
+    const decoded = decodeModel(bytes)
+    bytes.fill(0)
+    expect(decoded).toEqual(model)
+  })
+
   test('every beginning is refused, and whatever follows the end', () => {
     const bytes = encodeModel(modelOf([1, 300], new Uint8Array(32)))
     for (let end = 0; end < bytes.length; end++)

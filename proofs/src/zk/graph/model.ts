@@ -77,7 +77,7 @@ export function decodeModel(bytes: Uint8Array): Model {
   if (version !== VERSION) throw proofsError('zk-unsupported-version', `the model has version ${version}`)
   const hasRoot = from.number('u8')
   if (hasRoot > 1) throw invalid('it has a root or has none')
-  const root = hasRoot ? from.bytes(ROOT_BYTES).slice() : undefined
+  const root = hasRoot ? Uint8Array.from(from.bytes(ROOT_BYTES)) : undefined
   const graph = decodeGraph(from.bytes(from.number('u32')))
   checkGraph(graph)
   const scales = readScales(from, graph.nodes.length + 1)

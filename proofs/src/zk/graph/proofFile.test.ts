@@ -23,6 +23,18 @@ describe('a proof as a file', () => {
     expect(decodeProofFile(encodeProofFile(file))).toEqual(file)
   })
 
+  test('keeps nothing of the bytes, also where their slice is no copy', () => {
+    class View extends Uint8Array {
+      override slice(start?: number, end?: number): View {
+        return this.subarray(start, end) as View
+      }
+    }
+    const bytes = new View(encodeProofFile(FILE))
+    const decoded = decodeProofFile(bytes)
+    bytes.fill(0)
+    expect(decoded).toEqual(FILE)
+  })
+
   test('every beginning is refused, and whatever follows the end', () => {
     const bytes = encodeProofFile(FILE)
     for (let end = 0; end < bytes.length; end++) refused('zk-invalid-file', bytes.slice(0, end))

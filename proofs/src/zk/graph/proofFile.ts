@@ -64,7 +64,7 @@ export function decodeProofFile(bytes: Uint8Array): ProofFile {
   if (version !== VERSION) throw proofsError('zk-unsupported-version', `the file has version ${version}`)
   const mode = from.number('u8')
   if (mode !== 0 && mode !== 1) throw invalid(`mode is ${mode}, not 0 or 1`)
-  const model = from.bytes(IDENTITY_BYTES).slice()
+  const model = Uint8Array.from(from.bytes(IDENTITY_BYTES))
   const batch = from.number('u32')
   if (batch < 1 || batch > LIMITS.batch) throw invalid(`batch is ${batch}, not 1 to ${LIMITS.batch}`)
   const input = readValues(from)
@@ -72,7 +72,7 @@ export function decodeProofFile(bytes: Uint8Array): ProofFile {
   if (count < 1 || count > LIMITS.outputs) throw invalid(`${count} outputs, not 1 to ${LIMITS.outputs}`)
   const outputs: Int32Array[] = []
   for (let i = 0; i < count; i++) outputs.push(readValues(from))
-  const proof = from.bytes(from.number('u32')).slice()
+  const proof = Uint8Array.from(from.bytes(from.number('u32')))
   from.end()
   return { mode, model, batch, input, outputs, proof }
 }

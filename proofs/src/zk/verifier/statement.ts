@@ -17,8 +17,13 @@ import { DIGEST_SIZE } from './reader.ts'
 export function layoutOfStatement(statement: Statement, limits: Limits): Layout {
   const { graph, weights, batch, input, outputs } = statement
   const layout = layoutOf(graph, batch, 'public' in weights ? 1 : 0, limits)
-  if ('public' in weights) checkWeights(graph, weights.public)
-  else if (weights.id.length !== DIGEST_SIZE) {
+  if ('public' in weights) {
+    // Their hash is of whole numbers: of any others it would not be what is evaluated.
+    if (!weights.public.every(values => values instanceof Int32Array)) {
+      throw proofsError('invalid-input', 'public weights have to be Int32Arrays')
+    }
+    checkWeights(graph, weights.public)
+  } else if (weights.id.length !== DIGEST_SIZE) {
     throw proofsError(
       'zk-wrong-model',
       `the weights' root has ${weights.id.length} bytes, not ${DIGEST_SIZE}`,

@@ -26,6 +26,20 @@ function outcome(proof: Uint8Array, statement: Statement): string {
   }
 }
 
+/** Node's Buffer, what reading a file returns, is like this: its slice is no copy. */
+class View extends Uint8Array {
+  override slice(start?: number, end?: number): View {
+    return this.subarray(start, end) as View
+  }
+}
+
+/** The same bytes as a View within a longer buffer. */
+function viewOf(bytes: Uint8Array): View {
+  const longer = new View(bytes.length + 13)
+  longer.set(bytes, 5)
+  return longer.slice(5, 5 + bytes.length)
+}
+
 const zeros = (values: Int32Array): Int32Array => new Int32Array(values.length)
 const changed = <T extends Int32Array | Uint8Array>(values: T, at: number, by = 1): T =>
   values.with(at, values[at]! + by) as T
@@ -121,6 +135,12 @@ test.each(MODES)('every step of the transcript, left out or of another label, mo
   for (let place = 0; place < steps; place++) expect(withStep(place).ok).toBe(false)
 })
 
+test.each(MODES)('a proof whose slice is no copy, mode %i', mode => {
+  const { proof, statement } = proven[mode]
+  expect(outcome(viewOf(proof), statement)).toBe('accepted')
+  expect(outcome(viewOf(changed(proof, 8)), statement)).toBe('zk-wrong-model')
+})
+
 test('bytes that are no proof of the statement', () => {
   const { proof, statement } = proven[0]
   const size = proof.length
@@ -148,6 +168,9 @@ test('statements that nothing can prove', () => {
   expect(code({ outputs: [outputs[0]!, Int32Array.of(3, 0)] })).toBe('zk-value-out-of-range')
   expect(code({ input: input.subarray(1) })).toBe('invalid-input')
   expect(code({ input: [...input] as never })).toBe('invalid-input')
+  const open = proven[1].statement.weights as { public: Int32Array[] }
+  const fractions = open.public.map(values => Float64Array.from(values, value => value / 2) as never)
+  expect(code({ weights: { public: fractions } })).toBe('invalid-input')
   expect(code({ outputs: [] })).toBe('invalid-input')
   expect(code({ batch: 3 })).toBe('invalid-input')
   expect(code({ batch: 0 })).toBe('model-too-large')

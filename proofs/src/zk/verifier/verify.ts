@@ -179,7 +179,8 @@ function readHeader(proof: Uint8Array, layout: Layout): Reader {
   if (mode !== layout.mode)
     throw proofsError('zk-wrong-model', `the proof has mode ${mode}, not ${layout.mode}`)
   if (reserved.some(byte => byte !== 0)) throw proofsError('zk-not-canonical', 'the reserved bytes are not 0')
-  const batch = new DataView(reader.bytes(4).slice().buffer).getUint32(0, true)
+  const count = reader.bytes(4)
+  const batch = new DataView(count.buffer, count.byteOffset).getUint32(0, true)
   if (batch !== layout.batch)
     throw proofsError('zk-wrong-model', `the proof has batch ${batch}, not ${layout.batch}`)
   return reader
