@@ -1,4 +1,4 @@
-import { createBuilder, type Parameter } from '../../proofs/src/zk/import/builder.ts'
+import { createBuilder } from '../../proofs/src/zk/import/builder.ts'
 import type { Tiny } from './tiny.ts'
 
 /** Every operator once, as small as can be: a slow proof takes a tenth of a second. */
@@ -23,7 +23,7 @@ export function tinyEverything(): Tiny {
 }
 
 /** Integers that repeat at no dimension's length. */
-function pattern(dims: number[], lo = -1, hi = 1): Parameter {
+function pattern(dims: number[], lo = -1, hi = 1) {
   const length = dims.reduce((n, dim) => n * dim, 1)
   return {
     dims,
