@@ -1,5 +1,6 @@
 import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { tinyModel } from '../../../models/gguf/tiny.ts'
 import { createRandom } from '../../../models/train/random.ts'
@@ -201,11 +202,15 @@ test('what its client does not take is made no more: it is cut off there, and it
   expect(taken.length).toBeLessThan(20)
 })
 
-/** While it works: what it works at fails. */
+/** While it works: what it works at fails. It stands still before, or it might have said all. */
 async function killEngine(): Promise<void> {
+  const ids = await childrenNamed('llamaProgram')
+  expect(ids).not.toEqual([])
+  for (const id of ids) process.kill(id, 'SIGSTOP')
   const running = piecesOf(engine, good, generation('the ships', { maxTokens: 110 }))
   const failed = expect(running).rejects.toMatchObject({ code: 'engine-failed' })
-  for (const id of await childrenNamed('llamaProgram')) process.kill(id, 'SIGKILL')
+  await sleep(50)
+  for (const id of ids) process.kill(id, 'SIGKILL')
   await failed
 }
 
