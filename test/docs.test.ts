@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { type InferenceResult, LEAST_RATIO, type ModelFigures } from '../bench/inference.ts'
 import type { Nitro } from '../bench/nitro.ts'
 import type { Qemu } from '../bench/qemu.ts'
 import type { Pairs } from '../bench/receipts.ts'
@@ -109,6 +110,26 @@ test('figures in README of enclaves that are machines are those of bench/results
     `an answer takes ${qemu.infer_ms.toFixed(0)} ms and one with fresh evidence ${qemu.infer_with_evidence_ms.toFixed(0)} ms, ${ratio.infer} and ${ratio.infer_with_evidence} times as long`,
     `at ${qemu.artifact_mb_per_s} MB/s, and ${qemu.memory_mb.toLocaleString('en-US')} MB are in memory, ${ratio.memory} times as much`,
     `release of ${(release.bytes / 1e6).toFixed(0)} MB is built in ${seconds(release.build_ms)} and measured in ${seconds(release.measure_ms)}`,
+  ])
+    expect(readme).toContain(text)
+})
+
+test('figures in README of language models are those of bench/results, within their targets', () => {
+  const { models, article } = JSON.parse(read('bench/results/inference.json')) as InferenceResult
+  const [small, large] = [models['gpt2-xl-q4_0']!, models['gpt2-xl-q8_0']!]
+  for (const { ratio, whole, target_tokens_per_second: target } of [small, large]) {
+    expect(ratio).toBeGreaterThanOrEqual(LEAST_RATIO)
+    expect(whole.tokens_per_second).toBeGreaterThanOrEqual(target!)
+  }
+  const together = ({ sequences }: ModelFigures) => sequences[4]!.generating
+  const times = (one: ModelFigures) => (together(one) / one.sequences[1]!.generating).toFixed(1)
+  const memory = ({ whole }: ModelFigures) => whole.rss_mb.toLocaleString('en-US')
+  const readme = read('README.md')
+  for (const text of [
+    `makes ${small.whole.tokens_per_second} tokens a second in q4_0 and ${large.whole.tokens_per_second} in q8_0 (targets 8.6 and 6), ${small.ratio} and ${large.ratio} of the engine alone`,
+    `published for GPT2-XL in an enclave of 16 vCPU: ${article.tokens_per_second}`,
+    `the first of 50 comes after ${small.whole.first_token_ms} and ${large.whole.first_token_ms} ms; ${memory(small)} and ${memory(large)} MB`,
+    `Four at once make ${together(small)} and ${together(large)} together while all generate, ${times(small)} and ${times(large)} times one alone`,
   ])
     expect(readme).toContain(text)
 })
