@@ -15,7 +15,7 @@ const WORST_GAS = 300_000
 test('every bit of a hint, flipped', async () => {
   const { statement, hint } = valid('flips')
   const bytes = encodeHint(hint)
-  const stride = LONG ? 1 : 997
+  const stride = LONG ? 1 : 499
   const cases = Array.from({ length: Math.floor((bytes.length * 8) / stride) }, (_, i) => {
     const bit = i * stride
     return {
@@ -28,7 +28,7 @@ test('every bit of a hint, flipped', async () => {
 }, 7_200_000)
 
 test('changed hints whose nonce was searched again, so that they do not die in the prime test', async () => {
-  const count = LONG ? 5000 : 80
+  const count = LONG ? 5000 : 150
   const cases: Case[] = []
   let base = valid('again 0')
   for (let i = 0; cases.length < count; i++) {

@@ -16,7 +16,7 @@ import { isSignature } from './oracle.ts'
 
 /** The contract against @noble/curves and against Wycheproof. The long run may start at a later case: NACRE_FUZZ_FROM. */
 const LONG = process.env.NACRE_LONG === '1'
-const CASES = Number(process.env.NACRE_FUZZ_CASES ?? (LONG ? 100_000 : 120))
+const CASES = Number(process.env.NACRE_FUZZ_CASES ?? (LONG ? 100_000 : 300))
 const FROM = Number(process.env.NACRE_FUZZ_FROM ?? 0)
 
 let chain: Anvil
