@@ -36,7 +36,7 @@ test('every npm script that the documents name exists', () => {
 test('every path that ARCHITECTURE.md names exists', () => {
   const named = [
     ...read('ARCHITECTURE.md').matchAll(
-      /`((?:contracts|verify|enclave|host|sdk|cli|models|vectors)\/[\w./-]+)`/g,
+      /`((?:contracts|verify|enclave|host|sdk|cli|proofs|models|vectors)\/[\w./-]+)`/g,
     ),
   ]
   const paths = named.map(match => match[1]!).filter(path => !path.includes('/x.ts'))

@@ -164,7 +164,10 @@ async function describe(
   return { version: 1, name, engine, files }
 }
 
-/** Through one small buffer: new memory for 120 MB of Node costs more than their hash. */
+/**
+ * Through one small buffer: new memory for 120 MB of Node costs more than their hash. As host/src/common/hashFile.ts, from
+ * which no image may be built.
+ */
 async function sha256File(path: string): Promise<Hex> {
   const hash = createHash('sha256')
   const piece = Buffer.allocUnsafe(2 ** 18)
