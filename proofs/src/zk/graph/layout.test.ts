@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { graphBuilder } from './build.ts'
 import type { Graph, Mode, Node } from './graph.ts'
-import { layoutOf, securityBits } from './layout.ts'
+import { layoutOf, STRANGER_LIMITS, securityBits } from './layout.ts'
 import { matrixOf, pack } from './packing.ts'
 import { randomGraph, randomOf } from './randomGraph.ts'
 import { irisNetwork, irisRegression, largePerceptron, leNet, type Sample, transformer } from './samples.ts'
@@ -170,6 +170,19 @@ describe('what is too large is refused before anything is allocated', () => {
     expect(() => layoutOf(graph, 1, 0, { operations: 2 ** 16 })).toThrow(
       expect.objectContaining({ code: 'model-too-large' }),
     )
+  })
+
+  test('of strangers: all of section 8’s networks are within', () => {
+    const networks: [Sample, batch: number][] = [
+      [irisRegression(), 1],
+      [irisNetwork(), 500],
+      [leNet(), 16],
+      [largePerceptron(), 1],
+      [transformer(), 1],
+    ]
+    for (const [{ graph }, batch] of networks)
+      for (const mode of [0, 1] as const)
+        expect(() => layoutOf(graph, batch, mode, STRANGER_LIMITS)).not.toThrow()
   })
 
   test('a graph without parameters has public weights only', () => {

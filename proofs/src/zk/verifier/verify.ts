@@ -37,7 +37,7 @@ const VERSION = 1
  *
  * Who calls it has to trust graph and weights (section 11): the proof says nothing about where they come from.
  *
- * @param limits what the caller allows the verifier to compute; lower ones for strangers' graphs
+ * @param limits what the caller allows the verifier to compute; STRANGER_LIMITS for strangers' statements
  * @throws NacreError for a statement that nothing can prove: invalid-graph, unsupported-operator, shape-mismatch, range-overflow,
  * weight-out-of-range, model-too-large, invalid-input, zk-wrong-model, zk-value-out-of-range; and for bytes that are no proof of
  * it: zk-proof-size, zk-unsupported-version, zk-not-canonical
