@@ -3,7 +3,7 @@ export * from './vectors'
 export * from './sumcheck'
 export * from './ntt'
 export { convI32, denseI32 } from './integers'
-export { sha256, sha256Columns, sha256Nodes } from './sha256'
+export { sha256, sha256Columns, sha256Nodes, useScratch } from './sha256'
 
 /** The first byte that is the caller's. */
 export function heapBase(): usize {

@@ -31,12 +31,12 @@ export function nttTables(cosets: usize, twiddles: usize, c: usize, w: u32): voi
   }
 }
 
-/** Encodes rows of 2^c residues into rows of 4 * 2^c residues. */
+/** Encodes rows of 2^c residues into rows of 4 * 2^c residues: the rows from, ..., to - 1. */
 export function encodeRows(
-  dst: usize, src: usize, rows: usize, c: usize, cosets: usize, twiddles: usize,
+  dst: usize, src: usize, rows: usize, c: usize, cosets: usize, twiddles: usize, from: usize, to: usize,
 ): void {
   const n: usize = 1 << c
-  for (let row: usize = 0; row < rows; row++) {
+  for (let row = from; row < to; row++) {
     scatter(dst + row * (n << 4), src + row * (n << 2), n, cosets)
     for (let half: usize = 1; half < n; half <<= 1) butterflies(dst + row * (n << 4), n, half, twiddles)
   }

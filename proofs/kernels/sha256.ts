@@ -14,11 +14,18 @@ const INITIAL: StaticArray<u32> = [
   0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 ]
 /** Words of the message's schedule: 64 of one message, or 64 of four. */
-const schedule: usize = memory.data(1024, 16)
+let schedule: usize = 0
 /** The chaining value: 8 words, of one or four messages. */
-const state: usize = memory.data(128, 16)
+let state: usize = 0
 /** A last block or two. */
-const tail: usize = memory.data(128, 16)
+let tail: usize = 0
+
+/** Where this instance's hashes are in the making: threads share the memory. 1280 bytes, at a multiple of 16. */
+export function useScratch(at: usize): void {
+  schedule = at
+  state = at + 1024
+  tail = at + 1152
+}
 
 /** Of length bytes at src; 32 bytes to dst. */
 export function sha256(dst: usize, src: usize, length: usize): void {
@@ -83,15 +90,15 @@ export function sha256Columns(dst: usize, matrix: usize, rows: usize, n: usize, 
         compress4()
       }
     }
-    end4(dst + ((i - from) << 5))
+    end4(dst + (i << 5))
   }
 }
 
-/** A level of the tree: dst[i] = H(0x01 | src[2 i] | src[2 i + 1]), i < n. src is not dst. */
-export function sha256Nodes(dst: usize, src: usize, n: usize): void {
-  let i: usize = 0
-  for (; i + 4 <= n; i += 4) nodes4(dst + (i << 5), src + (i << 6))
-  for (; i < n; i++) {
+/** A level of the tree: dst[i] = H(0x01 | src[2 i] | src[2 i + 1]), i < n, those from, ..., to - 1. src is not dst. */
+export function sha256Nodes(dst: usize, src: usize, n: usize, from: usize, to: usize): void {
+  let i = from
+  for (; i + 4 <= to; i += 4) nodes4(dst + (i << 5), src + (i << 6))
+  for (; i < to; i++) {
     memory.copy(schedule + 257, src + (i << 6), 64)
     store<u8>(schedule + 256, 1)
     sha256(dst + (i << 5), schedule + 256, 65)

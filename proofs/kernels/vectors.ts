@@ -1,4 +1,7 @@
-/** Vectors of F (u32) and of K (16 bytes), docs/zk-soundness.md section 1. Pointers are in bytes, n counts elements. */
+/**
+ * Vectors of F (u32) and of K (16 bytes), docs/zk-soundness.md section 1. Pointers are in bytes, n counts elements. Where
+ * there are from and to, they bound the elements of dst that are done: threads share such a kernel.
+ */
 import {
   kAdd, kMul, kMulBy, kSub, lift, mul4, R2, reduceFour, residues, shift1, shift2, shift3, sub, times11,
 } from './field'
@@ -32,26 +35,26 @@ export function fill(dst: usize, n: usize, value: usize): void {
 }
 
 /** dst[i] = table[index[i]]: index is u32, dst and table are of K. */
-export function gather(dst: usize, table: usize, index: usize, n: usize): void {
-  for (let i: usize = 0; i < n; i++) {
+export function gather(dst: usize, table: usize, index: usize, n: usize, from: usize, to: usize): void {
+  for (let i = from; i < to; i++) {
     v128.store(dst + (i << 4), v128.load(table + ((<usize>load<u32>(index + (i << 2))) << 4)))
   }
 }
 
 /** dst[i] = src[i] + src[i + n / 2], i < n / 2. */
-export function sumHalves(dst: usize, src: usize, n: usize): void {
+export function sumHalves(dst: usize, src: usize, n: usize, from: usize, to: usize): void {
   const half = n << 3
-  for (let i: usize = 0; i < half; i += 16) {
+  for (let i = from << 4; i < to << 4; i += 16) {
     v128.store(dst + i, kAdd(v128.load(src + i), v128.load(src + i + half)))
   }
 }
 
 /** dst[i] += k * src[i]. */
-export function addScaled(dst: usize, src: usize, n: usize, k: usize): void {
+export function addScaled(dst: usize, src: usize, n: usize, k: usize, from: usize, to: usize): void {
   const b = v128.load(k)
   const b11 = times11(b)
   const b1 = shift1(b, b11), b2 = shift2(b, b11), b3 = shift3(b, b11)
-  for (let i: usize = 0; i < n << 4; i += 16) {
+  for (let i = from << 4; i < to << 4; i += 16) {
     v128.store(dst + i, kAdd(v128.load(dst + i), kMulBy(v128.load(src + i), b, b1, b2, b3)))
   }
 }
@@ -95,12 +98,12 @@ export function eqTableAdd(dst: usize, point: usize, bits: usize, scale: usize, 
 }
 
 /** Binds the first variable to r: dst[i] = src[i] + r (src[i + n / 2] - src[i]). dst may be src. */
-export function foldExt(dst: usize, src: usize, n: usize, r: usize): void {
+export function foldExt(dst: usize, src: usize, n: usize, r: usize, from: usize, to: usize): void {
   const b = v128.load(r)
   const b11 = times11(b)
   const b1 = shift1(b, b11), b2 = shift2(b, b11), b3 = shift3(b, b11)
   const half = n << 3
-  for (let i: usize = 0; i < half; i += 16) {
+  for (let i = from << 4; i < to << 4; i += 16) {
     const low = v128.load(src + i)
     const high = v128.load(src + i + half)
     v128.store(dst + i, kAdd(low, kMulBy(kSub(high, low), b, b1, b2, b3)))
@@ -108,10 +111,10 @@ export function foldExt(dst: usize, src: usize, n: usize, r: usize): void {
 }
 
 /** The same of a vector of F, to one of K elsewhere. */
-export function foldBase(dst: usize, src: usize, n: usize, r: usize): void {
+export function foldBase(dst: usize, src: usize, n: usize, r: usize, from: usize, to: usize): void {
   const k = v128.load(r)
   const half = n << 1
-  for (let i: usize = 0; i < n >> 1; i++) {
+  for (let i = from; i < to; i++) {
     const low = load<u32>(src + (i << 2))
     const high = load<u32>(src + (i << 2) + half)
     v128.store(dst + (i << 4), kAdd(lift(low), mul4(i32x4.splat(sub(high, low)), k)))
@@ -119,15 +122,17 @@ export function foldBase(dst: usize, src: usize, n: usize, r: usize): void {
 }
 
 /** dst[col] = sum of weights[row] * matrix[row][col]: a matrix of F, weights of K. */
-export function dotRows(dst: usize, matrix: usize, rows: usize, cols: usize, weights: usize): void {
-  memory.fill(dst, 0, cols << 4)
+export function dotRows(
+  dst: usize, matrix: usize, rows: usize, cols: usize, weights: usize, from: usize, to: usize,
+): void {
+  memory.fill(dst + (from << 4), 0, (to - from) << 4)
   const stride = cols << 2
   let row: usize = 0
   for (; row + 4 <= rows; row += 4) {
     const w0 = v128.load(weights + (row << 4)), w1 = v128.load(weights + (row << 4), 16)
     const w2 = v128.load(weights + (row << 4), 32), w3 = v128.load(weights + (row << 4), 48)
-    let at = matrix + row * stride
-    for (let col: usize = 0; col < cols; col++, at += 4) {
+    let at = matrix + row * stride + (from << 2)
+    for (let col = from; col < to; col++, at += 4) {
       const m0 = v128.load_splat<u32>(at), m1 = v128.load_splat<u32>(at + stride)
       const m2 = v128.load_splat<u32>(at + stride * 2), m3 = v128.load_splat<u32>(at + stride * 3)
       v128.store(dst + (col << 4), kAdd(v128.load(dst + (col << 4)), dotFour(m0, m1, m2, m3, w0, w1, w2, w3)))
@@ -135,7 +140,7 @@ export function dotRows(dst: usize, matrix: usize, rows: usize, cols: usize, wei
   }
   for (; row < rows; row++) {
     const w = v128.load(weights + (row << 4))
-    for (let col: usize = 0; col < cols; col++) {
+    for (let col = from; col < to; col++) {
       const m = v128.load_splat<u32>(matrix + row * stride + (col << 2))
       v128.store(dst + (col << 4), kAdd(v128.load(dst + (col << 4)), mul4(m, w)))
     }
@@ -159,8 +164,10 @@ function dotFour(
 }
 
 /** dst[row] = sum of matrix[row][col] * weights[col]: a matrix of F, weights of K. */
-export function dotCols(dst: usize, matrix: usize, rows: usize, cols: usize, weights: usize): void {
-  for (let row: usize = 0; row < rows; row++) {
+export function dotCols(
+  dst: usize, matrix: usize, rows: usize, cols: usize, weights: usize, from: usize, to: usize,
+): void {
+  for (let row = from; row < to; row++) {
     let sum = i32x4.splat(0)
     let at = matrix + row * (cols << 2)
     let weight = weights

@@ -17,6 +17,8 @@ const OPTIONS = [
   ...['--uncheckedBehavior', 'always'],
   ...['--runtime', 'stub'],
   ...['--enable', 'simd'],
+  // The memory is the caller's, so that threads can share it: 2 GB at most, and zero where nothing is written.
+  ...['--importMemory', '--zeroFilledMemory', '--maximumMemory', '32768'],
   ...['--use', 'abort='],
 ]
 

@@ -24,7 +24,7 @@ export function commit(engine: Engine, matrix: Address, shape: MatrixShape): Com
     engine.kernels.encodeRows(codewords, matrix, rows, c, cosets, twiddles)
   })
   const leaves = engine.alloc(32 * n)
-  engine.kernels.sha256Columns(leaves, codewords, rows, n, 0, n)
+  engine.kernels.sha256Columns(leaves, codewords, rows, n)
   const tree = [leaves]
   for (let size = n / 2; size >= 1; size /= 2) {
     const level = engine.alloc(32 * size)

@@ -3,83 +3,65 @@
  * 16, in Montgomery form unless a name says otherwise. Memory is an arena: `release(mark())` frees all that came after.
  */
 import { type K, mulF } from './field.ts'
-import { KERNELS } from './kernels.wasm.ts'
+import { Team } from './team.ts'
+import type { Thread } from './threads.ts'
+import {
+  type Address,
+  instantiate,
+  type Kernels,
+  type Memory,
+  type Module,
+  memoryOf,
+  moduleOf,
+  PAGE,
+  type SharedKernel,
+} from './wasm.ts'
+import { runAlone, SHARED_KERNELS } from './work.ts'
 
-export type Address = number
-
-type Kernel<Arguments extends string[]> = (...a: { [I in keyof Arguments]: number }) => void
-
-/** proofs/kernels; n counts elements. */
-export type Kernels = {
-  memory: { buffer: ArrayBuffer; grow(pages: number): number }
-  heapBase(): number
-  sha256: Kernel<['dst', 'src', 'length']>
-  sha256Columns: Kernel<['dst', 'matrix', 'rows', 'n', 'from', 'to']>
-  sha256Nodes: Kernel<['dst', 'src', 'n']>
-  toResidues: Kernel<['dst', 'src', 'n']>
-  toMont: Kernel<['dst', 'src', 'n']>
-  fromMont: Kernel<['dst', 'src', 'n']>
-  liftAll: Kernel<['dst', 'src', 'n']>
-  fill: Kernel<['dst', 'n', 'value']>
-  gather: Kernel<['dst', 'table', 'index', 'n']>
-  sumHalves: Kernel<['dst', 'src', 'n']>
-  addScaled: Kernel<['dst', 'src', 'n', 'k']>
-  eqTable: Kernel<['dst', 'point', 'bits', 'scale']>
-  eqTableAdd: Kernel<['dst', 'point', 'bits', 'scale', 'scratch']>
-  foldExt: Kernel<['dst', 'src', 'n', 'r']>
-  foldBase: Kernel<['dst', 'src', 'n', 'r']>
-  dotRows: Kernel<['dst', 'matrix', 'rows', 'cols', 'weights']>
-  dotCols: Kernel<['dst', 'matrix', 'rows', 'cols', 'weights']>
-  dotExt: Kernel<['dst', 'a', 'b', 'n']>
-  fingerprints: Kernel<['dst', 'a', 'b', 'c', 'n', 'start', 'powers']>
-  product2: Kernel<['a', 'b', 'n', 'out']>
-  product2Base: Kernel<['a', 'b', 'n', 'out']>
-  product3: Kernel<['e', 'a', 'b', 'n', 'out']>
-  fractionTree: Kernel<['p', 'q', 'n', 'p2', 'q2']>
-  fractionRound: Kernel<['p0', 's', 'q0', 'q1', 'eq', 'n', 'out']>
-  nttTables: Kernel<['cosets', 'twiddles', 'c', 'w']>
-  denseI32: Kernel<['y', 'x', 'w', 'bias', 'outputs', 'features']>
-  convI32: Kernel<['y', 'x', 'w', 'bias', 'shape']>
-  encodeRows: Kernel<['dst', 'src', 'rows', 'c', 'cosets', 'twiddles']>
-}
+export type { Address, Kernels } from './wasm.ts'
 
 /** 2^32 mod P and its inverse: into Montgomery form, and out of it. */
 const R = 268435454
 const R_INVERSE = 943718400
 
-const PAGE = 65536
-
-/** WebAssembly's API as far as it is used: Node and browsers have it, ECMAScript's types do not. */
-const WASM = (
-  globalThis as unknown as {
-    WebAssembly: {
-      compile(bytes: Uint8Array): Promise<object>
-      instantiate(module: object, imports: object): Promise<{ exports: object }>
-    }
-  }
-).WebAssembly
+/** What a hash takes while it is made. */
+const SCRATCH = 1280
 
 export class Engine {
   readonly kernels: Kernels
+  readonly #memory: Memory
+  readonly #team: Team | undefined
   #top: Address
   #peak = 0
-  #bytes: Uint8Array
-  #words: Uint32Array
-  #integers: Int32Array
+  #bytes!: Uint8Array
+  #words!: Uint32Array
+  #integers!: Int32Array
 
-  private constructor(kernels: Kernels) {
-    this.kernels = kernels
-    this.#top = Math.ceil(kernels.heapBase() / 16) * 16
-    const { buffer } = kernels.memory
-    this.#bytes = new Uint8Array(buffer)
-    this.#words = new Uint32Array(buffer)
-    this.#integers = new Int32Array(buffer)
+  private constructor(module: Module, memory: Memory, threads: readonly Thread[]) {
+    const raw = instantiate(module, memory)
+    this.#memory = memory
+    this.#top = Math.ceil(raw.heapBase() / 16) * 16
+    this.#look()
+    raw.useScratch(this.alloc(SCRATCH))
+    if (threads.length > 0) {
+      const room = { slots: this.alloc(Team.slotsSize), scratch: threads.map(() => this.alloc(SCRATCH)) }
+      this.#team = new Team(threads, raw, { module, memory }, room)
+    }
+    const run = (name: SharedKernel, a: number[]): void =>
+      this.#team ? this.#team.run(name, a, this.#words) : runAlone(raw, name, a)
+    const whole = SHARED_KERNELS.map(name => [name, (...a: number[]) => run(name, a)])
+    this.kernels = { ...raw, ...Object.fromEntries(whole) }
   }
 
-  static async load(): Promise<Engine> {
-    compiled ??= WASM.compile(Uint8Array.from(atob(KERNELS.replaceAll('\n', '')), c => c.charCodeAt(0)))
-    const { exports } = await WASM.instantiate(await compiled, {})
-    return new Engine(exports as unknown as Kernels)
+  /** @param threads what shares the kernels' work: none unless given */
+  static async load(threads: readonly Thread[] = []): Promise<Engine> {
+    const kind = threads.length > 0 ? 'shared' : 'alone'
+    return new Engine(await moduleOf(kind), memoryOf(kind), threads)
+  }
+
+  /** f's result; while it runs, the threads share its kernels. */
+  together<T>(f: () => T): T {
+    return this.#team ? this.#team.together(f) : f()
   }
 
   /** Views of the memory, until the next `alloc`. */
@@ -102,13 +84,17 @@ export class Engine {
     this.#peak = Math.max(this.#peak, this.#top)
     const missing = this.#top - this.#bytes.length
     if (missing > 0) {
-      this.kernels.memory.grow(Math.ceil(missing / PAGE))
-      const { buffer } = this.kernels.memory
-      this.#bytes = new Uint8Array(buffer)
-      this.#words = new Uint32Array(buffer)
-      this.#integers = new Int32Array(buffer)
+      this.#memory.grow(Math.ceil(missing / PAGE))
+      this.#look()
     }
     return at
+  }
+
+  #look(): void {
+    const { buffer } = this.#memory
+    this.#bytes = new Uint8Array(buffer)
+    this.#words = new Uint32Array(buffer)
+    this.#integers = new Int32Array(buffer)
   }
 
   /** Room for n elements of K. */
@@ -179,8 +165,6 @@ export class Engine {
     return table
   }
 }
-
-let compiled: Promise<object> | undefined
 
 /** In Montgomery form: for kernels that take an element of F by value. */
 export function montgomery(f: number): number {

@@ -59,7 +59,8 @@ export async function prove(
       'model-too-large',
       `the proof takes ${megabytes(estimate)} MB, the budget is ${megabytes(memory)} MB`,
     )
-  return model.engine.scoped(() => proveIn(model, layout, input, progress))
+  const { engine } = model
+  return engine.scoped(() => engine.together(() => proveIn(model, layout, input, progress)))
 }
 
 function proveIn(

@@ -8,6 +8,7 @@ import { checkGraph, checkWeights } from '../graph/ranges.ts'
 import { type Commitment, commit, rootOf } from './commit.ts'
 import { type Address, Engine } from './engine.ts'
 import { paddedIndices } from './points.ts'
+import type { Thread } from './threads.ts'
 
 export type RegisteredModel = {
   graph: Graph
@@ -30,12 +31,17 @@ export type RegisteredModel = {
 
 /**
  * Checks a model and commits to its weights.
+ * @param options threads that share the work, of this and of the model's proofs
  * @throws NacreError as checkGraph and checkWeights
  */
-export async function registerWeights(graph: Graph, weights: Weights): Promise<RegisteredModel> {
+export async function registerWeights(
+  graph: Graph,
+  weights: Weights,
+  { threads = [] }: { threads?: readonly Thread[] } = {},
+): Promise<RegisteredModel> {
   checkGraph(graph)
   checkWeights(graph, weights)
-  const engine = await Engine.load()
+  const engine = await Engine.load(threads)
   const { items, total } = pack(graph.parameters.map(({ dims }) => paddedSizeOf(dims)))
   const shape: MatrixShape | undefined = total > 0 ? matrixOf(total) : undefined
   const size = shape ? 2 ** shape.mu : 0
@@ -51,7 +57,7 @@ export async function registerWeights(graph: Graph, weights: Weights): Promise<R
   }
   const hashOfGraph = graphHash(graph)
   engine.kernels.toResidues(matrix, matrix, size)
-  const commitment = shape && commit(engine, matrix, shape)
+  const commitment = shape && engine.together(() => commit(engine, matrix, shape))
   engine.kernels.toMont(matrix, matrix, size)
   const root = commitment && rootOf(engine, commitment)
   return {
