@@ -104,7 +104,8 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         uint256 gasAtStart = gasleft();
         _requireNotPulling();
         Answer memory answer = _checkAnswer(asked, receipt, output);
-        _checkKey(asked, answer, receipt, signature);
+        if (_isZk(asked.params)) _checkProof(asked, answer, receipt, signature, output);
+        else _checkKey(asked, answer, receipt, signature);
         if (receipt.status == STATUS_ENGINE_FAILED) return _excuse(asked, answer);
 
         _close(answer.id, answer.kind, answer.accepted.operator);
@@ -190,6 +191,9 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         private
         returns (bytes32 id)
     {
+        uint256 entries = _entries(params);
+        if (entries == 0) _checkZk(params, inputHash, kind == Kind.ByHash);
+        else _checkPolicy(params, entries);
         _checkParams(params, input);
         uint256 value = quote(params);
         if (msg.value != value) revert WrongPayment(msg.value, value);
@@ -222,10 +226,12 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         if (kind == Kind.Assigned || accepted != address(0)) --_state.covered;
     }
 
-    /// @dev The request stays open and is nobody's duty any more.
+    /// @dev The request stays open and is nobody's duty any more. Nobody answers a zk request but who accepted it: it
+    /// can be accepted again.
     function _release(bytes32 id, Kind kind, address accepted, Request calldata asked) private {
         _close(id, kind, accepted);
-        _commitments[id] = _commitment(Kind.Declined, keccak256(abi.encode(asked)));
+        Kind next = _isZk(asked.params) ? Kind.ByHash : Kind.Declined;
+        _commitments[id] = _commitment(next, keccak256(abi.encode(asked)));
     }
 
     /// @dev An engine that failed, perhaps for the input's sake, excuses its operator; others may still answer.
@@ -319,7 +325,7 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         IOperators.Offer memory offer = OPERATORS.offerAt(holder, params.artifact, params.feeToken, epoch);
         if (!offer.active || offer.price > params.fee) return false;
         if (offer.minDeadline > params.deadline - asked.timestamp) return false;
-        return _canMeet(OPERATORS.profileAt(holder, epoch), params);
+        return _isZk(params) || _canMeet(OPERATORS.profileAt(holder, epoch), params);
     }
 
     /// @dev Whether an operator with this profile could meet the policy; a revoked release is nobody's duty.
@@ -356,19 +362,19 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         returns (Answer memory answer)
     {
         (answer.id, answer.kind) = _find(asked);
-        if (block.timestamp > asked.params.deadline) revert DeadlinePassed(answer.id, asked.params.deadline);
+        Params calldata params = asked.params;
+        if (block.timestamp > params.deadline) revert DeadlinePassed(answer.id, params.deadline);
         answer.anchor = _anchor(answer.id, asked);
-        answer.price = priceOf(receipt.status, asked.params.fee);
+        answer.price = priceOf(receipt.status, params.fee);
         if (receipt.version != RECEIPT_VERSION) revert ReceiptMismatch("version");
         if (receipt.requestId != answer.id) revert ReceiptMismatch("requestId");
-        if (receipt.artifact != asked.params.artifact) revert ReceiptMismatch("artifact");
+        if (receipt.artifact != params.artifact) revert ReceiptMismatch("artifact");
         if (receipt.inputHash != asked.inputHash) revert ReceiptMismatch("inputHash");
         if (receipt.anchorNumber != asked.blockNumber) revert ReceiptMismatch("anchorNumber");
         if (receipt.anchorHash != answer.anchor) revert ReceiptMismatch("anchorHash");
-        Params calldata params = asked.params;
         bytes32 usage = keccak256(abi.encode(uint64(1), uint256(answer.price), params.feeToken, params.maxOutput));
         if (receipt.usageHash != usage) revert ReceiptMismatch("usageHash");
-        uint256 max = receipt.status == 0 ? asked.params.maxOutput : MAX_ERROR_OUTPUT;
+        uint256 max = receipt.status == STATUS_OK ? params.maxOutput : MAX_ERROR_OUTPUT;
         if (output.length > max) revert OutputTooLong(output.length, max);
         if (receipt.outputHash != keccak256(output)) revert OutputMismatch();
         if (answer.kind == Kind.ByHash) answer.accepted = _accepted[answer.id];
@@ -389,6 +395,24 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
             revert EvidenceTooOld(key.evidenceTime, params.maxEvidenceAge);
         }
         _checkOperator(asked, answer);
+    }
+
+    /// @dev That the proof is of this answer. Who accepted made it, or not: it is paid.
+    function _checkProof(
+        Request calldata asked,
+        Answer memory answer,
+        Receipt calldata receipt,
+        bytes calldata proof,
+        bytes calldata output
+    ) private view {
+        answer.operator = answer.accepted.operator;
+        if (answer.operator == address(0)) revert NotAccepted(answer.id);
+        if (receipt.status != STATUS_OK) revert ReceiptMismatch("status");
+        bytes32 ofEnclaves = receipt.releaseId | receipt.configHash | receipt.parametersHash | receipt.parentsRoot
+            | receipt.extensionsRoot | bytes32(uint256(receipt.sequence));
+        if (ofEnclaves != 0) revert ReceiptMismatch("ofEnclaves");
+        _checkOperator(asked, answer);
+        ZK_VERIFIERS.check(asked.params.artifact, asked.inputHash, output, proof);
     }
 
     /// @dev Who answers must have stake and an offer that this fee meets, and wait out another operator's time.

@@ -7,6 +7,7 @@ import {IEnclaveRegistry} from "./interfaces/IEnclaveRegistry.sol";
 import {IOperators} from "./interfaces/IOperators.sol";
 import {IRelay} from "./interfaces/IRelay.sol";
 import {IReleases} from "./interfaces/IReleases.sol";
+import {IZkVerifiers} from "./interfaces/IZkVerifiers.sol";
 import {ReceiptHash} from "./libraries/ReceiptHash.sol";
 
 /// @title The relay's terms: what is fixed at deployment, what a request may ask, what an answer costs
@@ -17,18 +18,24 @@ abstract contract RelayTerms is Ledger, IRelay {
     /// @notice Gas of a fulfilment that the deposit covers beside the callback, and for each byte of output.
     uint256 public constant FULFIL_OVERHEAD = 240_000;
     uint256 public constant GAS_PER_OUTPUT_BYTE = 48;
+    /// @dev More gas that the deposit of a zk request covers: a proof with the most public signals.
+    uint256 private constant ZK_OVERHEAD = 350_000;
     uint128 public constant ERROR_FEE_DIVISOR = 10;
     /// @dev Calldata of a fulfilment without policy entries and output, as its fields need; padding is not paid.
     uint256 private constant CALLDATA_GAS = 9_300;
     uint256 private constant CALLDATA_GAS_PER_ENTRY = 400;
-    uint8 private constant STATUS_OK = 0;
+    /// @dev A proof instead of a signature, and the receipt's fields that are zero.
+    uint256 private constant CALLDATA_GAS_ZK = 2_000;
+    uint8 internal constant STATUS_OK = 0;
     uint8 private constant STATUS_BAD_INPUT = 1;
     uint8 private constant STATUS_LIMIT_EXCEEDED = 2;
     uint8 internal constant STATUS_ENGINE_FAILED = 3;
+    uint8 private constant ASSURANCE_ZK = 3;
 
     IEnclaveRegistry public immutable REGISTRY;
     IReleases public immutable RELEASES;
     IOperators public immutable OPERATORS;
+    IZkVerifiers public immutable ZK_VERIFIERS;
     address public immutable INSURANCE;
     uint256 public immutable MIN_FEE;
     uint256 public immutable MIN_CALLBACK_GAS;
@@ -50,6 +57,7 @@ abstract contract RelayTerms is Ledger, IRelay {
     constructor(Parameters memory p) {
         _checkParameters(p);
         (REGISTRY, RELEASES, OPERATORS, INSURANCE) = (p.registry, p.releases, p.operators, p.insurance);
+        ZK_VERIFIERS = p.zkVerifiers;
         (MIN_FEE, PENALTY, COMPENSATION_CAP) = (p.minFee, p.penalty, p.compensationCap);
         (MIN_CALLBACK_GAS, MAX_CALLBACK_GAS) = (p.minCallbackGas, p.maxCallbackGas);
         (MIN_DEADLINE, MAX_DEADLINE, WINDOW) = (p.minDeadline, p.maxDeadline, p.window);
@@ -73,13 +81,6 @@ abstract contract RelayTerms is Ledger, IRelay {
     }
 
     function _checkParams(Params calldata params, bytes calldata input) internal view {
-        uint256 entries = params.releases.length + params.publishers.length;
-        if (entries == 0) revert EmptyPolicy();
-        if (entries > MAX_POLICY) revert PolicyTooLong(entries, MAX_POLICY);
-        if (params.assurance == 0 || params.assurance > 2) revert UnknownAssurance(params.assurance);
-        if (params.maxEvidenceAge < MIN_EVIDENCE_AGE) {
-            revert EvidenceAgeTooStrict(params.maxEvidenceAge, MIN_EVIDENCE_AGE);
-        }
         if (input.length > MAX_INPUT) revert InputTooLarge(input.length, MAX_INPUT);
         if (params.maxOutput > MAX_OUTPUT) revert OutputLimit(params.maxOutput, MAX_OUTPUT);
         uint256 minFee = params.feeToken == address(0) ? MIN_FEE : 1;
@@ -94,10 +95,30 @@ abstract contract RelayTerms is Ledger, IRelay {
         if (params.maxGasPrice < block.basefee) revert GasPriceTooLow(params.maxGasPrice, block.basefee);
     }
 
+    /// @dev What an enclave that answers must be.
+    function _checkPolicy(Params calldata params, uint256 entries) internal view {
+        if (entries > MAX_POLICY) revert PolicyTooLong(entries, MAX_POLICY);
+        uint8 assurance = params.assurance;
+        if (assurance == ASSURANCE_ZK) revert NotForZk("policy");
+        if (assurance == 0 || assurance > ASSURANCE_ZK) revert UnknownAssurance(assurance);
+        if (params.maxEvidenceAge < MIN_EVIDENCE_AGE) {
+            revert EvidenceAgeTooStrict(params.maxEvidenceAge, MIN_EVIDENCE_AGE);
+        }
+    }
+
+    /// @dev A zk request, which alone has no entries: the key file is all its policy.
+    function _checkZk(Params calldata params, bytes32 inputHash, bool byHash) internal view {
+        if (!_isZk(params)) revert EmptyPolicy();
+        if (!byHash) revert NotForZk("request");
+        if (params.maxEvidenceAge != 0) revert NotForZk("maxEvidenceAge");
+        ZK_VERIFIERS.checkRequest(params.artifact, inputHash, params.maxOutput);
+    }
+
     /// @dev The operators contract names this relay, the registry these releases, and stake outlasts every request by two epochs.
     function _checkParameters(Parameters memory p) private view {
         if (p.operators.RELAY() != address(this)) revert InvalidParameter("operators");
         if (address(p.registry.RELEASES()) != address(p.releases)) revert InvalidParameter("releases");
+        if (address(p.zkVerifiers).code.length == 0) revert InvalidParameter("zkVerifiers");
         if (p.insurance == address(0)) revert InvalidParameter("insurance");
         if (p.penalty == 0 || p.penalty > p.operators.SLOT_STAKE()) revert InvalidParameter("penalty");
         if (p.compensationCap > p.penalty / 2) revert InvalidParameter("compensationCap");
@@ -113,6 +134,7 @@ abstract contract RelayTerms is Ledger, IRelay {
 
     function _gasDeposit(Params calldata params) internal pure returns (uint256) {
         uint256 gas = FULFIL_OVERHEAD + params.callbackGas + GAS_PER_OUTPUT_BYTE * params.maxOutput;
+        if (_isZk(params)) gas += ZK_OVERHEAD;
         return params.maxGasPrice * gas;
     }
 
@@ -123,8 +145,9 @@ abstract contract RelayTerms is Ledger, IRelay {
         view
         returns (uint256)
     {
-        uint256 entries = params.releases.length + params.publishers.length;
-        uint256 data = CALLDATA_GAS + CALLDATA_GAS_PER_ENTRY * entries + outputGas;
+        uint256 entries = _entries(params);
+        uint256 policy = entries == 0 ? CALLDATA_GAS_ZK : CALLDATA_GAS_PER_ENTRY * entries;
+        uint256 data = CALLDATA_GAS + policy + outputGas;
         uint256 floor = 21_000 + data * 5 / 2;
         uint256 standard = 21_000 + data + tail + gasAtStart - gasleft();
         return standard > floor ? standard : floor;
@@ -153,16 +176,26 @@ abstract contract RelayTerms is Ledger, IRelay {
         return balanceOf(account, address(0)) == 0 ? 20_000 : 2_900;
     }
 
+    function _isZk(Params calldata params) internal pure returns (bool) {
+        return params.assurance == ASSURANCE_ZK;
+    }
+
+    function _entries(Params calldata params) internal pure returns (uint256) {
+        return params.releases.length + params.publishers.length;
+    }
+
     function _epochAt(uint256 timestamp) internal view returns (uint64) {
         return SafeCast.toUint64(timestamp / EPOCH);
     }
 
     function _accepts(Params calldata params, bytes32 releaseId, address publisher) internal pure returns (bool) {
-        for (uint256 i; i < params.releases.length; ++i) {
-            if (params.releases[i] == releaseId) return true;
+        bytes32[] calldata releases = params.releases;
+        for (uint256 i; i < releases.length; ++i) {
+            if (releases[i] == releaseId) return true;
         }
-        for (uint256 i; i < params.publishers.length; ++i) {
-            if (params.publishers[i] == publisher) return true;
+        address[] calldata publishers = params.publishers;
+        for (uint256 i; i < publishers.length; ++i) {
+            if (publishers[i] == publisher) return true;
         }
         return false;
     }

@@ -46,10 +46,11 @@ contract GasTest is RelayBase {
         mine(EPOCH);
         fulfil(askAs(params(), INPUT_64));
         Job memory job = askAs(params(), INPUT_64);
+        for (uint256 i; i < 30 && !_isAlices(job); ++i) {
+            job = askAs(params(), INPUT_64);
+        }
         vm.warp(job.request.timestamp + WINDOW + 1);
-        (address holder,) = relay.assignedOf(job.request);
-        if (holder == alice) job = by(job, bobKey, bob, releaseId);
-        fulfil(job);
+        fulfil(by(job, bobKey, bob, releaseId));
         snapshot("relay.fulfil fallback", vm.lastCallGas().gasTotalUsed);
     }
 
@@ -98,6 +99,11 @@ contract GasTest is RelayBase {
         vm.prank(bob);
         operators.withdrawStake(bob);
         vm.snapshotGasLastCall("operators", "operators.withdrawStake");
+    }
+
+    function _isAlices(Job memory job) private view returns (bool) {
+        (address holder,) = relay.assignedOf(job.request);
+        return holder == alice;
     }
 
     function measureToken(string memory name) private returns (uint256, uint256) {

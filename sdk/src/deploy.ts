@@ -103,6 +103,7 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     contracts.enclaveRegistryBytecode,
     [releases, timelock, keyLifetime, [simulatedVerifier]],
   )
+  const zkVerifiers = await create('ZkVerifiers', contracts.zkVerifiersAbi, contracts.zkVerifiersBytecode, [])
   const nonce = BigInt(await client.getTransactionCount({ address: account }))
   const predicted = getContractAddress({ from: account, nonce: nonce + 1n })
   const operators = await create('Operators', contracts.operatorsAbi, contracts.operatorsBytecode, [
@@ -112,7 +113,7 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     unbonding,
   ])
   const relay = await create('Relay', contracts.relayAbi, contracts.relayBytecode, [
-    { ...limits, registry: enclaveRegistry, releases, operators, insurance: timelock },
+    { ...limits, registry: enclaveRegistry, releases, operators, zkVerifiers, insurance: timelock },
   ])
   if (relay !== predicted.toLowerCase())
     throw sdkError(
@@ -139,6 +140,7 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     simulatedVerifier,
     enclaveRegistry,
     operators,
+    zkVerifiers,
     relay,
     balances,
     token,
@@ -150,9 +152,9 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
 /** Hash of the contracts that this release deploys, to tell a deployment of another release. */
 export function contractsCode(): Hex {
   const { releasesBytecode, simulatedVerifierBytecode, enclaveRegistryBytecode } = contracts
-  const { operatorsBytecode, relayBytecode, balancesBytecode } = contracts
+  const { operatorsBytecode, zkVerifiersBytecode, relayBytecode, balancesBytecode } = contracts
   const codes = [releasesBytecode, simulatedVerifierBytecode, enclaveRegistryBytecode, operatorsBytecode]
-  return sha256(utf8([...codes, relayBytecode, balancesBytecode].join()))
+  return sha256(utf8([...codes, zkVerifiersBytecode, relayBytecode, balancesBytecode].join()))
 }
 
 /** Deploys an example consumer; `params.deadline` is a time from each question, seconds. */

@@ -8,6 +8,7 @@ const ADDRESSES = [
   'simulatedVerifier',
   'enclaveRegistry',
   'operators',
+  'zkVerifiers',
   'relay',
   'balances',
   'token',

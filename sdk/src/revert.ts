@@ -1,4 +1,4 @@
-import { balancesAbi, enclaveRegistryAbi, operatorsAbi, relayAbi } from '@nacre/contracts'
+import { balancesAbi, enclaveRegistryAbi, operatorsAbi, relayAbi, zkVerifiersAbi } from '@nacre/contracts'
 import { type Abi, BaseError, ContractFunctionRevertedError } from 'viem'
 import { type SdkError, sdkError } from './errors.ts'
 
@@ -7,7 +7,17 @@ const FIXES: Record<string, string> = {
   EmptyPolicy:
     'Name at least one release or publisher that you accept in params.releases or params.publishers.',
   PolicyTooLong: 'Name fewer releases and publishers.',
-  UnknownAssurance: 'Ask for assurance 2 (tee), or 1 (simulated) on a development chain.',
+  UnknownAssurance: 'Ask for assurance 2 (tee), 3 (zk), or 1 (simulated) on a development chain.',
+  NotForZk:
+    'Ask with requestByHash, no releases, no publishers and maxEvidenceAge 0: the key file is the policy.',
+  NotAccepted: 'Accept the request first: who accepted a zk request is paid for its proof.',
+  UnknownVerifier: 'Register the key file first: ZkVerifiers.register(keyFile). Its SHA-256 is the artifact.',
+  InvalidInputHash: 'Pass the input’s commitment, not a keccak256.',
+  OutputLimitTooLow: 'Raise params.maxOutput to the size that the error names.',
+  InvalidKey: 'Make the key file anew; the error names the rule that it breaks.',
+  DevelopmentKey: 'Use a key from a ceremony: development keys are for chain id 31337 only.',
+  InvalidProof: 'Prove this model, input and output with the key that is registered.',
+  GasShort: 'Send the transaction with more gas.',
   UnknownArtifact: 'Ask for an artifact that an operator announces in this token: `nacre model list`.',
   InputTooLarge: 'Send a smaller input; relay inputs travel in the transaction.',
   OutputLimit: 'Lower params.maxOutput to the bound that the error names.',
@@ -57,7 +67,13 @@ const FIXES: Record<string, string> = {
 }
 
 /** ABI entries of every custom error that a call of the relay can end with. */
-export const RELAY_ERRORS: Abi = [...relayAbi, ...balancesAbi, ...operatorsAbi, ...enclaveRegistryAbi]
+export const RELAY_ERRORS: Abi = [
+  ...relayAbi,
+  ...balancesAbi,
+  ...operatorsAbi,
+  ...enclaveRegistryAbi,
+  ...zkVerifiersAbi,
+]
   .filter(entry => entry.type === 'error')
   .filter((entry, i, all) => all.findIndex(other => signature(other) === signature(entry)) === i)
 

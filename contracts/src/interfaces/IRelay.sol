@@ -5,10 +5,12 @@ import {IEnclaveRegistry, Receipt} from "./IEnclaveRegistry.sol";
 import {IOperators} from "./IOperators.sol";
 import {ILedger} from "./ILedger.sol";
 import {IReleases} from "./IReleases.sol";
+import {IZkVerifiers} from "./IZkVerifiers.sol";
 
-/// @title Relay: a contract asks, an enclave answers, the chain checks
+/// @title Relay: a contract asks, an enclave answers or somebody proves, the chain checks
 /// @notice `request` stores one commitment; its fields travel in the event and come back as calldata. `fulfil`
 /// checks a receipt against the commitment, pays the operator bound to the key, and calls back. Exactly once.
+/// With assurance 3 (zk) a proof stands in the place of the enclave's signature, and who accepted is paid.
 /// @dev Inputs are public. What the chain checks is the receipt: what the assurance proves is in SECURITY.md.
 /// parametersHash is signed but not checked here: the relay serves engines that are deterministic for an input.
 interface IRelay is ILedger {
@@ -24,6 +26,7 @@ interface IRelay is ILedger {
         IEnclaveRegistry registry;
         IReleases releases;
         IOperators operators;
+        IZkVerifiers zkVerifiers;
         address insurance;
         uint128 minFee;
         uint32 minCallbackGas;
@@ -38,17 +41,17 @@ interface IRelay is ILedger {
         uint96 compensationCap;
     }
 
-    /// @param artifact SHA-256 of the model
+    /// @param artifact SHA-256 of the model; with zk of the key file, which binds the model and the setup
     /// @param feeToken zero for the chain's own coin
     /// @param fee paid for an ok answer, in feeToken
     /// @param maxOutput longest output accepted, bytes
     /// @param callbackGas gas guaranteed to the callback
     /// @param maxGasPrice cap of the gas price that is reimbursed, wei
     /// @param deadline seconds, absolute
-    /// @param assurance exactly what is required (1 simulated, 2 tee)
-    /// @param maxEvidenceAge oldest evidence accepted at fulfilment, seconds
+    /// @param assurance exactly what is required (1 simulated, 2 tee, 3 zk: by requestByHash only)
+    /// @param maxEvidenceAge oldest evidence accepted at fulfilment, seconds; 0 with zk
     /// @param releases accepted release ids
-    /// @param publishers accepted publishers; releases and publishers together must not be empty
+    /// @param publishers accepted publishers; releases and publishers together must not be empty, and both are with zk
     struct Params {
         bytes32 artifact;
         address feeToken;
@@ -82,6 +85,7 @@ interface IRelay is ILedger {
     );
     /// @param until how long the operator alone may answer, seconds
     event Accepted(bytes32 indexed id, address indexed operator, uint64 until);
+    /// @param receiptKey zero with zk
     /// @param callbackOk whether the callback returned; so does a call to an account without code
     event Fulfilled(
         bytes32 indexed id,
@@ -100,6 +104,9 @@ interface IRelay is ILedger {
     error EmptyPolicy();
     error PolicyTooLong(uint256 entries, uint256 max);
     error UnknownAssurance(uint8 assurance);
+    /// @param field what a zk request cannot have: "request" (ask by hash), "policy" or "maxEvidenceAge"
+    error NotForZk(bytes32 field);
+    error NotAccepted(bytes32 id);
     error UnknownArtifact(bytes32 artifact, address token);
     error InputTooLarge(uint256 size, uint256 max);
     error OutputLimit(uint256 asked, uint256 max);
@@ -135,7 +142,8 @@ interface IRelay is ILedger {
 
     /// @notice Asks about an input that is known by its hash. It is nobody's duty until an operator accepts it, and
     /// takes no stake cover before: it also serves when the cover is used up. Payment as in `request`.
-    /// @param inputHash keccak256 of the input's canonical bytes
+    /// With zk, only who accepted can answer, and it can be accepted again after a `decline`.
+    /// @param inputHash keccak256 of the input's canonical bytes; with zk its commitment (docs/zk-groth16.md)
     /// @param source where operators find the input: a URL in UTF-8, or the input itself
     function requestByHash(Params calldata params, bytes32 inputHash, bytes calldata source)
         external
@@ -152,6 +160,10 @@ interface IRelay is ILedger {
     /// Within the window only the assigned operator's key may answer: see `assignedOf`.
     /// A receipt of an engine that failed (status 3) is no answer: it ends the duty of its operator, as `decline` does,
     /// and the request stays open for others.
+    /// With zk, `signature` is the proof, and what only an enclave could state is zero in the receipt: releaseId,
+    /// configHash, parametersHash, sequence, parentsRoot and extensionsRoot. Its status is 0. Nobody signs it: of its
+    /// facts the proof shows input, output and artifact, and the relay knows the others. Who accepted is paid, whoever
+    /// sends: a proof that was seen in the mempool earns its thief nothing.
     function fulfil(Request calldata request, Receipt calldata receipt, bytes calldata signature, bytes calldata output)
         external;
 
@@ -160,7 +172,7 @@ interface IRelay is ILedger {
     function expire(Request calldata request) external;
 
     /// @notice While the base fee is above the request's cap, the operator whose duty it is declines without penalty.
-    /// Others may answer at once.
+    /// Others may answer at once; a zk request they may accept.
     function decline(Request calldata request) external;
 
     /// @return value the exact msg.value for `request`

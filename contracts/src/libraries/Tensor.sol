@@ -7,6 +7,7 @@ pragma solidity 0.8.37;
 library Tensor {
     uint8 internal constant FLOAT32 = 1;
     uint8 internal constant UINT8 = 2;
+    uint8 internal constant INT32 = 6;
     uint8 internal constant INT64 = 7;
 
     uint256 private constant MAX_RANK = 8;
@@ -82,6 +83,15 @@ library Tensor {
             uint64 high = _reverse(uint32(bytes4(data[8 * i + 4:8 * i + 8])));
             values[i] = int64(high << 32 | low);
         }
+    }
+
+    /// @notice An element of an int32 tensor's data, which has it.
+    function int32At(bytes calldata data, uint256 index) internal pure returns (int32) {
+        uint32 value;
+        assembly ("memory-safe") {
+            value := shr(224, calldataload(add(data.offset, shl(2, index))))
+        }
+        return int32(_reverse(value));
     }
 
     /// @notice Index of the greatest element, the first among equals.
@@ -160,7 +170,7 @@ library Tensor {
 
     /// @dev Bytes of an element.
     function _sizeOf(uint8 dtype) private pure returns (uint256) {
-        if (dtype == FLOAT32 || dtype == 6) return 4;
+        if (dtype == FLOAT32 || dtype == INT32) return 4;
         if (dtype == UINT8 || dtype == 3) return 1;
         if (dtype == INT64 || dtype == 11) return 8;
         revert InvalidTensor("dtype");

@@ -117,8 +117,10 @@ contract RelayInvariantTest is Test {
         assertGt(handler.accepted(), 1, "accepted");
         handler.stepFulfil(handler.jobs() - 1, 1);
         assertEq(handler.answered(), 2, "accepted and answered");
-        handler.stepAsk(400);
-        handler.stepFulfil(handler.jobs() - 1, 7);
+        for (uint256 i; i < 8 && handler.excused() == 0; ++i) {
+            handler.stepAsk(400); // a draw may fall on a slot that a slash emptied
+            handler.stepFulfil(handler.jobs() - 1, 7);
+        }
         assertEq(handler.excused(), 1, "excused");
         invariant_solvency();
         invariant_stakeIsExact();

@@ -9,6 +9,7 @@ import {
   sha384Abi,
   simulatedVerifierAbi,
   verifierEnclaveAbi,
+  zkVerifiersAbi,
 } from '@nacre/contracts'
 import { BaseError, decodeErrorResult, type Hex } from 'viem'
 import { FatalError } from '../common/errors.ts'
@@ -25,6 +26,7 @@ const ERRORS = [
   ...p384Abi,
   ...sha384Abi,
   ...verifierEnclaveAbi,
+  ...zkVerifiersAbi,
 ].filter(entry => entry.type === 'error')
 
 /** A call that the contract refuses: the name of its error and the arguments. */

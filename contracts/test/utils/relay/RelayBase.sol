@@ -5,6 +5,7 @@ import {EnclaveRegistry} from "../../../src/EnclaveRegistry.sol";
 import {Operators} from "../../../src/Operators.sol";
 import {Relay} from "../../../src/Relay.sol";
 import {Releases} from "../../../src/Releases.sol";
+import {ZkVerifiers} from "../../../src/ZkVerifiers.sol";
 import {DevToken} from "../../../src/dev/DevToken.sol";
 import {IEnclaveRegistry, Receipt} from "../../../src/interfaces/IEnclaveRegistry.sol";
 import {IEvidenceVerifier} from "../../../src/interfaces/IEvidenceVerifier.sol";
@@ -43,6 +44,7 @@ abstract contract RelayBase is Test {
     Releases internal releases;
     EnclaveRegistry internal registry;
     Operators internal operators;
+    ZkVerifiers internal zkVerifiers;
     Relay internal relay;
     DevToken internal token;
     Probe internal probe;
@@ -64,6 +66,7 @@ abstract contract RelayBase is Test {
         IEvidenceVerifier[] memory verifiers = new IEvidenceVerifier[](1);
         verifiers[0] = tee;
         registry = new EnclaveRegistry(releases, address(this), 24 hours, verifiers);
+        zkVerifiers = new ZkVerifiers();
         operators = new Operators(
             vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1), SLOT, EPOCH, UNBONDING
         );
@@ -83,6 +86,7 @@ abstract contract RelayBase is Test {
             registry: registry,
             releases: releases,
             operators: operators,
+            zkVerifiers: zkVerifiers,
             insurance: insurance,
             minFee: 0.001 ether,
             minCallbackGas: 30_000,
