@@ -13,15 +13,22 @@ export type Step =
   | { kind: 'product'; wire: number; constraint: number }
   | { kind: 'bits'; first: number; count: number; of: Linear }
 
-/** Wire 0 is 1, wire 1 the one public signal; then come `inputs` private ones, and then all others. */
-export type Circuit = { wires: number; inputs: number; constraints: Constraint[]; steps: Step[] }
-
-/** The first private input. */
-export const FIRST_INPUT = 2
-const PUBLIC = 1
+/** Wire 0 is 1; then come the public `signals`, then `inputs` private ones, and then all others. */
+export type Circuit = {
+  wires: number
+  signals: number
+  inputs: number
+  constraints: Constraint[]
+  steps: Step[]
+}
 
 /** Circuits beyond these are refused while they are made. */
 export const CIRCUIT_LIMITS = { constraints: 0x20_0000, terms: 0x200_0000 } as const
+
+/** The wire of the first private input. */
+export function firstInputOf({ signals }: Pick<Circuit, 'signals'>): number {
+  return 1 + signals
+}
 
 /** Makes a circuit; every wire has one value for each input, whatever a prover would like. */
 export type CircuitBuilder = {
@@ -33,12 +40,14 @@ export type CircuitBuilder = {
   /** The bits of a number that is below 2^count, the lowest first; no other number has any. */
   bits: (of: Linear, count: number) => Linear[]
   enforceZero: (linear: Linear) => void
-  /** The circuit, with this value as its public signal. */
-  build: (signal: Linear) => Circuit
+  /** The circuit, with these values as its public signals. */
+  build: (signals: readonly Linear[]) => Circuit
 }
 
-export function circuitBuilder(inputs: number): CircuitBuilder {
-  const circuit: Circuit = { wires: FIRST_INPUT + inputs, inputs, constraints: [], steps: [] }
+export function circuitBuilder(sizes: { signals: number; inputs: number }): CircuitBuilder {
+  const { signals, inputs } = sizes
+  const firstInput = firstInputOf(sizes)
+  const circuit: Circuit = { wires: firstInput + inputs, signals, inputs, constraints: [], steps: [] }
   const { constraints, steps } = circuit
   let terms = 0
 
@@ -73,7 +82,7 @@ export function circuitBuilder(inputs: number): CircuitBuilder {
   }
 
   return {
-    inputs: Array.from({ length: inputs }, (_, i) => [[FIRST_INPUT + i, 1n]] as const),
+    inputs: Array.from({ length: inputs }, (_, i) => [[firstInput + i, 1n]] as const),
     product,
     wire(linear) {
       if (constantOf(linear) !== undefined || (linear.length === 1 && linear[0]![1] === 1n)) return linear
@@ -101,8 +110,9 @@ export function circuitBuilder(inputs: number): CircuitBuilder {
     enforceZero(linear) {
       enforce(ONE, linear, ZERO)
     },
-    build(signal) {
-      define(PUBLIC, ONE, signal, ZERO)
+    build(values) {
+      if (values.length !== signals) throw new RangeError(`${values.length} signals, not ${signals}`)
+      for (const [i, value] of values.entries()) define(1 + i, ONE, value, ZERO)
       return circuit
     },
   }

@@ -1,6 +1,6 @@
 /**
  * A graph as a rank-1 constraint system with its weights as constants (docs/zk-groth16.md): satisfied if and only if
- * its one public signal is the commitment to inputs and to what the graph makes of them.
+ * its public signals are the commitment to inputs and, packed, what the graph makes of them.
  */
 import type { Graph, Weights } from '../graph/graph.ts'
 import { sizeOf } from '../graph/limits.ts'
@@ -10,7 +10,7 @@ import { type Circuit, type CircuitBuilder, circuitBuilder } from './circuit.ts'
 import { enforceRange } from './gadgets.ts'
 import { combine, constant, type Linear, plus } from './linear.ts'
 import { READS_OFTEN, resultOf } from './operators.ts'
-import { type Packing, type PackingKind, packingOf } from './packing.ts'
+import { type Packing, packingsOf } from './packing.ts'
 import { chain } from './poseidon.ts'
 import { poseidonCircuit } from './poseidonCircuit.ts'
 
@@ -34,7 +34,9 @@ export type ModelCircuit = Circuit & {
 export function emitCircuit(graph: Graph, weights: Weights, batch = 1): ModelCircuit {
   const shapes = checkGraph(graph, batch)
   checkWeights(graph, weights)
-  const builder = circuitBuilder(sizeOf(shapes[0]!.dims))
+  const packings = packingsOf(graph, batch)
+  const elements = packings.outputs.reduce((sum, { elements }) => sum + elements, 0)
+  const builder = circuitBuilder({ signals: 1 + elements, inputs: sizeOf(shapes[0]!.dims) })
   const { lo, hi } = graph.input
   for (const input of builder.inputs) enforceRange(builder, input, hi - lo)
   const tensors: Linear[][] = [builder.inputs.map(input => plus(input, lo))]
@@ -53,17 +55,13 @@ export function emitCircuit(graph: Graph, weights: Weights, batch = 1): ModelCir
     )
   }
 
-  const commitment = (kind: PackingKind, list: readonly number[]): Linear =>
-    chain(
-      list.flatMap(tensor => {
-        const values = tensors[tensor]!
-        return packedLinear(packingOf(kind, rangeOf(graph, tensor), values.length), values)
-      }),
-      elements => poseidonCircuit(builder, elements),
-    )
-  const signal = poseidonCircuit(builder, [commitment('input', [0]), commitment('output', graph.outputs)])
+  const { header } = packings.input
+  const commitment = chain([constant(header), ...packedLinear(packings.input, tensors[0]!)], list =>
+    poseidonCircuit(builder, list),
+  )
   const outputs = graph.outputs.map(output => tensors[output]!)
-  return { ...builder.build(signal), graph, batch, outputs }
+  const packed = outputs.flatMap((values, i) => packedLinear(packings.outputs[i]!, values))
+  return { ...builder.build([commitment, ...packed]), graph, batch, outputs }
 }
 
 /** Longer combinations become wires before they are summed again and again. */
@@ -72,8 +70,8 @@ function short(builder: CircuitBuilder, value: Linear): Linear {
 }
 
 /** What `packed` makes of values. */
-function packedLinear({ header, lo, width, perElement }: Packing, values: readonly Linear[]): Linear[] {
-  const elements = [constant(header)]
+function packedLinear({ lo, width, perElement }: Packing, values: readonly Linear[]): Linear[] {
+  const elements: Linear[] = []
   for (let from = 0; from < values.length; from += perElement)
     elements.push(
       combine(

@@ -51,8 +51,8 @@ test('.r1cs holds the constraints, canonical and by ascending wire', () => {
   expect(version).toBe(1)
   const [header, rows, labels] = [1, 2, 3].map(type => sections.get(type)!) as [Cursor, Cursor, Cursor]
   expect([header.u32(), header.element()]).toEqual([32, MODULUS])
-  const { wires, inputs, constraints } = circuit
-  expect([header.u32(), header.u32(), header.u32(), header.u32()]).toEqual([wires, 1, 0, inputs])
+  const { wires, signals, inputs, constraints } = circuit
+  expect([header.u32(), header.u32(), header.u32(), header.u32()]).toEqual([wires, signals, 0, inputs])
   expect([header.u64(), header.u32(), header.left()]).toEqual([wires, constraints.length, 0])
 
   const linear = (): Linear => Array.from({ length: rows.u32() }, () => [rows.u32(), rows.element()] as const)

@@ -7,8 +7,8 @@ import type { Linear } from './linear.ts'
 
 const FIELD_BYTES = 32
 
-/** A circuit as an `.r1cs` file: one public output, the private inputs, then all other wires, labelled by number. */
-export function encodeR1cs({ wires, inputs, constraints }: Circuit): Uint8Array<ArrayBuffer> {
+/** A circuit as an `.r1cs` file: the public outputs, the private inputs, then all other wires, labelled by number. */
+export function encodeR1cs({ wires, signals, inputs, constraints }: Circuit): Uint8Array<ArrayBuffer> {
   const rows = constraints.flatMap(({ a, b, c }) => [canonical(a), canonical(b), canonical(c)])
   const size = rows.reduce((total, row) => total + 4 + (4 + FIELD_BYTES) * row.length, 0)
   const headerSize = 4 + FIELD_BYTES + 4 * 4 + 8 + 4
@@ -18,7 +18,7 @@ export function encodeR1cs({ wires, inputs, constraints }: Circuit): Uint8Array<
   out.u32(FIELD_BYTES)
   out.element(MODULUS)
   // Wires; public outputs, public inputs, private inputs; labels; constraints.
-  for (const count of [wires, 1, 0, inputs]) out.u32(count)
+  for (const count of [wires, signals, 0, inputs]) out.u32(count)
   out.u64(wires)
   out.u32(constraints.length)
 

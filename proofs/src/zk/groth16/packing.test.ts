@@ -1,49 +1,40 @@
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { expect, test } from 'vitest'
 import { graphBuilder } from '../graph/build.ts'
-import {
-  commitmentBytes,
-  inputCommitment,
-  outputCommitment,
-  packed,
-  packingOf,
-  publicSignal,
-} from './packing.ts'
-import { poseidon, poseidonChain } from './poseidon.ts'
+import { commitmentBytes, inputCommitment, packed, packingOf, signalsOf } from './packing.ts'
+import { poseidon } from './poseidon.ts'
 
 test('a tensor is packed as section 2 says', () => {
-  const packing = packingOf('input', { lo: -128, hi: 127 }, 33)
-  // u32 lo + 2^31, u32 count, u8 width, u8 kind, u8 version, most significant first.
-  expect(packing).toEqual({ header: 0x7fffff80_00000021_08_01_01n, lo: -128, width: 8, perElement: 31 })
+  const packing = packingOf({ lo: -128, hi: 127 }, 33)
+  // u32 lo + 2^31, u32 count, u8 width, u8 version, most significant first.
+  const header = 0x7fffff80_00000021_08_01n
+  expect(packing).toEqual({ header, lo: -128, width: 8, perElement: 31, count: 33, elements: 2 })
   const values = Int32Array.from({ length: 33 }, (_, i) => i - 128)
-  const [header, first, second] = packed(packing, values)
-  expect(header).toBe(packing.header)
+  const [first, second] = packed(packing, values)
   // 0, 1, 2, ..., 30, and 31, 32.
   expect(first! & 0xffffffn).toBe(0x020100n)
   expect(first! >> 240n).toBe(30n)
   expect(second).toBe(0x201fn)
-  expect(packingOf('output', { lo: 0, hi: 0 }, 1)).toMatchObject({ width: 1, perElement: 253 })
-  expect(packingOf('output', { lo: -(2 ** 29), hi: 2 ** 29 }, 1)).toMatchObject({ width: 31, perElement: 8 })
+  expect(packingOf({ lo: 0, hi: 0 }, 1)).toMatchObject({ width: 1, perElement: 253 })
+  expect(packingOf({ lo: -(2 ** 29), hi: 2 ** 29 }, 1)).toMatchObject({ width: 31, perElement: 8 })
 })
 
 const { input, build } = graphBuilder({ dims: [2], lo: -2, hi: 3 })
 const { graph } = build(input.add(input), input.sum())
 
-test('a commitment is a chain of header and elements, tensor by tensor', () => {
+test('the input has a commitment, a chain of header and elements; outputs are elements, tensor by tensor', () => {
   const values = Int32Array.of(3, -1)
   const inputs = inputCommitment(graph, values)
-  expect(inputs).toBe(poseidon([packingOf('input', input, 2).header, 0b001_101n]))
-  const outputs = outputCommitment(graph, [Int32Array.of(6, -2), Int32Array.of(2)])
-  const headers = [
-    packingOf('output', { lo: -4, hi: 6 }, 2).header,
-    packingOf('output', { lo: -4, hi: 6 }, 1).header,
-  ]
-  expect(outputs).toBe(poseidonChain([headers[0]!, 10n + (2n << 4n), headers[1]!, 6n]))
-  expect(publicSignal(inputs, outputs)).toBe(poseidon([inputs, outputs]))
+  expect(inputs).toBe(poseidon([packingOf(input, 2).header, 0b001_101n]))
+  expect(signalsOf(graph, inputs, [Int32Array.of(6, -2), Int32Array.of(2)])).toEqual([
+    inputs,
+    10n + (2n << 4n),
+    6n,
+  ])
   expect(bytesToHex(commitmentBytes(inputs))).toBe(inputs.toString(16).padStart(64, '0'))
 })
 
-test('other values, another batch and other kinds have other commitments', () => {
+test('other values and another batch have other commitments', () => {
   const of = (batch: number, ...values: number[]): bigint =>
     inputCommitment(graph, Int32Array.from(values), batch)
   expect(
@@ -56,5 +47,5 @@ test('values that are not the graph’s are refused', () => {
     expect(make).toThrow(expect.objectContaining({ code }))
   refused('zk-value-out-of-range', () => inputCommitment(graph, Int32Array.of(0, 4)))
   refused('invalid-input', () => inputCommitment(graph, Int32Array.of(0)))
-  refused('invalid-input', () => outputCommitment(graph, [Int32Array.of(0, 0)]))
+  refused('invalid-input', () => signalsOf(graph, 0n, [Int32Array.of(0, 0)]))
 })

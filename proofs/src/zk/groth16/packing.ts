@@ -1,38 +1,47 @@
-/** Tensors as field elements, and the commitments to them (docs/zk-groth16.md, section 2). */
+/** Tensors as field elements, and what a proof is public about (docs/zk-groth16.md, section 2). */
 import { proofsError } from '../../errors.ts'
 import type { Graph, Range } from '../graph/graph.ts'
 import { bits, sizeOf } from '../graph/limits.ts'
 import { checkGraph, rangeOf } from '../graph/ranges.ts'
 import { checkValues } from '../graph/reference.ts'
 import { fieldBytes } from './field.ts'
-import { poseidon, poseidonChain } from './poseidon.ts'
+import { poseidonChain } from './poseidon.ts'
 
 const VERSION = 1n
-const KINDS = { input: 1n, output: 2n } as const
-
-export type PackingKind = keyof typeof KINDS
 
 /** How a tensor's values become elements: `width` bits each, value - lo, the first value lowest. */
-export type Packing = { header: bigint; lo: number; width: number; perElement: number }
+export type Packing = {
+  /** Of a commitment's list: says how the rest of it is packed. */
+  header: bigint
+  lo: number
+  width: number
+  perElement: number
+  /** Number of values, the batch included. */
+  count: number
+  /** Number of elements, without the header. */
+  elements: number
+}
 
 /** Every element is below 2^253, and so below the modulus. */
 const ELEMENT_BITS = 253
 
-/** @param count of all values, the batch included */
-export function packingOf(kind: PackingKind, { lo, hi }: Range, count: number): Packing {
+export function packingOf({ lo, hi }: Range, count: number): Packing {
   const width = Math.max(1, bits(hi - lo + 1))
-  const header =
-    VERSION |
-    (KINDS[kind] << 8n) |
-    (BigInt(width) << 16n) |
-    (BigInt(count) << 24n) |
-    (BigInt(lo + 0x8000_0000) << 56n)
-  return { header, lo, width, perElement: Math.floor(ELEMENT_BITS / width) }
+  const header = VERSION | (BigInt(width) << 8n) | (BigInt(count) << 16n) | (BigInt(lo + 0x8000_0000) << 48n)
+  const perElement = Math.floor(ELEMENT_BITS / width)
+  return { header, lo, width, perElement, count, elements: Math.ceil(count / perElement) }
 }
 
-/** The header, then the values; of values that are in the range. */
-export function packed({ header, lo, width, perElement }: Packing, values: Int32Array): bigint[] {
-  const elements = [header]
+/** How a graph's input and outputs are packed. @throws NacreError what checkGraph throws */
+export function packingsOf(graph: Graph, batch: number): { input: Packing; outputs: Packing[] } {
+  const shapes = checkGraph(graph, batch)
+  const of = (tensor: number): Packing => packingOf(rangeOf(graph, tensor), sizeOf(shapes[tensor]!.dims))
+  return { input: of(0), outputs: graph.outputs.map(of) }
+}
+
+/** The elements of values that are in the range, without the header. */
+export function packed({ lo, width, perElement }: Packing, values: Int32Array): bigint[] {
+  const elements: bigint[] = []
   for (let from = 0; from < values.length; from += perElement) {
     let element = 0n
     for (const [i, value] of values.subarray(from, from + perElement).entries())
@@ -44,44 +53,39 @@ export function packed({ header, lo, width, perElement }: Packing, values: Int32
 
 /**
  * The commitment to a request's input, an element of the field.
+ * @param input row-major, batch first
  * @throws NacreError invalid-input, zk-value-out-of-range, and what checkGraph throws
  */
 export function inputCommitment(graph: Graph, input: Int32Array, batch = 1): bigint {
-  return commitment(graph, 'input', [0], [input], batch)
+  const packing = packingsOf(graph, batch).input
+  checkValues(graph, 0, input, packing.count)
+  return poseidonChain([packing.header, ...packed(packing, input)])
 }
 
 /**
- * The commitment to all outputs in order, an element of the field.
+ * The public signals of a proof: the input's commitment, then the elements of all outputs in order.
+ * @param outputs row-major, batch first
  * @throws NacreError as inputCommitment does
  */
-export function outputCommitment(graph: Graph, outputs: readonly Int32Array[], batch = 1): bigint {
-  return commitment(graph, 'output', graph.outputs, outputs, batch)
-}
-
-/** What a proof has for its one public signal. */
-export function publicSignal(input: bigint, output: bigint): bigint {
-  return poseidon([input, output])
+export function signalsOf(
+  graph: Graph,
+  commitment: bigint,
+  outputs: readonly Int32Array[],
+  batch = 1,
+): bigint[] {
+  const packings = packingsOf(graph, batch).outputs
+  if (outputs.length !== packings.length)
+    throw proofsError('invalid-input', `${outputs.length} tensors of values, not ${packings.length}`)
+  return [
+    commitment,
+    ...packings.flatMap((packing, i) => {
+      checkValues(graph, graph.outputs[i]!, outputs[i]!, packing.count)
+      return packed(packing, outputs[i]!)
+    }),
+  ]
 }
 
 /** A commitment as bytes32: a `zk` request's input hash. Most significant byte first. */
 export function commitmentBytes(commitment: bigint): Uint8Array {
   return fieldBytes(commitment)
-}
-
-function commitment(
-  graph: Graph,
-  kind: PackingKind,
-  tensors: readonly number[],
-  values: readonly Int32Array[],
-  batch: number,
-): bigint {
-  const shapes = checkGraph(graph, batch)
-  if (values.length !== tensors.length)
-    throw proofsError('invalid-input', `${values.length} tensors of values, not ${tensors.length}`)
-  const elements = tensors.flatMap((tensor, i) => {
-    const count = sizeOf(shapes[tensor]!.dims)
-    checkValues(graph, tensor, values[i]!, count)
-    return packed(packingOf(kind, rangeOf(graph, tensor), count), values[i]!)
-  })
-  return poseidonChain(elements)
 }

@@ -1,7 +1,7 @@
 /** The values of a circuit's wires (docs/zk-groth16.md, section 1). */
 import { proofsError } from '../../errors.ts'
 import { checkValues } from '../graph/reference.ts'
-import { type Circuit, FIRST_INPUT } from './circuit.ts'
+import { type Circuit, firstInputOf } from './circuit.ts'
 import type { ModelCircuit } from './emit.ts'
 import { MODULUS, mod } from './field.ts'
 import { evaluate, type Linear } from './linear.ts'
@@ -21,15 +21,14 @@ export function witnessOf(circuit: ModelCircuit, input: Int32Array): bigint[] {
 }
 
 /** All wires from the private inputs. @throws NacreError zk-value-out-of-range where a number has no such bits */
-export function solve(
-  { wires, inputs, constraints, steps }: Circuit,
-  privateInputs: readonly bigint[],
-): bigint[] {
+export function solve(circuit: Circuit, privateInputs: readonly bigint[]): bigint[] {
+  const { wires, inputs, constraints, steps } = circuit
   if (privateInputs.length !== inputs)
     throw proofsError('invalid-input', `${privateInputs.length} values for ${inputs} inputs`)
   const values = new Array<bigint>(wires).fill(0n)
   values[0] = 1n
-  for (const [i, value] of privateInputs.entries()) values[FIRST_INPUT + i] = value
+  const first = firstInputOf(circuit)
+  for (const [i, value] of privateInputs.entries()) values[first + i] = value
   for (const step of steps) {
     if (step.kind === 'product') {
       const { a, b, c } = constraints[step.constraint]!
