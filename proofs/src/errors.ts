@@ -18,6 +18,8 @@ const FIXES = {
   'zk-not-canonical': 'Do not use the proof: every word of a proof is below the modulus.',
   'zk-invalid-proof': 'Do not use the outputs: the check that the message names failed.',
   'zk-wrong-model': 'Verify with the graph and the weights that the proof was made for.',
+  'zk-invalid-key':
+    'Take the key file (.nzkg) from whoever ran the setup again; it must be whole, and of this network.',
   'zk-value-out-of-range': 'Do not use the values: the graph declares a range that they are not in.',
 } as const
 
