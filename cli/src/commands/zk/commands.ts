@@ -1,5 +1,9 @@
+import { fromHex } from '@nacre/verify/bytes'
 import type { Command } from 'commander'
+import { Option } from 'commander'
 import { command, run, state } from '../../commandLine.ts'
+import { CliError } from '../../errors.ts'
+import { wholeNumber } from '../../usage.ts'
 
 /** `nacre zk`: proofs that a network of integers made its outputs; they hide nothing. */
 export function addZkCommands(program: Command): void {
@@ -10,9 +14,10 @@ export function addZkCommands(program: Command): void {
     .argument('<model>', 'ONNX file, or the name of one of nacre model list')
     .option(
       '--samples <file>',
-      'real inputs to calibrate on, JSON (default: those of the repository’s models)',
+      'real inputs to calibrate on, JSON: rows, or {rows, labels} (default: those of the repository’s models)',
     )
     .option('--out <file>', 'where the container goes (default: the model’s name and .nzkm)')
+    .addOption(threads())
     .addOption(state)
     .action(async (model, options, self) =>
       run(self, async out => (await import('./compile.ts')).compile(model, options, out)),
@@ -23,13 +28,30 @@ export function addZkCommands(program: Command): void {
     .option('--batch', 'several rows: one proof of all of them')
     .option('--public-weights', 'a smaller proof, whose verifier reads all weights')
     .option('--out <file>', 'where the proof goes (default: the container’s name and .nzks)')
+    .addOption(threads())
     .action(async (container, input, options, self) =>
       run(self, async out => (await import('./prove.ts')).prove(container, input, options, out)),
     )
   command(zk, 'verify', 'check a proof and list every check')
     .argument('<container>', 'the model that you trust, as nacre zk compile wrote it')
     .argument('<proof>', 'what nacre zk prove wrote')
-    .action(async (container, proof, _options, self) =>
-      run(self, async out => (await import('./verify.ts')).verify(container, proof, out)),
+    .option('--model <id>', 'the identity that the model must have, as compile printed it', modelId)
+    .addOption(threads())
+    .action(async (container, proof, options, self) =>
+      run(self, async out => (await import('./verify.ts')).verify(container, proof, options, out)),
     )
+}
+
+function threads(): Option {
+  const text = 'threads that share the work (default: up to 4 where the model is large, else 1)'
+  return new Option('--threads <n>', text).argParser(wholeNumber('--threads', 1, 64))
+}
+
+function modelId(text: string): Uint8Array {
+  if (/^0x[0-9a-f]{64}$/.test(text)) return fromHex(text as `0x${string}`)
+  throw new CliError('usage', {
+    what: `--model cannot be ${text}`,
+    why: 'an identity is 0x and 64 hexadecimal digits in lower case',
+    fix: 'give what nacre zk compile printed as model',
+  })
 }

@@ -1,33 +1,34 @@
-import { proofsError } from '@nacre/proofs/errors'
 import type { Layout } from '@nacre/proofs/zk'
 import { graphHash } from '@nacre/proofs/zk/graph/encode'
 import { layoutOf, securityBits } from '@nacre/proofs/zk/graph/layout'
 import { encodeModel, modelIdOf } from '@nacre/proofs/zk/graph/model'
-import { type Imported, importOnnx } from '@nacre/proofs/zk/import'
-import { estimateMemory, registerWeights } from '@nacre/proofs/zk/prove'
+import type { Imported } from '@nacre/proofs/zk/import'
+import { ensureProofFits, registerWeights } from '@nacre/proofs/zk/prove'
 import { toHex } from '@nacre/verify/bytes'
+import { interruption } from '../../enclave/interruption.ts'
 import { CliError, EXIT } from '../../errors.ts'
 import { type Output, plain } from '../../output.ts'
 import { here } from '../../shell.ts'
 import { type Container, writeWhole } from './files.ts'
+import { ensureGoing } from './interrupted.ts'
 import { samplesOf, sourceOf } from './source.ts'
+import { importInThread, proverThreads } from './threads.ts'
 import { kilobytes, say, warnNotHiding } from './told.ts'
 
-export type CompileOptions = { samples?: string; out?: string; state: string }
-
-/** The bound of a proof's memory, as the prover has it. */
-const MAX_MEMORY = 500e6
+export type CompileOptions = { samples?: string; out?: string; threads?: number; state: string }
 
 /** `nacre zk compile MODEL`: from an ONNX file and samples to a container that proofs are made for. */
 export async function compile(model: string, options: CompileOptions, output: Output): Promise<number> {
+  const { signal } = interruption()
   const source = sourceOf(model, options.state)
-  const { rows, labels } = samplesOf(source, options.samples)
-  say(`calibrating on ${rows.length} samples`)
-  const imported = importOnnx(source.bytes, rows, labels ? { labels } : {})
+  const samples = samplesOf(source, options.samples)
+  say(`calibrating on ${samples.rows.length} samples`)
+  const imported = await importInThread(source.bytes, samples, signal)
   const layout = layoutOf(imported.graph, 1, 0)
   const costs = costsOf(imported, layout)
   say(`committing to ${weightsOf(imported)} weights`)
-  const container = await containerOf(source.name, imported)
+  const container = await containerOf(source.name, imported, options.threads)
+  await ensureGoing(signal)
   const bytes = encodeModel(container)
   const file = options.out ?? `${source.name}.nzkm`
   writeWhole(file, bytes)
@@ -51,12 +52,7 @@ export async function compile(model: string, options: CompileOptions, output: Ou
 
 /** What one input's proof takes, known before a weight is committed to. @throws NacreError model-too-large */
 function costsOf({ graph }: Imported, layout: Layout) {
-  const memory = estimateMemory(layout)
-  if (memory > MAX_MEMORY)
-    throw proofsError(
-      'model-too-large',
-      `a proof takes ${Math.ceil(memory / 1e6)} MB, the budget is ${MAX_MEMORY / 1e6} MB`,
-    )
+  const memory = ensureProofFits(layout)
   return {
     proof_bytes: layout.proofSize,
     proof_bytes_public_weights: layoutOf(graph, 1, 1).proofSize,
@@ -65,8 +61,10 @@ function costsOf({ graph }: Imported, layout: Layout) {
   }
 }
 
-async function containerOf(name: string, { graph, weights, scales }: Imported): Promise<Container> {
-  const { weightsIds } = await registerWeights(graph, weights)
+async function containerOf(name: string, imported: Imported, asked?: number): Promise<Container> {
+  const { graph, weights, scales } = imported
+  const threads = proverThreads(asked, weightsOf(imported))
+  const { weightsIds } = await registerWeights(graph, weights, { threads })
   const [root] = weightsIds
   if (root) return { graph, weights, scales, root }
   throw new CliError('bad-file', {
@@ -143,6 +141,6 @@ function lossText({ samples, max_error, agreement, ...loss }: Loss): string {
   return `${parts.join('; ')}; on ${samples} samples`
 }
 
-function weightsOf({ weights }: Imported): number {
+function weightsOf({ weights }: Pick<Imported, 'weights'>): number {
   return weights.reduce((total, { length }) => total + length, 0)
 }

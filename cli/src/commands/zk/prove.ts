@@ -1,18 +1,27 @@
-import type { Mode } from '@nacre/proofs/zk'
+import type { Layout, Mode } from '@nacre/proofs/zk'
 import { layoutOf, securityBits } from '@nacre/proofs/zk/graph/layout'
 import { modelIdOf } from '@nacre/proofs/zk/graph/model'
 import { encodeProofFile } from '@nacre/proofs/zk/graph/proofFile'
 import { quantiseInput } from '@nacre/proofs/zk/import'
-import { prove as makeProof, type RegisteredModel, registerWeights } from '@nacre/proofs/zk/prove'
+import {
+  ensureProofFits,
+  prove as makeProof,
+  type RegisteredModel,
+  registerWeights,
+  type Thread,
+} from '@nacre/proofs/zk/prove'
 import { equalBytes, toHex } from '@nacre/verify/bytes'
+import { interruption } from '../../enclave/interruption.ts'
 import { CliError, EXIT } from '../../errors.ts'
 import { readRows } from '../../models/rows.ts'
 import { type Output, yellow } from '../../output.ts'
 import { here, quoted } from '../../shell.ts'
 import { badFile, type Container, readContainer, stem, writeWhole } from './files.ts'
+import { ensureGoing } from './interrupted.ts'
+import { proverThreads } from './threads.ts'
 import { kilobytes, millis, printTold, say, type Told, toldOf, warnNotHiding } from './told.ts'
 
-export type ProveOptions = { batch?: boolean; publicWeights?: boolean; out?: string }
+export type ProveOptions = { batch?: boolean; publicWeights?: boolean; threads?: number; out?: string }
 
 /** `nacre zk prove CONTAINER INPUT`: runs the network on the input's integers and proves what it gives. */
 export async function prove(
@@ -21,12 +30,20 @@ export async function prove(
   options: ProveOptions,
   output: Output,
 ): Promise<number> {
+  const { signal } = interruption()
   const container = readContainer(path)
   const rows = readRows(text)
   checkRows(container, rows, options)
   const { input, clamped } = integersOf(container, rows)
   const mode: Mode = options.publicWeights ? 1 : 0
-  const { proof, outputs, ...times } = await proveTimed(path, container, { input, batch: rows.length, mode })
+  const layout = layoutOf(container.graph, rows.length, mode)
+  ensureProofFits(layout)
+  const { proof, outputs, ...times } = await proveTimed(path, container, {
+    input,
+    layout,
+    threads: options.threads,
+    signal,
+  })
 
   const model = modelIdOf(container)
   const bytes = encodeProofFile({ mode, model, batch: rows.length, input, outputs, proof })
@@ -42,7 +59,7 @@ export async function prove(
     proof_bytes: proof.length,
     file,
     file_bytes: bytes.length,
-    security_bits: bitsOf(container, rows.length, mode),
+    security_bits: Math.round(100 * securityBits(container.graph, layout)) / 100,
     zero_knowledge: false,
   }
   print(output, path, container, facts)
@@ -78,21 +95,30 @@ function print(output: Output, path: string, container: Container, facts: Facts)
   warnNotHiding(output)
 }
 
-type Run = { input: Int32Array; batch: number; mode: Mode }
+type Run = { input: Int32Array; layout: Layout; threads: number | undefined; signal: AbortSignal }
 
-async function proveTimed(path: string, container: Container, { input, batch, mode }: Run) {
+async function proveTimed(path: string, container: Container, { input, layout, signal, ...asked }: Run) {
   say('committing to the weights')
   const begun = performance.now()
-  const registered = await registeredModel(path, container)
+  const committed = container.weights.reduce((total, { length }) => total + length, 0)
+  // A leaf takes twice a weight's time.
+  const threads = proverThreads(asked.threads, committed + 2 * layout.leaves.total)
+  const registered = await registeredModel(path, container, threads)
   const register_ms = millis(begun)
+  await ensureGoing(signal)
   const started = performance.now()
-  const proven = await makeProof(registered, input, batch, { mode, progress: say })
+  const proven = await makeProof(registered, input, layout.batch, { mode: layout.mode, progress: say })
+  await ensureGoing(signal)
   return { ...proven, register_ms, prove_ms: millis(started) }
 }
 
 /** With the root that the container says, so that its identity is that of these weights. */
-async function registeredModel(path: string, { graph, weights, root }: Container): Promise<RegisteredModel> {
-  const registered = await registerWeights(graph, weights)
+async function registeredModel(
+  path: string,
+  { graph, weights, root }: Container,
+  threads: readonly Thread[],
+): Promise<RegisteredModel> {
+  const registered = await registerWeights(graph, weights, { threads })
   const [committed] = registered.weightsIds
   if (committed && equalBytes(committed, root)) return registered
   throw badFile(
@@ -100,10 +126,6 @@ async function registeredModel(path: string, { graph, weights, root }: Container
     'its root is not that of its weights',
     'compile it again: nacre zk compile MODEL',
   )
-}
-
-function bitsOf({ graph }: Container, batch: number, mode: Mode): number {
-  return Math.round(100 * securityBits(graph, layoutOf(graph, batch, mode))) / 100
 }
 
 function checkRows({ graph }: Container, rows: number[][], { batch }: ProveOptions): void {

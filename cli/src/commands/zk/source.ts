@@ -47,14 +47,26 @@ export function samplesOf({ name }: Source, file: string | undefined): Samples {
 
 function readSamples(file: string): Samples {
   try {
-    return { rows: rowsOf(JSON.parse(Buffer.from(readBounded(file, MAX_SAMPLES)).toString('utf8'))) }
+    const value = JSON.parse(Buffer.from(readBounded(file, MAX_SAMPLES)).toString('utf8'))
+    return Array.isArray(value) ? { rows: rowsOf(value) } : labelled(value)
   } catch (error) {
     throw badFile(
       `the samples ${file} cannot be used`,
       error,
-      'give a JSON file of rows: [[5.1,3.5,1.4,0.2], …]',
+      'give a JSON file of rows, [[5.1,3.5,1.4,0.2], …], or of {"rows": [[…], …], "labels": [0, …]}',
     )
   }
+}
+
+/** Labels beside rows: for each the number of the output that should be the largest. */
+function labelled({ rows, labels, ...others }: { rows?: unknown; labels?: unknown }): Samples {
+  const unknown = Object.keys(others)
+  if (unknown.length > 0) throw new Error(`it has ${unknown.join(', ')} beside rows and labels`)
+  const inputs = rowsOf(rows)
+  if (!Array.isArray(labels) || !labels.every(label => Number.isInteger(label) && label >= 0))
+    throw new Error('labels are no list of whole numbers')
+  if (labels.length !== inputs.length) throw new Error(`${labels.length} labels for ${inputs.length} rows`)
+  return { rows: inputs, labels }
 }
 
 /** Those that the model was not trained on. */

@@ -8,13 +8,21 @@ import { printChecks } from '../../dev/report.ts'
 import { EXIT } from '../../errors.ts'
 import { green, type Output, red } from '../../output.ts'
 import { type Container, readContainer, readProofFile } from './files.ts'
+import { proverThreads } from './threads.ts'
 import { millis, printTold, toldOf, warnNotHiding } from './told.ts'
 
+export type VerifyOptions = { model?: Uint8Array; threads?: number }
+
 /** `nacre zk verify CONTAINER PROOF`: every check, offline; the model is the caller's word. */
-export async function verify(path: string, proof: string, output: Output): Promise<number> {
+export async function verify(
+  path: string,
+  proof: string,
+  options: VerifyOptions,
+  output: Output,
+): Promise<number> {
   const container = readContainer(path)
   const file = readProofFile(proof)
-  const checks = [...(await checkModel(container, file))]
+  const checks = [...checkIdentity(container, options), ...(await checkModel(container, file, options))]
   let verifyMs: number | undefined
   if (checks.every(check => check.ok)) {
     const started = performance.now()
@@ -51,9 +59,27 @@ export async function verify(path: string, proof: string, output: Output): Promi
   return ok ? EXIT.ok : EXIT.checkFailed
 }
 
+/** Whether the container is the model that the caller means. */
+function checkIdentity(container: Container, { model }: VerifyOptions): Check[] {
+  if (!model) return []
+  const actual = modelIdOf(container)
+  const ok = equalBytes(model, actual)
+  const detail = ok ? 'the container is the model that --model names' : `the container is ${toHex(actual)}`
+  return [{ name: 'expected-model', ok, detail }]
+}
+
 /** The container's root is made again from its weights: a root alone could stand for others, or for none. */
-async function checkModel(container: Container, { model }: ProofFile): Promise<Check[]> {
-  const { weightsIds } = await registerWeights(container.graph, container.weights)
+async function checkModel(
+  container: Container,
+  { model }: ProofFile,
+  { threads: asked }: VerifyOptions,
+): Promise<Check[]> {
+  const { graph, weights } = container
+  const threads = proverThreads(
+    asked,
+    weights.reduce((total, { length }) => total + length, 0),
+  )
+  const { weightsIds } = await registerWeights(graph, weights, { threads })
   const [committed] = weightsIds
   const isRoot = committed !== undefined && equalBytes(committed, container.root)
   const isModel = equalBytes(model, modelIdOf(container))

@@ -1,14 +1,40 @@
 /** What a proof takes of the engine's memory, known before it is begun. */
-import type { Layout, MatrixShape } from '../graph/graph.ts'
+import { proofsError } from '../../errors.ts'
+import type { Graph, Layout, MatrixShape } from '../graph/graph.ts'
+import { paddedSizeOf } from '../graph/limits.ts'
 import { matrixOf } from '../graph/packing.ts'
+
+/** The most bytes that model and proof may take, unless the caller says another number. */
+export const DEFAULT_MEMORY = 500e6
+
+/** The estimate of a proof. @throws NacreError model-too-large if it is above the budget */
+export function ensureProofFits(layout: Layout, memory: number = DEFAULT_MEMORY): number {
+  return ensureFits('the proof takes', estimateMemory(layout), memory)
+}
+
+/** The same of a model before a proof. @throws NacreError model-too-large */
+export function ensureModelFits({ parameters }: Graph, memory: number = DEFAULT_MEMORY): number {
+  const total = sum(parameters.map(({ dims }) => paddedSizeOf(dims)))
+  return ensureFits('the weights and their commitment take', modelMemory(total), memory)
+}
+
+function ensureFits(what: string, estimate: number, memory: number): number {
+  if (estimate <= memory) return estimate
+  throw proofsError(
+    'model-too-large',
+    `${what} ${megabytes(estimate)} MB, the budget is ${megabytes(memory)} MB`,
+  )
+}
+
+const megabytes = (bytes: number): number => Math.ceil(bytes / 1e6)
 
 /** Bytes: a registered model's integers, matrix and commitment, and the most that a proof holds beside them. */
 export function estimateMemory(layout: Layout): number {
-  return modelMemory(layout) + proofMemory(layout)
+  return modelMemory(sum(layout.parameters.map(({ size }) => size))) + proofMemory(layout)
 }
 
-function modelMemory({ parameters }: Layout): number {
-  const total = sum(parameters.map(({ size }) => size))
+/** @param total padded weights */
+function modelMemory(total: number): number {
   if (total === 0) return 0
   const shape = matrixOf(total)
   // The integers have no padding, and so less than total.

@@ -1,7 +1,6 @@
 /** The prover, docs/zk-soundness.md section 7, in the document's order. */
 
 import { concat } from '@nacre/verify/bytes'
-import { proofsError } from '../../errors.ts'
 import type { Layout, Mode } from '../graph/graph.ts'
 import { inputHash, outputsHash } from '../graph/hash.ts'
 import { layoutOf } from '../graph/layout.ts'
@@ -14,14 +13,15 @@ import type { K } from './field.ts'
 import { fractionTree, proveFractions } from './fractions.ts'
 import { leavesOf } from './leaves.ts'
 import { proveLinear } from './linear.ts'
-import { estimateMemory } from './memory.ts'
+import { DEFAULT_MEMORY, ensureProofFits } from './memory.ts'
 import { openMatrix } from './open.ts'
 import type { RegisteredModel } from './register.ts'
 import { sendValues } from './values.ts'
 import { type Witness, witnessOf } from './witness.ts'
 
-export { estimateMemory } from './memory.ts'
+export { ensureProofFits, estimateMemory } from './memory.ts'
 export { type RegisteredModel, registerWeights } from './register.ts'
+export type { Thread } from './threads.ts'
 
 /** The steps that are reported as they begin. */
 export type Step = 'witness' | 'columns' | 'lookups' | 'values' | 'linear' | 'openings'
@@ -40,8 +40,6 @@ export type Proven = {
   outputs: Int32Array[]
 }
 
-const DEFAULT_MEMORY = 500e6
-
 /**
  * Runs the network on a batch of inputs (row-major, without padding) and proves what it gives.
  * @throws NacreError invalid-input, model-too-large (with the estimate)
@@ -53,12 +51,7 @@ export async function prove(
   { mode = 0, memory = DEFAULT_MEMORY, progress = () => {} }: ProveOptions = {},
 ): Promise<Proven> {
   const layout = layoutOf(model.graph, batch, mode)
-  const estimate = estimateMemory(layout)
-  if (estimate > memory)
-    throw proofsError(
-      'model-too-large',
-      `the proof takes ${megabytes(estimate)} MB, the budget is ${megabytes(memory)} MB`,
-    )
+  ensureProofFits(layout, memory)
   const { engine } = model
   return engine.scoped(() => engine.together(() => proveIn(model, layout, input, progress)))
 }
@@ -159,5 +152,3 @@ function answerQueries({ engine, channel }: Prover, commitments: (Commitment | u
     writeColumns(engine, commitment, positions[i]!, bytes => channel.write(bytes))
   })
 }
-
-const megabytes = (bytes: number): number => Math.ceil(bytes / 1e6)

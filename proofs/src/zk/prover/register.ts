@@ -7,6 +7,7 @@ import { matrixOf, pack } from '../graph/packing.ts'
 import { checkGraph, checkWeights } from '../graph/ranges.ts'
 import { type Commitment, commit, rootOf } from './commit.ts'
 import { type Address, Engine } from './engine.ts'
+import { DEFAULT_MEMORY, ensureModelFits } from './memory.ts'
 import { paddedIndices } from './points.ts'
 import type { Thread } from './threads.ts'
 
@@ -29,17 +30,24 @@ export type RegisteredModel = {
   commitment: Commitment | undefined
 }
 
+export type RegisterOptions = {
+  /** They share the work of this and of the model's proofs. */
+  threads?: readonly Thread[]
+  /** The most bytes that weights and commitment may take, 500 MB unless given. */
+  memory?: number
+}
+
 /**
  * Checks a model and commits to its weights.
- * @param options threads that share the work, of this and of the model's proofs
- * @throws NacreError as checkGraph and checkWeights
+ * @throws NacreError as checkGraph and checkWeights, model-too-large with the estimate
  */
 export async function registerWeights(
   graph: Graph,
   weights: Weights,
-  { threads = [] }: { threads?: readonly Thread[] } = {},
+  { threads = [], memory = DEFAULT_MEMORY }: RegisterOptions = {},
 ): Promise<RegisteredModel> {
   checkGraph(graph)
+  ensureModelFits(graph, memory)
   checkWeights(graph, weights)
   const engine = await Engine.load(threads)
   const { items, total } = pack(graph.parameters.map(({ dims }) => paddedSizeOf(dims)))
