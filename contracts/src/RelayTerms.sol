@@ -24,8 +24,8 @@ abstract contract RelayTerms is Ledger, IRelay {
     /// @dev Calldata of a fulfilment without policy entries and output, as its fields need; padding is not paid.
     uint256 private constant CALLDATA_GAS = 9_300;
     uint256 private constant CALLDATA_GAS_PER_ENTRY = 400;
-    /// @dev A proof instead of a signature, and the receipt's fields that are zero.
-    uint256 private constant CALLDATA_GAS_ZK = 2_000;
+    /// @dev A proof in the place of a signature and entries, less the refund for the acceptance, which is cleared too.
+    uint256 private constant CALLDATA_GAS_ZK = 600;
     uint8 internal constant STATUS_OK = 0;
     uint8 private constant STATUS_BAD_INPUT = 1;
     uint8 private constant STATUS_LIMIT_EXCEEDED = 2;

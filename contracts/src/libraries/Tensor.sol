@@ -85,15 +85,6 @@ library Tensor {
         }
     }
 
-    /// @notice An element of an int32 tensor's data, which has it.
-    function int32At(bytes calldata data, uint256 index) internal pure returns (int32) {
-        uint32 value;
-        assembly ("memory-safe") {
-            value := shr(224, calldataload(add(data.offset, shl(2, index))))
-        }
-        return int32(_reverse(value));
-    }
-
     /// @notice Index of the greatest element, the first among equals.
     /// @dev Floats of one sign order as their bits do; the key turns the negative ones round. Minus zero equals zero.
     function argmax(uint32[] memory values) internal pure returns (uint256 index) {

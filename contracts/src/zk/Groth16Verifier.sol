@@ -68,14 +68,40 @@ contract Groth16Verifier is IGroth16Verifier {
             if (dims[i] != ZkKey.dimension(key, i)) revert IZkVerifiers.WrongOutput();
         }
         signals = new uint256[](1 + shape.elements);
-        (uint256 width, int256 lo, uint256 perElement) = (shape.width, shape.lo, shape.perElement);
-        uint256 limit = 1 << width;
-        unchecked {
-            for (uint256 i; i < shape.count; ++i) {
-                // Below lo it wraps, and is far above the limit.
-                uint256 value = uint256(int256(Tensor.int32At(data, i)) - lo);
-                if (value >= limit) revert IZkVerifiers.ValueOutOfRange(i);
-                signals[1 + i / perElement] |= value << (width * (i % perElement));
+        uint256 start;
+        assembly ("memory-safe") {
+            start := data.offset
+        }
+        uint256 outside = _pack(start, shape, signals);
+        if (outside != 0) revert IZkVerifiers.ValueOutOfRange((outside - start) / 4);
+    }
+
+    /// @dev Puts perElement values, less lo, into each element: the first lowest.
+    /// @param start where the first value lies in the calldata
+    /// @return outside where the first one lies that is not from lo to lo + 2^width - 1, zero if there is none
+    function _pack(uint256 start, ZkKey.Shape memory shape, uint256[] memory signals)
+        private
+        pure
+        returns (uint256 outside)
+    {
+        (uint256 width, int256 lo, uint256 end) = (shape.width, shape.lo, start + 4 * shape.count);
+        uint256 span = 4 * shape.perElement;
+        assembly ("memory-safe") {
+            let slot := add(signals, 0x40)
+            for { let next := start } lt(next, end) { slot := add(slot, 0x20) } {
+                let last := add(next, span)
+                if gt(last, end) { last := end }
+                let element := 0
+                for { let shift := 0 } lt(next, last) { next := add(next, 4) } {
+                    let word := calldataload(next)
+                    let value := or(shl(16, byte(2, word)), shl(24, byte(3, word)))
+                    value := or(or(byte(0, word), shl(8, byte(1, word))), value)
+                    value := sub(signextend(3, value), lo) // below lo it wraps, to far above
+                    if shr(width, value) { if iszero(outside) { outside := next } }
+                    element := or(element, shl(shift, value))
+                    shift := add(shift, width)
+                }
+                mstore(slot, element)
             }
         }
     }

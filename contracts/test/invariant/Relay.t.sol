@@ -19,7 +19,7 @@ contract RelayInvariantTest is Test {
         handler = new RelayHandler();
         (address relay_, address operators_, address token_, address alice_) = handler.addresses();
         (relay, operators, token, alice) = (Relay(payable(relay_)), Operators(operators_), DevToken(token_), alice_);
-        bytes4[] memory steps = new bytes4[](18);
+        bytes4[] memory steps = new bytes4[](20);
         steps[0] = handler.stepAsk.selector;
         steps[1] = handler.stepAsk.selector;
         steps[2] = handler.stepAsk.selector;
@@ -38,6 +38,8 @@ contract RelayInvariantTest is Test {
         steps[15] = handler.stepAskByHash.selector;
         steps[16] = handler.stepAccept.selector;
         steps[17] = handler.stepTrim.selector;
+        steps[18] = handler.stepAskZk.selector;
+        steps[19] = handler.stepAskZk.selector;
         // forge pays the sender back for gas: were it one of these contracts, coins would appear in it.
         targetSender(makeAddr("anyone"));
         targetContract(address(handler));
@@ -45,7 +47,7 @@ contract RelayInvariantTest is Test {
     }
 
     /// @notice Every coin in the relay is a credit or the deposit of an open request: none lost, none doubled.
-    function invariant_solvency() public view {
+    function invariant_solvency() public {
         (uint256 inEther, uint256 inTokens) = handler.openDeposits();
         assertEq(address(relay).balance, handler.etherHeld(), "ether as the ledger says");
         assertEq(address(relay).balance, inEther + handler.credits(address(0)), "ether");
@@ -122,6 +124,19 @@ contract RelayInvariantTest is Test {
             handler.stepFulfil(handler.jobs() - 1, 7);
         }
         assertEq(handler.excused(), 1, "excused");
+        handler.stepAskZk(400);
+        uint256 last = handler.jobs() - 1;
+        handler.stepTime(31);
+        handler.stepFulfil(last, 1);
+        assertEq(handler.proven(), 0, "nobody accepted");
+        handler.stepAccept(2 * last); // alice, if a slash left her a slot
+        handler.stepAccept(2 * last + 1); // or bob
+        handler.stepFulfil(last, 3);
+        handler.stepForge(last, 4);
+        assertEq(handler.proven(), 0, "wrong proofs");
+        handler.stepFulfil(last, 1);
+        assertEq(handler.proven(), 1, "proven");
+        assertEq(handler.forged(), 0, "forged");
         invariant_solvency();
         invariant_stakeIsExact();
         invariant_exactlyOnce();

@@ -3,10 +3,10 @@ pragma solidity 0.8.37;
 
 import {IRelay} from "../../src/interfaces/IRelay.sol";
 import {Probe} from "../utils/relay/Probe.sol";
-import {RelayBase} from "../utils/relay/RelayBase.sol";
+import {ZkBase} from "../utils/relay/ZkBase.sol";
 
 /// @notice Random steps of consumers, operators, forgers and time, with a ledger of what must come out.
-contract RelayHandler is RelayBase {
+contract RelayHandler is ZkBase {
     address public bob;
     uint256 public bobKey;
 
@@ -17,6 +17,7 @@ contract RelayHandler is RelayBase {
     uint256 public declined;
     uint256 public accepted;
     uint256 public excused;
+    uint256 public proven;
     uint256 public forged;
     uint256 public slashedTotal;
     uint256 public etherHeld;
@@ -28,6 +29,8 @@ contract RelayHandler is RelayBase {
         (bob, bobKey) = addBob(2);
         vm.prank(bob);
         operators.announce(ARTIFACT, address(token), 1, 60);
+        announceZk(bob);
+        mine(EPOCH);
         stakeHeld = 3 * SLOT;
     }
 
@@ -42,6 +45,14 @@ contract RelayHandler is RelayBase {
 
     function stepAskByHash(uint256 seed) external {
         IRelay.Params memory p = seed % 2 == 0 ? params() : tokenParams();
+        p.deadline = uint64(vm.getBlockTimestamp() + 60 + seed % 400);
+        _ask(p, true);
+        mine(12);
+    }
+
+    function stepAskZk(uint256 seed) external {
+        IRelay.Params memory p = zkParams();
+        if (seed % 2 != 0) (p.feeToken, p.fee) = (address(token), 5e6);
         p.deadline = uint64(vm.getBlockTimestamp() + 60 + seed % 400);
         _ask(p, true);
         mine(12);
@@ -76,6 +87,7 @@ contract RelayHandler is RelayBase {
         probe.misbehave(Probe.Mode(mode % 4), "");
         vm.txGasPrice(1 gwei + mode % 3 gwei);
         Job memory job = _prepared(seed % _jobs.length);
+        if (_isZk(job)) return _prove(job, mode);
         if (mode % 5 == 0) job = fail(job, 1, "bad-input");
         if (mode % 7 == 0) return _failEngine(fail(job, 3, "engine-failed"));
         _fulfil(job);
@@ -107,12 +119,12 @@ contract RelayHandler is RelayBase {
             relay.nextNonce(),
             uint64(vm.getBlockNumber()),
             uint64(vm.getBlockTimestamp()),
-            keccak256(INPUT),
+            p.assurance == 3 ? INPUT_HASH : keccak256(INPUT),
             p
         );
         if (p.feeToken != address(0)) token.mint(address(probe), p.fee);
         bytes memory call = byHash
-            ? abi.encodeCall(Probe.askByHash, (p, keccak256(INPUT), "https://input"))
+            ? abi.encodeCall(Probe.askByHash, (p, request.inputHash, "https://input"))
             : abi.encodeCall(Probe.ask, (p, INPUT));
         (bool ok, bytes memory result) = address(probe).call{value: value}(call);
         // Otherwise the cover is used up, by open requests or by this epoch's slashes, or nobody announces now.
@@ -131,6 +143,21 @@ contract RelayHandler is RelayBase {
         } catch {}
     }
 
+    /// @dev Anyone sends it; only an honest one closes, and only what somebody accepted.
+    function _prove(Job memory job, uint256 mode) private {
+        bytes memory proof = proofOf(job);
+        bool honest = mode % 3 != 0;
+        if (!honest) proof[mode % 256] ^= 0x01;
+        (address acceptor,) = relay.acceptanceOf(job.id);
+        vm.prank(makeAddr("thief"));
+        try relay.fulfil(job.request, job.receipt, proof, job.output) {
+            ++closings[job.id];
+            ++answered;
+            ++proven;
+            if (!honest || acceptor == address(0)) ++forged;
+        } catch {}
+    }
+
     /// @dev Closes nothing.
     function _failEngine(Job memory job) private {
         bytes memory signature = sign(job);
@@ -143,14 +170,15 @@ contract RelayHandler is RelayBase {
     function stepForge(uint256 seed, uint256 field) external {
         if (_jobs.length == 0) return;
         Job memory job = _prepared(seed % _jobs.length);
-        bytes memory signature = sign(job);
+        bool zk = _isZk(job);
+        bytes memory signature = zk ? proofOf(job) : sign(job);
         if (field % 6 == 0) job.output = bytes.concat(job.output, hex"00");
         if (field % 6 == 1) job.receipt.outputHash = bytes32(field);
         if (field % 6 == 2) job.receipt.requestId = bytes32(field);
         if (field % 6 == 3) job.request.params.fee += 1;
         if (field % 6 == 4) job.signer = 1 + field % 1000;
         if (field % 6 == 5) job.receipt.status = 1;
-        if (field % 6 == 4) signature = sign(job);
+        if (field % 6 == 4) signature = sign(job); // of an enclave that is none; for zk no proof either
         try relay.fulfil(job.request, job.receipt, signature, job.output) {
             ++forged;
         } catch {}
@@ -262,7 +290,8 @@ contract RelayHandler is RelayBase {
         }
     }
 
-    function credits(address asset) external view returns (uint256) {
+    function credits(address asset) external returns (uint256) {
+        assertEq(relay.balanceOf(makeAddr("thief"), asset), 0, "who sends earns nothing");
         return relay.balanceOf(alice, asset) + relay.balanceOf(bob, asset) + relay.balanceOf(insurance, asset)
             + relay.balanceOf(address(probe), asset);
     }
@@ -291,8 +320,13 @@ contract RelayHandler is RelayBase {
         return (address(relay), address(operators), address(token), alice);
     }
 
+    function _isZk(Job memory job) private pure returns (bool) {
+        return job.request.params.assurance == 3;
+    }
+
     function _prepared(uint256 index) private view returns (Job memory job) {
         job = _jobs[index];
+        if (_isZk(job)) return answerZk(job);
         job.signer = aliceKey;
         job.output = hex"01010100000000" hex"0000803f";
         job.receipt = receiptFor(job);
