@@ -1,19 +1,24 @@
 import { readFileSync } from 'node:fs'
 import { argmax, decodeTensor, encodeTensor, fromHex, type Tensor, toHex } from '@nacre/verify'
 import { describe, expect, test } from 'vitest'
-import { batchOf, loadIndex, type ModelName, modelPath, sampleOf } from './samples.ts'
-import { type Digit, loadDigits } from './train/data/digits.ts'
+import { batchOf, entryOf, type ModelName, modelPath, sampleOf } from './samples.ts'
+import { type Digit, loadDigits, SIDE } from './train/data/digits.ts'
 import { type Flower, loadIris } from './train/data/iris.ts'
+import { digitSamples } from './train/digitSamples.ts'
+import { createDigitsMlp } from './train/digitsMlp.ts'
+import { createDigitsTransformer } from './train/digitsTransformer.ts'
 import { createIrisMlp } from './train/irisMlp.ts'
 import { nearestClass, predict } from './train/irisOls.ts'
-import { createLenet5, digitSamples } from './train/lenet5.ts'
+import { createLenet5, PADDED } from './train/lenet5.ts'
 import { assignWeights } from './train/model.ts'
 import { softmax } from './train/network.ts'
 import { readWeights } from './train/onnx.ts'
 import { createRandom } from './train/random.ts'
 import { openOnnx } from './train/runOnnx.ts'
+import { fromMatMul } from './train/transformerGraph.ts'
 
-const NAMES = ['iris-ols', 'iris-mlp', 'lenet5'] as const
+const DIGITS = ['lenet5', 'digits-mlp', 'digits-transformer'] as const
+const NAMES = ['iris-ols', 'iris-mlp', ...DIGITS] as const
 const iris = loadIris()
 const digits = loadDigits()
 
@@ -60,12 +65,19 @@ describe('onnxruntime agrees with the plain forward pass within 1e-4', () => {
     const plain = all.map(({ features }) => [...softmax(network.forward(Float64Array.from(features)))])
     expectClose(rowsOf(output), plain)
   })
-  test('lenet5', async () => {
-    const some = digits.heldOut.slice(0, 200)
-    const network = createLenet5(createRandom(0))
-    assignWeights(network, readWeights(read('lenet5')))
-    const samples = digitSamples(some)
-    const output = await (await openOnnx(read('lenet5')))(pictures(some))
+  const networks = {
+    lenet5: { network: createLenet5(createRandom(0)), side: PADDED },
+    'digits-mlp': { network: createDigitsMlp(createRandom(0)), side: SIDE },
+    'digits-transformer': { network: createDigitsTransformer(createRandom(0)), side: SIDE },
+  }
+  test.each(DIGITS)('%s', async name => {
+    const { network, side } = networks[name]
+    const some = digits.heldOut.slice(0, 100)
+    const weights = readWeights(read(name))
+    const isMatMul = name === 'digits-transformer'
+    assignWeights(network, isMatMul ? fromMatMul(network.parameters, weights) : weights)
+    const samples = digitSamples(some, { side })
+    const output = await (await openOnnx(read(name)))(pictures(some))
     expectClose(
       rowsOf(output),
       some.map((_, i) => [...network.forward(samples.load(i).input)]),
@@ -74,7 +86,7 @@ describe('onnxruntime agrees with the plain forward pass within 1e-4', () => {
 })
 
 describe('accuracy on held-out samples, through onnxruntime, is what index.json says', () => {
-  const published = (name: ModelName) => loadIndex().find(entry => entry.name === name)!.accuracy
+  const published = (name: ModelName) => entryOf(name).accuracy
   const labels = iris.heldOut.map(({ label }) => label)
   test('iris-ols', async () => {
     const output = await (await openOnnx(read('iris-ols')))(flowers(iris.heldOut))
@@ -90,14 +102,14 @@ describe('accuracy on held-out samples, through onnxruntime, is what index.json 
     expect(share).toBe(published('iris-mlp'))
     expect(share).toBeGreaterThanOrEqual(0.9)
   })
-  test('lenet5: at least 97 % of 1,000', async () => {
-    const answers = argmax(await (await openOnnx(read('lenet5')))(pictures(digits.heldOut)))
+  test.each(DIGITS)('%s: at least 95 % of 1,000', async name => {
+    const answers = argmax(await (await openOnnx(read(name)))(pictures(digits.heldOut)))
     const share = shareRight(
       answers,
       digits.heldOut.map(({ digit }) => digit),
     )
-    expect(share).toBe(published('lenet5'))
-    expect(share).toBeGreaterThanOrEqual(0.97)
+    expect(share).toBe(published(name))
+    expect(share).toBeGreaterThanOrEqual(0.95)
   })
 })
 
@@ -117,7 +129,7 @@ test.each(NAMES)('%s: the golden output within 1e-4, same classes, same input by
   const input = decodeTensor(fromHex(vector.input))
   const golden = decodeTensor(fromHex(vector.output))
   const output = await (await openOnnx(read(name)))(input)
-  expect(vector.artifact).toBe(loadIndex().find(entry => entry.name === name)!.sha256)
+  expect(vector.artifact).toBe(entryOf(name).sha256)
   expect(toHex(encodeTensor(batchOf(name, input.dims[0]!)))).toBe(vector.input)
   expectClose(rowsOf(output), rowsOf(golden))
   expect(argmax(output)).toEqual(argmax(golden))

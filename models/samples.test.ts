@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest'
-import { batchOf, drawDigit, loadIndex, type ModelName, modelPath, sampleCount, sampleOf } from './samples.ts'
+import {
+  batchOf,
+  drawDigit,
+  loadIndex,
+  loadZkIndex,
+  type ModelName,
+  modelPath,
+  sampleCount,
+  sampleOf,
+} from './samples.ts'
 import { loadDigits } from './train/data/digits.ts'
 import { loadIris, SPECIES } from './train/data/iris.ts'
 
@@ -27,7 +36,7 @@ test('digits are the first 100 held out', () => {
 })
 
 test('there are as many samples as differ', () => {
-  for (const { name } of loadIndex()) {
+  for (const { name } of [...loadIndex(), ...loadZkIndex()]) {
     const count = sampleCount(name)
     const questions = Array.from({ length: count + 1 }, (_, index) => sampleOf(name, index).question)
     expect(new Set(questions).size).toBe(count)
@@ -46,7 +55,9 @@ test('an output of another shape and an unknown model are errors that say what w
   expect(() => sampleOf('lenet5').describe(floats(1, 2))).toThrow(
     'lenet5 answers float32 [1,10], got float32 [1,2]',
   )
-  expect(() => sampleOf('gpt' as ModelName)).toThrow('unknown model "gpt"; known: iris-ols, iris-mlp, lenet5')
+  expect(() => sampleOf('gpt' as ModelName)).toThrow(
+    'unknown model "gpt"; known: iris-ols, iris-mlp, lenet5, digits-mlp, digits-transformer',
+  )
   expect(() => sampleOf('lenet5', -1)).toThrow('no sample -1')
   expect(() => batchOf('lenet5', 0)).toThrow('at least one sample')
 })
@@ -58,12 +69,10 @@ test('a batch is the samples one after the other, from the first again at the en
   expect(batch.data.slice(4, 8)).toEqual(sampleOf('iris-ols', 1).input.data)
 })
 
-test('every model has a file', () => {
-  expect(loadIndex().map(({ name, file }) => modelPath(name).endsWith(`/models/${file}`))).toEqual([
-    true,
-    true,
-    true,
-  ])
+test('every model has a file, in the folder of its index', () => {
+  for (const { name, file } of loadIndex()) expect(modelPath(name)).toMatch(new RegExp(`/models/${file}$`))
+  for (const { name, file } of loadZkIndex())
+    expect(modelPath(name)).toMatch(new RegExp(`/models/zk/${file}$`))
 })
 
 test('a drawing has 14 lines; ink shows where the pixels are dark', () => {

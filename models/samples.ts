@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { argmax, type Tensor } from '@nacre/verify'
 
-export type ModelName = 'iris-ols' | 'iris-mlp' | 'lenet5'
+export type ModelName = 'iris-ols' | 'iris-mlp' | 'lenet5' | 'digits-mlp' | 'digits-transformer'
 
 /** Type and shape of a model's input or output; -1 stands for any batch size. */
 export type TensorShape = { dtype: 'float32' | 'uint8'; dims: readonly number[] }
 
-/** A line of models/index.json. */
+/** A line of models/index.json or of models/zk/index.json. */
 export type ModelEntry = {
   name: ModelName
-  /** File name in models/. */
+  /** File name in the index’s folder. */
   file: string
   /** The artifact: SHA-256 of the file, 0x-hex. */
   sha256: `0x${string}`
@@ -39,14 +39,28 @@ export type Sample = {
   describe: (output: Tensor) => string
 }
 
-/** The committed models, read from models/index.json. */
+/** The committed models that a network serves, read from models/index.json. */
 export function loadIndex(): ModelEntry[] {
   return readJson('index.json') as ModelEntry[]
 }
 
+/** Those that are there to be proven (models/zk/index.json): no network serves them until one adds them. */
+export function loadZkIndex(): ModelEntry[] {
+  return readJson('zk/index.json') as ModelEntry[]
+}
+
 /** Path of a model's ONNX file. */
 export function modelPath(name: ModelName): string {
-  return fileURLToPath(new URL(entryOf(name).file, import.meta.url))
+  const folder = loadZkIndex().some(entry => entry.name === name) ? 'zk/' : ''
+  return fileURLToPath(new URL(`${folder}${entryOf(name).file}`, import.meta.url))
+}
+
+/** What an index says of a model. */
+export function entryOf(name: ModelName): ModelEntry {
+  const entries = [...loadIndex(), ...loadZkIndex()]
+  const entry = entries.find(candidate => candidate.name === name)
+  if (entry) return entry
+  throw new RangeError(`unknown model "${name}"; known: ${entries.map(known => known.name).join(', ')}`)
 }
 
 /**
@@ -55,12 +69,12 @@ export function modelPath(name: ModelName): string {
  */
 export function sampleOf(name: ModelName, index = 0): Sample {
   const entry = entryOf(name)
-  return name === 'lenet5' ? digitSample(entry, index) : irisSample(entry, index)
+  return isOfDigits(name) ? digitSample(entry, index) : irisSample(entry, index)
 }
 
 /** How many held-out samples of a model there are to ask about; 0 for a model that is not one of these. */
 export function sampleCount(name: string): number {
-  if (!loadIndex().some(entry => entry.name === name)) return 0
+  if (![...loadIndex(), ...loadZkIndex()].some(entry => entry.name === name)) return 0
   return (readJson(samplesFile(name)) as { samples: unknown[] }).samples.length
 }
 
@@ -136,13 +150,6 @@ function checked(entry: ModelEntry, output: Tensor): Tensor {
   )
 }
 
-function entryOf(name: ModelName): ModelEntry {
-  const entries = loadIndex()
-  const entry = entries.find(candidate => candidate.name === name)
-  if (entry) return entry
-  throw new RangeError(`unknown model "${name}"; known: ${entries.map(known => known.name).join(', ')}`)
-}
-
 function pick<T>(entry: ModelEntry, index: number): T {
   const { samples } = readJson(samplesFile(entry.name)) as { samples: T[] }
   const sample = samples[index % samples.length]
@@ -151,7 +158,11 @@ function pick<T>(entry: ModelEntry, index: number): T {
 }
 
 function samplesFile(name: string): string {
-  return name === 'lenet5' ? 'digits.samples.json' : 'iris.samples.json'
+  return isOfDigits(name) ? 'digits.samples.json' : 'iris.samples.json'
+}
+
+function isOfDigits(name: string): boolean {
+  return !name.startsWith('iris')
 }
 
 function readJson(file: string): unknown {

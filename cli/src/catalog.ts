@@ -33,6 +33,13 @@ export function readCatalog(paths: StatePaths): Model[] {
   ]
 }
 
+/** The repository's models that no network serves: they are there to be proven. */
+export function readZkModels(): Model[] {
+  const folder = join(MODELS, 'zk')
+  const own = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as Entry[]
+  return own.map(entry => modelOf(entry, folder, undefined))
+}
+
 /**
  * Language models, the repository's and those added to this network: GGUF files. Added ones can be many gigabytes, and are
  * checked by their size alone: the enclave hashes what it is given.

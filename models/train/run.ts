@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadDigits } from './data/digits.ts'
 import { loadIris } from './data/iris.ts'
+import { trainDigitsMlp } from './digitsMlp.ts'
+import { trainDigitsTransformer } from './digitsTransformer.ts'
 import type { Epoch } from './fit.ts'
 import { trainIrisMlp } from './irisMlp.ts'
 import { trainIrisOls } from './irisOls.ts'
@@ -12,12 +14,13 @@ import type { Train, Trained } from './model.ts'
 import { encodeOnnx } from './onnx.ts'
 import { digitSamplesFile, irisSamplesFile } from './samplesFiles.ts'
 
-const USAGE = `Trains the models in models/ again from their data sets and writes models/*.onnx,
-models/index.json and models/*.samples.json. The same sources give the same bytes.
+const USAGE = `Trains the models in models/ and models/zk/ again from their data sets and writes their
+*.onnx, index.json and models/*.samples.json. The same sources give the same bytes.
 
   npm run train [-- OPTIONS]
 
-  --model NAME   only this one: iris-ols, iris-mlp or lenet5 (about 3 minutes on one core)
+  --model NAME   only this one: iris-ols, iris-mlp, lenet5 (about 3 minutes on one core),
+                 digits-mlp (2 minutes) or digits-transformer (5 minutes)
   --check        write nothing; exit 1 unless the bytes equal the committed ones
   --dir FOLDER   write to this folder, or compare with it, instead of models/
   --help         this text`
@@ -26,7 +29,12 @@ const MODELS: Readonly<Record<string, Train>> = {
   'iris-ols': trainIrisOls,
   'iris-mlp': trainIrisMlp,
   lenet5: trainLenet5,
+  'digits-mlp': trainDigitsMlp,
+  'digits-transformer': trainDigitsTransformer,
 }
+
+/** Folder in models/, with an index of its own, of models that no network serves. */
+const folderOf = (name: string): string => (name.startsWith('digits-') ? 'zk/' : '')
 
 /** File names in models/ and what training says they hold. */
 type Files = Map<string, Uint8Array>
@@ -59,20 +67,26 @@ function readOptions(argv: string[]) {
 
 function trainAll(dir: string, names: readonly string[]): Files {
   const files: Files = new Map()
-  let entries = JSON.parse(readFile(dir, 'index.json')?.toString() ?? '[]') as Entry[]
   for (const name of names) {
     const trained = MODELS[name]!(progress(name))
     const onnx = encodeOnnx(trained.graph)
     say(`${name}: ${(trained.accuracy * 100).toFixed(1)} % of ${trained.heldOut} held-out samples right`)
-    files.set(`${name}.onnx`, onnx)
-    entries = [...entries.filter(entry => entry.name !== name), describe(name, trained, onnx)]
+    const index = `${folderOf(name)}index.json`
+    files.set(`${folderOf(name)}${name}.onnx`, onnx)
+    files.set(index, withEntry(files.get(index) ?? readFile(dir, index), describe(name, trained, onnx)))
   }
-  const order = Object.keys(MODELS)
-  entries.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
-  files.set('index.json', Buffer.from(`${JSON.stringify(entries, null, 2)}\n`))
   if (names.some(name => name.startsWith('iris'))) files.set('iris.samples.json', irisSamplesFile(loadIris()))
   if (names.includes('lenet5')) files.set('digits.samples.json', digitSamplesFile(loadDigits()))
   return files
+}
+
+/** The bytes of an index with this entry in the place of the one of its name. */
+function withEntry(index: Uint8Array | undefined, entry: Entry): Uint8Array {
+  const entries = JSON.parse(index ? Buffer.from(index).toString() : '[]') as Entry[]
+  const order = Object.keys(MODELS)
+  const all = [...entries.filter(({ name }) => name !== entry.name), entry]
+  all.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
+  return Buffer.from(`${JSON.stringify(all, null, 2)}\n`)
 }
 
 function describe(name: string, { graph, title, ...facts }: Trained, onnx: Uint8Array): Entry {
@@ -100,7 +114,10 @@ function progress(name: string): (epoch: Epoch) => void {
 }
 
 function write(dir: string, files: Files): number {
-  for (const [file, bytes] of files) writeFileSync(join(dir, file), bytes)
+  for (const [file, bytes] of files) {
+    mkdirSync(dirname(join(dir, file)), { recursive: true })
+    writeFileSync(join(dir, file), bytes)
+  }
   return say(`wrote ${[...files.keys()].join(', ')}`)
 }
 

@@ -18,13 +18,17 @@ const status = (...args: string[]) =>
     (error: { code: number; stderr: string }) => ({ code: error.code, stderr: error.stderr }),
   )
 
-/** LeNet-5 takes minutes: only in the long tests. */
-const retrained =
-  process.env.NACRE_LONG === '1' ? ['iris-ols', 'iris-mlp', 'lenet5'] : ['iris-ols', 'iris-mlp']
+/** Networks on digits take minutes each: only in the long tests. */
+const retrained = [
+  ...['iris-ols', 'iris-mlp'],
+  ...(process.env.NACRE_LONG === '1' ? ['lenet5', 'digits-mlp', 'digits-transformer'] : []),
+]
 const LIMIT_MS = 1_500_000
 
 test.each(retrained)('training %s again gives the committed bytes', { timeout: LIMIT_MS }, async name => {
-  expect(await run('--model', name, '--check')).toContain(`same bytes: ${name}.onnx, index.json`)
+  const folder = name.startsWith('digits-') ? 'zk/' : ''
+  const files = `${folder}${name}.onnx, ${folder}index.json`
+  expect(await run('--model', name, '--check')).toContain(`same bytes: ${files}`)
 })
 
 test('--check exits 1 when a single bit differs and names the file', async () => {
@@ -44,15 +48,17 @@ test('help says what the command does, wrong use exits 2 and says how', async ()
   expect(await run('--help')).toContain('--check')
   expect(await status('--model', 'resnet')).toEqual({
     code: 2,
-    stderr: expect.stringContaining('unknown model "resnet"; known: iris-ols, iris-mlp, lenet5'),
+    stderr: expect.stringContaining(
+      'unknown model "resnet"; known: iris-ols, iris-mlp, lenet5, digits-mlp, digits-transformer',
+    ),
   })
   expect(await status('--verbose')).toMatchObject({ code: 2 })
 })
 
-test('index.json names the SHA-256 of each file', async () => {
-  const index = JSON.parse(readFileSync(new URL('../index.json', import.meta.url), 'utf8'))
-  for (const { file, sha256 } of index) {
-    const digest = await crypto.subtle.digest('SHA-256', readFileSync(new URL(`../${file}`, import.meta.url)))
+test.each(['../', '../zk/'])('%sindex.json names the SHA-256 of each file', async folder => {
+  const read = (file: string) => readFileSync(new URL(`${folder}${file}`, import.meta.url))
+  for (const { file, sha256 } of JSON.parse(read('index.json').toString())) {
+    const digest = await crypto.subtle.digest('SHA-256', read(file))
     expect(sha256).toBe(`0x${Buffer.from(digest).toString('hex')}`)
   }
 })

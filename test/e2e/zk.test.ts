@@ -71,6 +71,13 @@ describe('iris-mlp, two flowers in one proof', () => {
   })
 })
 
+test('a model that no network serves is compiled by its name', async () => {
+  const made = await compile('digits-transformer', '--out', at('transformer.nzkm'))
+  expect(made.code, made.stderr).toBe(0)
+  expect(made.json).toMatchObject({ samples: 100 })
+  expect(Math.abs(Number(made.json.accuracy_lost))).toBeLessThan(0.05)
+})
+
 describe('what is not so does not verify: exit code 1, and the check that failed', () => {
   const refused = async (model: string, file: string, name: string): Promise<void> => {
     const { code, json, stderr } = await zk('verify', model, file)

@@ -2,11 +2,9 @@ import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { loadDigits } from '../../../models/train/data/digits.ts'
 import { loadIris } from '../../../models/train/data/iris.ts'
-import { tokenSamples, transformerOnnx } from '../../scripts/transformerOnnx.ts'
 import type { Mode } from './graph/graph.ts'
 import { layoutOf } from './graph/layout.ts'
 import { run } from './graph/reference.ts'
-import { largePerceptron } from './graph/samples.ts'
 import { type Imported, importOnnx, quantiseInput } from './import/import.ts'
 import { prove, registerWeights } from './prover/prove.ts'
 import { witnessOf } from './prover/witness.ts'
@@ -70,19 +68,16 @@ test.each([0, 1] as const)('lenet5, one digit, mode %s', async mode => {
   expect(await proveAndVerify(lenet, [heldOut[0]!.pixels], mode)).toBeLessThan(200_000)
 })
 
-test('a transformer block: 32 tokens of 64, 4 heads, 256 hidden', async () => {
-  const shape = { tokens: 32, width: 64, heads: 4, hidden: 256 }
-  const samples = tokenSamples(shape, 8)
-  const block = importOnnx(transformerOnnx(shape), samples)
-  expect(block.report.maxError).toBeLessThan(0.2)
-  expect(await proveAndVerify(block, samples.slice(0, 1), 0)).toBeLessThan(300_000)
-})
-
-test('784-1024-256-10: a million parameters, of random values', async () => {
-  const model = largePerceptron()
-  const scales = new Float64Array(model.graph.nodes.length + 1).fill(1)
-  const samples = heldOut.slice(0, 1).map(({ pixels }) => pixels)
-  expect(await proveAndVerify({ ...model, scales }, samples, 0)).toBeLessThan(400_000)
+test.each([
+  ['digits-transformer', 'one block, 28 tokens of 64, 4 heads, 256 hidden'],
+  ['digits-mlp', '784-1024-256-10, a million parameters'],
+])('%s: %s', async name => {
+  const samples = training.slice(0, 20)
+  const labels = samples.map(({ digit }) => digit)
+  const pixels = samples.map(sample => sample.pixels)
+  const model = importOnnx(onnx(`zk/${name}`), pixels, { labels })
+  expect(model.report.agreement).toBeGreaterThanOrEqual(0.95)
+  expect(await proveAndVerify(model, [heldOut[0]!.pixels], 0)).toBeLessThan(400_000)
 })
 
 test('digits: prover and reference compute the same integers, of every batch', async () => {

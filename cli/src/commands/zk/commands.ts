@@ -11,7 +11,7 @@ export function addZkCommands(program: Command): void {
     .command('zk')
     .description('proofs of inference, without hardware and without a trusted setup; NOT zero-knowledge')
   command(zk, 'compile', 'make a network of integers that proofs can be made for')
-    .argument('<model>', 'ONNX file, or the name of one of nacre model list')
+    .argument('<model>', 'ONNX file, digits-mlp, digits-transformer, or the name of one of nacre model list')
     .option(
       '--samples <file>',
       'real inputs to calibrate on, JSON: rows, or {rows, labels} (default: those of the repository’s models)',

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { loadIndex, type ModelName, sampleCount, sampleOf } from '../../../../models/samples.ts'
+import { entryOf, type ModelName, sampleCount, sampleOf } from '../../../../models/samples.ts'
 import { readBounded } from '../../attestation/files.ts'
-import { findModel, readCatalog } from '../../catalog.ts'
+import { findModel, readCatalog, readZkModels } from '../../catalog.ts'
 import { CliError } from '../../errors.ts'
 import { rowsOf } from '../../models/rows.ts'
 import { statePaths } from '../../paths.ts'
@@ -17,9 +17,11 @@ export type Samples = { rows: number[][]; labels?: number[] }
 const MAX_ONNX = 2 ** 28
 const MAX_SAMPLES = 2 ** 27
 
-/** The model of this name in a network's catalog, or else the file. @throws CliError unknown-model, bad-file */
+/** The model of this name in a network's catalog or of models/zk, or else the file. @throws CliError unknown-model, bad-file */
 export function sourceOf(model: string, state: string): Source {
   const catalog = readCatalog(statePaths(state))
+  const own = readZkModels().find(({ name, artifact }) => name === model || artifact === model)
+  if (own) return { name: own.name, path: own.path, bytes: readFileSync(own.path) }
   const isKnown = catalog.some(({ name, artifact }) => name === model || artifact === model)
   // A path is never in a catalog: what is missing is a file then.
   if (isKnown || !(existsSync(model) || /[/\\]|\.onnx$/.test(model))) {
@@ -73,7 +75,7 @@ function labelled({ rows, labels, ...others }: { rows?: unknown; labels?: unknow
 function ownSamples(name: ModelName, count: number): Samples {
   const samples = Array.from({ length: count }, (_, i) => sampleOf(name, i))
   const rows = samples.map(({ input }) => Array.from(input.data, Number))
-  const { classes, output } = loadIndex().find(entry => entry.name === name)!
+  const { classes, output } = entryOf(name)
   if (output.dims.at(-1) !== classes.length) return { rows }
   return { rows, labels: samples.map(({ expected }) => classes.indexOf(expected)) }
 }
