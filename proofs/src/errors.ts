@@ -20,6 +20,9 @@ const FIXES = {
   'zk-wrong-model': 'Verify with the graph and the weights that the proof was made for.',
   'zk-invalid-key':
     'Take the key file (.nzkg) from whoever ran the setup again; it must be whole, and of this network.',
+  'zk-key-unsupported':
+    'Give the graph one smaller output, such as an argmax: docs/zk-groth16.md, section 6.',
+  'zk-snarkjs-missing': 'Install it beside Nacre: npm install snarkjs@0.7.6. It is under GPL-3.0.',
   'zk-value-out-of-range': 'Do not use the values: the graph declares a range that they are not in.',
 } as const
 

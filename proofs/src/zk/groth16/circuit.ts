@@ -3,9 +3,9 @@
  * all of them (docs/zk-groth16.md, section 1).
  */
 import { proofsError } from '../../errors.ts'
-import { combine, constantOf, fromBits, type Linear, ONE, subtract, ZERO } from './linear.ts'
+import { combine, constantOf, fromBits, type Linear, subtract, ZERO } from './linear.ts'
 
-/** a · b = c. */
+/** a · b = c. What is linear is c alone: of c no prover needs a point of its own. */
 export type Constraint = { a: Linear; b: Linear; c: Linear }
 
 /** How wires come about, in order: the one wire that a constraint determines, or the bits of a whole number. */
@@ -87,7 +87,7 @@ export function circuitBuilder(sizes: { signals: number; inputs: number }): Circ
     wire(linear) {
       if (constantOf(linear) !== undefined || (linear.length === 1 && linear[0]![1] === 1n)) return linear
       const wire = circuit.wires++
-      define(wire, ONE, linear, ZERO)
+      define(wire, ZERO, ZERO, linear)
       return [[wire, 1n]]
     },
     bits(of, count) {
@@ -104,15 +104,15 @@ export function circuitBuilder(sizes: { signals: number; inputs: number }): Circ
           ],
           ZERO,
         )
-      enforce(ONE, subtract(of, fromBits(bits)), ZERO)
+      enforce(ZERO, ZERO, subtract(of, fromBits(bits)))
       return bits
     },
     enforceZero(linear) {
-      enforce(ONE, linear, ZERO)
+      enforce(ZERO, ZERO, linear)
     },
     build(values) {
       if (values.length !== signals) throw new RangeError(`${values.length} signals, not ${signals}`)
-      for (const [i, value] of values.entries()) define(1 + i, ONE, value, ZERO)
+      for (const [i, value] of values.entries()) define(1 + i, ZERO, ZERO, value)
       return circuit
     },
   }

@@ -1,126 +1,160 @@
 /**
- * Key files (.nzkg): what the proofs of one circuit are verified by, on chain and off. The SHA-256 of the file is the
- * artifact of `zk` requests. `ZkKey` (contracts) reads the same bytes.
+ * A verification key as one file, `.nzkg` (docs/zk-groth16.md, section 6): which circuit it is of, as far as a contract
+ * needs to know it, and the public part of its setup. Its SHA-256 is the artifact of `zk` requests.
  */
+
+import { concatAll } from '@nacre/verify/bytes'
+import { sha256 } from '@noble/hashes/sha2.js'
 import { proofsError } from '../../errors.ts'
-import { sizeOf } from '../graph/limits.ts'
+import type { Graph } from '../graph/graph.ts'
+import { checkGraph, rangeOf } from '../graph/ranges.ts'
+import { ELEMENT_BITS, packingOf } from './packing.ts'
+import {
+  type G1,
+  G1_BYTES,
+  type G2,
+  G2_BYTES,
+  G2_GENERATOR,
+  g1Bytes,
+  g2Bytes,
+  isG1,
+  isG2,
+  readG1,
+  readG2,
+  sameG2,
+} from './points.ts'
 
-/** Of a ceremony, which is worth something as long as one contributor was honest; or made in the open, to develop with. */
-export type Setup = 'ceremony' | 'development'
+/** What anybody can know of a setup. */
+export type SetupPoints = { alpha: G1; beta: G2; gamma: G2; delta: G2; ic: readonly G1[] }
 
-/**
- * The output's packing, and the points of the setup. G1 points have 64 bytes, x and y; G2 points 128 in the order of
- * EIP-197, x and y with the imaginary part first; all big-endian. That they are on the curve is not known.
- */
-export type VerifyingKey = {
-  setup: Setup
-  /** Of the one output: bits of a value, the least value, dimensions without the batch. */
-  width: number
-  lo: number
+export type VerificationKey = SetupPoints & {
+  /** Who made a development's setup can forge: no chain but 31337 takes its keys. */
+  setup: 'ceremony' | 'development'
+  /** Dimensions of the only output, the batch first where there is one. */
   dims: readonly number[]
-  alpha: Uint8Array
-  beta: Uint8Array
-  gamma: Uint8Array
-  delta: Uint8Array
-  /** For the constant 1, the input's commitment, and each element of the output. */
-  ic: readonly Uint8Array[]
+  /** The output's lowest value, and the bits of each. */
+  lo: number
+  width: number
 }
 
-const MAGIC = 'NZKG'
+const MAGIC = Uint8Array.of(0x4e, 0x5a, 0x4b, 0x47) // "NZKG"
 const VERSION = 1
-const SETUPS: readonly Setup[] = ['ceremony', 'development']
-const G1_BYTES = 64
-const G2_BYTES = 128
-const MAX_WIDTH = 32
-const MAX_RANK = 8
-/** Of elements, each a public signal: what contracts take. */
-const MAX_ELEMENTS = 16
-const ELEMENT_BITS = 253
-/** BN254's field of coordinates. */
-const Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583n
-
 const HEAD_BYTES = 16
-
-/** No key file is longer. */
+const MAX_RANK = 8
+const MAX_WIDTH = 32
+/** Of the output: every one costs a contract 6.8 k gas. */
+export const MAX_ELEMENTS = 16
+const SETUPS = ['ceremony', 'development'] as const
+/** No file is longer. */
 export const MAX_KEY_FILE: number =
   HEAD_BYTES + 4 * MAX_RANK + G1_BYTES + 3 * G2_BYTES + G1_BYTES * (2 + MAX_ELEMENTS)
 
-/** Values of the output that one element holds, and how many elements that makes. */
-export function elementsOf({ width, dims }: Pick<VerifyingKey, 'width' | 'dims'>): {
+/**
+ * The key of a graph's circuit.
+ * @throws NacreError zk-key-unsupported for a graph of several outputs, or of more values than a contract is to pack
+ */
+export function keyOf(
+  { graph, batch }: { graph: Graph; batch: number },
+  setup: VerificationKey['setup'],
+  points: SetupPoints,
+): VerificationKey {
+  const [output, ...others] = graph.outputs
+  if (output === undefined || others.length > 0)
+    throw proofsError('zk-key-unsupported', `a key is of one output, the graph has ${graph.outputs.length}`)
+  const { dims } = checkGraph(graph, batch)[output]!
+  const { lo, width, elements } = packingOf(rangeOf(graph, output), countOf(dims))
+  if (elements > MAX_ELEMENTS)
+    throw proofsError(
+      'zk-key-unsupported',
+      `the output has ${elements} elements, a key at most ${MAX_ELEMENTS}`,
+    )
+  const { alpha, beta, gamma, delta, ic } = points
+  const key: VerificationKey = { setup, dims, lo, width, alpha, beta, gamma, delta, ic }
+  checkKey(key)
+  return key
+}
+
+/**
+ * Big-endian: `"NZKG" | u8 1 | u8 setup | u8 width | u32 values | i32 lo | u8 rank | u32 dimension × rank | alpha | beta | gamma |
+ * delta | ic`.
+ * @throws NacreError zk-invalid-key
+ */
+export function encodeKey(key: VerificationKey): Uint8Array {
+  checkKey(key)
+  const { setup, dims, lo, width, alpha, beta, gamma, delta, ic } = key
+  const head = new Uint8Array(HEAD_BYTES + 4 * dims.length)
+  const view = new DataView(head.buffer)
+  head.set(MAGIC)
+  head.set([VERSION, SETUPS.indexOf(setup), width], 4)
+  view.setUint32(7, countOf(dims))
+  view.setInt32(11, lo)
+  head[15] = dims.length
+  for (const [i, dim] of dims.entries()) view.setUint32(HEAD_BYTES + 4 * i, dim)
+  return concatAll([head, g1Bytes(alpha), ...[beta, gamma, delta].map(g2Bytes), ...ic.map(g1Bytes)])
+}
+
+/** @throws NacreError zk-invalid-key, zk-unsupported-version */
+export function decodeKey(bytes: Uint8Array): VerificationKey {
+  if (bytes.length > MAX_KEY_FILE || bytes.length < HEAD_BYTES)
+    throw invalid(`${bytes.length} bytes, not ${HEAD_BYTES} to ${MAX_KEY_FILE}`)
+  if (!MAGIC.every((byte, i) => bytes[i] === byte)) throw invalid('the bytes do not begin with NZKG')
+  if (bytes[4] !== VERSION) throw proofsError('zk-unsupported-version', `the key has version ${bytes[4]}`)
+  const setup = SETUPS[bytes[5]!]
+  if (!setup) throw invalid(`setup is ${bytes[5]}, not 0 or 1`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const [width, count, lo, rank] = [bytes[6]!, view.getUint32(7), view.getInt32(11), bytes[15]!]
+  if (width < 1 || width > MAX_WIDTH) throw invalid(`values of ${width} bits`)
+  if (rank < 1 || rank > MAX_RANK) throw invalid(`${rank} dimensions, not 1 to ${MAX_RANK}`)
+  const points = HEAD_BYTES + 4 * rank
+  const elements = Math.ceil(count / Math.floor(ELEMENT_BITS / width))
+  const size = points + G1_BYTES + 3 * G2_BYTES + G1_BYTES * (2 + elements)
+  if (count < 1 || elements > MAX_ELEMENTS) throw invalid(`an output of ${count} values of ${width} bits`)
+  if (bytes.length !== size) throw invalid(`${bytes.length} bytes, not ${size}`)
+  const dims = Array.from({ length: rank }, (_, i) => view.getUint32(HEAD_BYTES + 4 * i))
+  if (countOf(dims) !== count) throw invalid(`dimensions ${dims} of ${count} values`)
+  const at = (from: number, length: number): Uint8Array => bytes.subarray(from, from + length)
+  const [beta, gamma, delta] = [0, 1, 2].map(i => readG2(at(points + G1_BYTES + G2_BYTES * i, G2_BYTES)))
+  const ic = points + G1_BYTES + 3 * G2_BYTES
+  const key: VerificationKey = {
+    ...{ setup, dims, lo, width, beta: beta!, gamma: gamma!, delta: delta! },
+    alpha: readG1(at(points, G1_BYTES)),
+    ic: Array.from({ length: 2 + elements }, (_, i) => readG1(at(ic + G1_BYTES * i, G1_BYTES))),
+  }
+  checkKey(key)
+  return key
+}
+
+/** The artifact of requests for proofs by this key: SHA-256 of its file, 32 bytes. */
+export function keyHash(file: Uint8Array): Uint8Array {
+  return sha256(file)
+}
+
+/** Values of the output that one element of the field holds, and how many elements that makes. */
+export function elementsOf({ dims, width }: Pick<VerificationKey, 'dims' | 'width'>): {
   perElement: number
   elements: number
 } {
   const perElement = Math.floor(ELEMENT_BITS / width)
-  return { perElement, elements: Math.ceil(sizeOf(dims) / perElement) }
+  return { perElement, elements: Math.ceil(countOf(dims) / perElement) }
 }
 
 /**
- * `"NZKG" | u8 1 | u8 setup | u8 width | u32 count | i32 lo | u8 rank | u32 dims | alpha | beta | gamma | delta | ic`,
- * big-endian; setup is 0 for a ceremony, 1 for development.
- * @throws NacreError zk-invalid-key
+ * snarkjs keeps gamma at the generator and begins with a delta that equals it: who knows their quotient can forge, and
+ * there everybody does. A development's gamma is another point, so that no flag makes a ceremony of it.
  */
-export function encodeKey(key: VerifyingKey): Uint8Array {
-  const { setup, width, lo, dims } = key
-  const head = new Uint8Array(HEAD_BYTES + 4 * dims.length)
-  const view = new DataView(head.buffer)
-  head.set([...MAGIC].map(letter => letter.charCodeAt(0)))
-  head.set([VERSION, SETUPS.indexOf(setup), width], 4)
-  view.setUint32(7, sizeOf(dims))
-  view.setInt32(11, lo)
-  head[15] = dims.length
-  for (const [i, dim] of dims.entries()) view.setUint32(HEAD_BYTES + 4 * i, dim)
-  const parts = [head, key.alpha, key.beta, key.gamma, key.delta, ...key.ic]
-  const bytes = new Uint8Array(parts.reduce((size, { length }) => size + length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  decodeKey(bytes)
-  return bytes
+function checkKey({ setup, dims, width, alpha, beta, gamma, delta, ic }: VerificationKey): void {
+  const signals = 1 + elementsOf({ dims, width }).elements
+  if (ic.length !== 1 + signals) throw invalid(`${ic.length} points for ${signals} signals`)
+  if (![alpha, ...ic].every(isG1)) throw invalid('a point is not of the group G1')
+  if (![beta, gamma, delta].every(isG2)) throw invalid('a point is not of the group G2')
+  if (sameG2(gamma, G2_GENERATOR) !== (setup === 'ceremony'))
+    throw invalid(`gamma is not that of a ${setup}: a key of one setup calls itself another’s`)
+  if (sameG2(delta, G2_GENERATOR) || sameG2(delta, gamma))
+    throw invalid('nobody contributed to its second phase, so that everybody can forge')
 }
 
-/** @throws NacreError zk-invalid-key, zk-unsupported-version */
-export function decodeKey(file: Uint8Array): VerifyingKey {
-  if (file.length > MAX_KEY_FILE) throw invalid(`${file.length} bytes: it has at most ${MAX_KEY_FILE}`)
-  if (file.length < HEAD_BYTES || String.fromCharCode(...file.subarray(0, 4)) !== MAGIC)
-    throw invalid('the bytes do not begin with NZKG')
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
-  const [version, setup, width, rank] = [4, 5, 6, 15].map(at => view.getUint8(at)) as [number, number, number, number]
-  if (version !== VERSION) throw proofsError('zk-unsupported-version', `the key file has version ${version}`)
-  if (SETUPS[setup] === undefined) throw invalid(`setup ${setup}`)
-  if (width === 0 || width > MAX_WIDTH) throw invalid(`values of ${width} bits`)
-  if (rank === 0 || rank > MAX_RANK) throw invalid(`${rank} dimensions`)
-  if (file.length < HEAD_BYTES + 4 * rank) throw invalid('it is cut short')
-  const dims = Array.from({ length: rank }, (_, i) => view.getUint32(HEAD_BYTES + 4 * i))
-  const count = view.getUint32(7)
-  if (count === 0 || dims.reduce((product, dim) => product * dim, 1) !== count)
-    throw invalid(`dimensions [${dims}] of ${count} values`)
-  const { elements } = elementsOf({ width, dims })
-  if (elements > MAX_ELEMENTS) throw invalid(`an output of ${elements} elements: at most ${MAX_ELEMENTS}`)
-  const size = HEAD_BYTES + 4 * rank + G1_BYTES + 3 * G2_BYTES + G1_BYTES * (2 + elements)
-  if (file.length !== size) throw invalid(`${file.length} bytes, not ${size}`)
-  return { setup: SETUPS[setup], width, lo: view.getInt32(11), dims, ...pointsOf(file, HEAD_BYTES + 4 * rank, elements) }
+function countOf(dims: readonly number[]): number {
+  return dims.reduce((product, dim) => product * dim, 1)
 }
 
-type Points = Pick<VerifyingKey, 'alpha' | 'beta' | 'gamma' | 'delta' | 'ic'>
-
-function pointsOf(file: Uint8Array, from: number, elements: number): Points {
-  for (let at = from; at < file.length; at += 32)
-    if (numberOf(file.subarray(at, at + 32)) >= Q) throw invalid('a coordinate is not below the modulus')
-  let at = from
-  const take = (size: number): Uint8Array => new Uint8Array(file.subarray(at, (at += size)))
-  const alpha = take(G1_BYTES)
-  const [beta, gamma, delta] = [take(G2_BYTES), take(G2_BYTES), take(G2_BYTES)]
-  return { alpha, beta, gamma, delta, ic: Array.from({ length: 2 + elements }, () => take(G1_BYTES)) }
-}
-
-function numberOf(bytes: Uint8Array): bigint {
-  let number = 0n
-  for (const byte of bytes) number = (number << 8n) | BigInt(byte)
-  return number
-}
-
-function invalid(message: string): Error {
-  return proofsError('zk-invalid-key', `The key file is not valid: ${message}.`)
-}
+const invalid = (message: string): Error => proofsError('zk-invalid-key', message)

@@ -23,7 +23,7 @@ export type Packing = {
 }
 
 /** Every element is below 2^253, and so below the modulus. */
-const ELEMENT_BITS = 253
+export const ELEMENT_BITS = 253
 
 export function packingOf({ lo, hi }: Range, count: number): Packing {
   const width = Math.max(1, bits(hi - lo + 1))
@@ -40,7 +40,10 @@ export function packingsOf(graph: Graph, batch: number): { input: Packing; outpu
 }
 
 /** The elements of values that are in the range, without the header. */
-export function packed({ lo, width, perElement }: Packing, values: Int32Array): bigint[] {
+export function packed(
+  { lo, width, perElement }: Pick<Packing, 'lo' | 'width' | 'perElement'>,
+  values: Int32Array,
+): bigint[] {
   const elements: bigint[] = []
   for (let from = 0; from < values.length; from += perElement) {
     let element = 0n
