@@ -1,7 +1,9 @@
 /**
- * Times of the prover on this machine, for section 8's networks with random weights: `node proofs/scripts/measure.ts`.
+ * Times of the prover on this machine, for section 8's networks with random weights: `node proofs/scripts/measure.ts`,
+ * and with a number behind it that many threads share the work.
  * The first proof of a model has engines compile and memory appear; the best of the others is what a service has.
  */
+import { Worker } from 'node:worker_threads'
 import type { Mode } from '../src/zk/graph/graph.ts'
 import { layoutOf } from '../src/zk/graph/layout.ts'
 import { randomInput, randomOf } from '../src/zk/graph/randomGraph.ts'
@@ -24,6 +26,8 @@ const MODELS: [name: string, sample: Sample, batch: number][] = [
   ['transformer block', transformer(), 1],
 ]
 const RUNS = 12
+const SCRIPT = new URL('../../cli/src/commands/zk/proverThread.ts', import.meta.url)
+const threads = Array.from({ length: Number(process.argv[2] ?? 1) - 1 }, () => new Worker(SCRIPT))
 
 type Run = { ms: number; processor: number; bytes: number; steps: string }
 
@@ -43,7 +47,7 @@ async function measured(model: RegisteredModel, input: Int32Array, batch: number
 
 for (const [name, { graph, weights }, batch] of MODELS) {
   const start = performance.now()
-  const model = await registerWeights(graph, weights)
+  const model = await registerWeights(graph, weights, { threads })
   console.log(`${name} x ${batch}: registered in ${(performance.now() - start).toFixed(0)} ms`)
   const input = randomInput(randomOf(1), graph, batch)
   for (const mode of [0, 1] as const) {
@@ -62,3 +66,5 @@ for (const [name, { graph, weights }, batch] of MODELS) {
     )
   }
 }
+
+for (const thread of threads) await thread.terminate()

@@ -7,6 +7,7 @@ import { Team } from './team.ts'
 import type { Thread } from './threads.ts'
 import {
   type Address,
+  canShareMemory,
   instantiate,
   type Kernels,
   type Memory,
@@ -53,10 +54,11 @@ export class Engine {
     this.kernels = { ...raw, ...Object.fromEntries(whole) }
   }
 
-  /** @param threads what shares the kernels' work: none unless given */
+  /** @param threads what shares the kernels' work: none unless given, and none where memory cannot be shared */
   static async load(threads: readonly Thread[] = []): Promise<Engine> {
-    const kind = threads.length > 0 ? 'shared' : 'alone'
-    return new Engine(await moduleOf(kind), memoryOf(kind), threads)
+    const useful = canShareMemory() ? threads : []
+    const kind = useful.length > 0 ? 'shared' : 'alone'
+    return new Engine(await moduleOf(kind), memoryOf(kind), useful)
   }
 
   /** f's result; while it runs, the threads share its kernels. */

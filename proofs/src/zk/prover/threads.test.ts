@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { randomInput, randomOf } from '../graph/randomGraph.ts'
 import { irisNetwork, leNet } from '../graph/samples.ts'
 import { Engine } from './engine.ts'
@@ -59,6 +59,14 @@ test('what is too small is not shared', async () => {
   expect(sessions).toEqual([])
   engine.together(() => engine.kernels.foldExt(at, at, 2 ** 14, at))
   expect(sessions).toHaveLength(1)
+})
+
+test('a page that is not isolated proves alone', async () => {
+  vi.stubGlobal('crossOriginIsolated', false)
+  const { graph, weights } = leNet()
+  const model = await registerWeights(graph, weights, { threads: [absent] })
+  expect(model.engine.bytes.buffer).toBeInstanceOf(ArrayBuffer)
+  vi.unstubAllGlobals()
 })
 
 test('a thread that fails is an error', async () => {

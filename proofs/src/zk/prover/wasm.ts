@@ -81,6 +81,12 @@ export function memoryOf(kind: 'alone' | 'shared'): Memory {
   return new WASM.Memory({ initial: INITIAL, maximum: MAX, shared: kind === 'shared' })
 }
 
+/** A page may, if it is isolated from other origins (HTML, crossOriginIsolated); Node always may. */
+export function canShareMemory(): boolean {
+  const { crossOriginIsolated = true } = globalThis as { crossOriginIsolated?: boolean }
+  return crossOriginIsolated && typeof SharedArrayBuffer === 'function'
+}
+
 export function instantiate(module: Module, memory: Memory): RawKernels {
   return new WASM.Instance(module, { env: { memory } }).exports as RawKernels
 }
