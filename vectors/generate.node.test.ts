@@ -6,7 +6,9 @@ import { generateVectors } from './generate.ts'
 test('the files are what the generator makes, no more and no less', async () => {
   const made = await generateVectors()
   const folders =
-    'tensors pipelines receipts evidence batches bundles cases statements releases nitro sealed zk'.split(' ')
+    'tensors pipelines receipts evidence batches bundles cases statements releases nitro sealed zk zk-statements'.split(
+      ' ',
+    )
   const kept = folders.flatMap(folder =>
     readdirSync(join(import.meta.dirname, folder))
       .filter(name => name.endsWith('.json'))

@@ -12,9 +12,11 @@ import { sealedVectors } from './sealed/generate.ts'
 import { statementVectors } from './statements/generate.ts'
 import { tensorVectors } from './tensors/generate.ts'
 import { zkVectors } from './zk/generate.ts'
+import { zkStatementVectors } from './zk-statements/generate.ts'
 
 /** Every golden file: path below vectors/ and its text. Deterministic: fixed keys, RFC 6979, no clock. */
 export async function generateVectors(): Promise<Map<string, string>> {
+  const zk = zkVectors()
   const files = {
     ...tensorVectors(),
     ...pipelineVectors(),
@@ -26,7 +28,8 @@ export async function generateVectors(): Promise<Map<string, string>> {
     ...caseVectors(),
     ...statementVectors(),
     ...releaseVectors(),
-    ...zkVectors(),
+    ...zk,
+    ...zkStatementVectors(zk),
     ...(await sealedVectors()),
   }
   return new Map(Object.entries(files).map(([path, value]) => [path, `${JSON.stringify(value, null, 2)}\n`]))

@@ -59,6 +59,11 @@ command(program, 'dev', 'the whole network on this machine, SIMULATED, and its m
       .choices(['simulated', 'qemu'])
       .default('simulated'),
   )
+  .option(
+    '--zk <key>',
+    'one more operator, whose enclave verifies proofs against this verifying key; repeat it',
+    several,
+  )
   .option('--operators <n>', 'how many operators, 1 to 8', wholeNumber('--operators', 1, 8), 3)
   .option(
     '--chaos [rounds]',

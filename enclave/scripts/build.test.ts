@@ -25,7 +25,14 @@ const images = new Map<keyof typeof IMAGES, Image>()
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'nacre-'))
   checkout = join(dir, 'a checkout elsewhere')
-  const copied = ['package.json', 'enclave/src', 'enclave/scripts', 'enclave/package.json', 'verify']
+  const copied = [
+    'package.json',
+    'enclave/src',
+    'enclave/scripts',
+    'enclave/package.json',
+    'verify',
+    'proofs',
+  ]
   const packages = [
     'tiny-secp256k1',
     'uint8array-tools',
@@ -39,7 +46,8 @@ beforeAll(async () => {
   const paths = [...copied, ...[...packages, ...natives].map(path => `node_modules/${path}`)]
   for (const path of paths) await cp(join(REPOSITORY, path), join(checkout, path), { recursive: true })
   await mkdir(join(checkout, 'node_modules/@nacre'))
-  await symlink('../../verify', join(checkout, 'node_modules/@nacre/verify'))
+  for (const zone of ['verify', 'proofs'])
+    await symlink(`../../${zone}`, join(checkout, 'node_modules/@nacre', zone))
   for (const path of ['esbuild', '@esbuild', `node-linux-${process.arch}`]) {
     await symlink(join(REPOSITORY, 'node_modules', path), join(checkout, 'node_modules', path))
   }
@@ -83,17 +91,19 @@ describe.each(NAMES)('the image %s', name => {
   })
 
   test('the bundle holds our code within its budget', async () => {
-    const ours = inputs.filter(path => /^(enclave|verify)\/src\//.test(path))
+    const ours = inputs.filter(path => /^(enclave|verify|proofs)\/src\//.test(path))
     const budget = budgets[name]
     const below = (folder: string) => ours.filter(path => path.startsWith(folder))
     // These run in the engine's process, which has no key; the rest is where the keys are.
     const [pipelines, evidence] = [below('enclave/src/pipelines/'), below('verify/src/attest/')]
+    const proofs = below('proofs/src/')
     const llama = below('enclave/src/llama/').filter(path => !WITH_KEYS.test(path))
-    const rest = ours.filter(path => ![...pipelines, ...evidence, ...llama].includes(path))
+    const rest = ours.filter(path => ![...pipelines, ...evidence, ...llama, ...proofs].includes(path))
     expect(await linesOf(rest)).toBeLessThanOrEqual(budget.maxOwnLines)
     expect(await linesOf(pipelines)).toBeLessThanOrEqual(budget.maxPipelineLines)
     expect(await linesOf(evidence)).toBeLessThanOrEqual(budget.maxEvidenceLines)
     expect(await linesOf(llama)).toBeLessThanOrEqual(budget.maxLlamaLines)
+    expect(await linesOf(proofs)).toBeLessThanOrEqual(budget.maxProofLines)
     expect((await readBundle()).length).toBeLessThanOrEqual(budget.maxBundleBytes)
   })
 
@@ -109,7 +119,7 @@ describe.each(NAMES)('the image %s', name => {
   })
 
   test('everything in the bundle is ours or a package', () => {
-    const ours = /^(enclave\/src|verify\/src|(verify\/)?node_modules)\//
+    const ours = /^(enclave\/src|verify\/src|proofs\/src|(verify\/|proofs\/)?node_modules)\//
     expect(inputs.filter(path => !ours.test(path))).toEqual([])
   })
 
@@ -135,13 +145,15 @@ test('a native engine is described with its size and hash, and is in its own ima
   expect(filesOf('llama-avx512')).toEqual([...every, ...all].map(file => file.replace('haswell', 'icelake')))
   expect(filesOf('upstream')).toEqual(every)
   expect(filesOf('attestation')).toEqual(every)
+  expect(filesOf('zk')).toEqual(every)
 })
 
 test('no image has another engine’s code, and an evidence verifier is in one alone', async () => {
-  const [onnx, attestation, llama] = await Promise.all([
+  const [onnx, attestation, llama, zk] = await Promise.all([
     inputsOf('onnx'),
     inputsOf('attestation'),
     inputsOf('llama'),
+    inputsOf('zk'),
   ])
   const verifiers = ['tdx', 'sgx', 'snp', 'nvidia'].map(tee => `verify/src/attest/${tee}.ts`)
   expect(attestation).toEqual(expect.arrayContaining(verifiers))
@@ -152,6 +164,12 @@ test('no image has another engine’s code, and an evidence verifier is in one a
   expect(onnx.filter(path => /^enclave\/src\/(llama|inference|attestation)/.test(path))).toEqual([])
   expect(llama.filter(path => /^enclave\/src\/(pipelines\/|onnx|session|noTelemetry)/.test(path))).toEqual([])
   expect(llama.filter(path => verifiers.includes(path))).toEqual([])
+  expect(zk).toContain('proofs/src/zk/verifier/verify.ts')
+  const noVerifier =
+    /^enclave\/src\/(pipelines\/|onnx|session|noTelemetry|llama|attestation)|^proofs\/src\/zk\/(?!graph|verifier)/
+  expect(zk.filter(path => noVerifier.test(path) || verifiers.includes(path))).toEqual([])
+  for (const inputs of [onnx, attestation, llama])
+    expect(inputs.filter(path => path.startsWith('proofs/'))).toEqual([])
 })
 
 test('an image that does not exist is refused by name', async () => {

@@ -7,6 +7,7 @@ import {
   ENGINE,
   llamaEngine,
   UPSTREAM_ENGINE,
+  ZK_ENGINE,
 } from '../src/engineName.ts'
 import { nativesFolder } from '../src/llama/natives.ts'
 
@@ -30,6 +31,12 @@ export const IMAGES = {
     name: 'nacre-attestation',
     engine: ATTESTATION_ENGINE,
     entry: 'enclave/src/attestation.ts',
+    natives: everyImage,
+  },
+  zk: {
+    name: 'nacre-zk',
+    engine: ZK_ENGINE,
+    entry: 'enclave/src/zk.ts',
     natives: everyImage,
   },
   llama: llamaImage('nacre-llama', 'haswell'),

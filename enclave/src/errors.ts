@@ -13,7 +13,7 @@ const ERRORS = {
   'artifact-limit': [507, 'Start the enclave with larger engine limits, or load fewer artifacts.'],
   'unsupported-model': [
     422,
-    'Load what this image runs: an ONNX model or a pipeline, or for nacre-attestation a policy (docs/security/boundaries.md).',
+    'Load what this image runs: an ONNX model or a pipeline, for nacre-attestation a policy, for nacre-zk a verifying key (docs/security/boundaries.md).',
   ],
   'conflicting-job': [409, 'An answer for this request was signed already; repeat that job to get it again.'],
   'voucher-refused': [

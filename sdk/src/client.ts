@@ -36,6 +36,8 @@ export type ClientOptions = HttpOptions & {
 
 /** A verified answer. */
 export type Answer = { output: Tensor; bundle: ReceiptBundle; verification: Verification }
+/** The same of an artifact that takes and gives files: their bytes. */
+export type FileAnswer = Omit<Answer, 'output'> & { output: Uint8Array }
 
 export type Client = {
   /**
@@ -48,6 +50,12 @@ export type Client = {
    * @throws NacreError unverified-answer, error-answer (a signed refusal), unreachable, operator-error, bad-answer
    */
   infer(question: { artifact: Hex; input: Tensor }): Promise<Answer>
+  /**
+   * The same for an artifact whose input is a file, such as a picture or a proof (docs/protocol.md, Artifact); what comes back are
+   * the output's bytes.
+   * @throws NacreError as infer does
+   */
+  inferFile(question: { artifact: Hex; input: Uint8Array }): Promise<FileAnswer>
 }
 
 /**
@@ -86,10 +94,14 @@ export function createClient(options: ClientOptions): Client {
   }
 
   async function infer({ artifact, input }: { artifact: Hex; input: Tensor }): Promise<Answer> {
+    const { output, ...answer } = await inferFile({ artifact, input: encodeTensor(input) })
+    return { output: decodeTensor(output), ...answer }
+  }
+
+  async function inferFile({ artifact, input }: { artifact: Hex; input: Uint8Array }): Promise<FileAnswer> {
     const nonce = freshNonce()
-    const bytes = encodeTensor(input)
-    const bundle = await ask({ nonce, artifact, input: toHex(bytes) })
-    const inputHash = toHex((options.crypto?.keccak256 ?? nobleCrypto.keccak256)(bytes))
+    const bundle = await ask({ nonce, artifact, input: toHex(input) })
+    const inputHash = toHex((options.crypto?.keccak256 ?? nobleCrypto.keccak256)(input))
     const expect = { clientNonce: nonce, evidenceNonce: nonce, artifact, input: inputHash }
     const verification = verifyReceipt(bundle, policy, { time: time(), expect, ...crypto })
     if (!verification.ok) throw unverified(options.url, verification.checks)
@@ -97,7 +109,7 @@ export function createClient(options: ClientOptions): Client {
     return { output: outputOf(bundle), bundle, verification }
   }
 
-  return { attest, infer }
+  return { attest, infer, inferFile }
 }
 
 /** The receipt's own price, which verifyReceipt has checked, is what the voucher allows. */
@@ -114,10 +126,10 @@ function freshNonce(): Hex {
   return toHex(crypto.getRandomValues(new Uint8Array(32)))
 }
 
-/** The verified output of a bundle: a tensor, or the enclave's signed refusal as an error. */
-function outputOf(bundle: ReceiptBundle): Tensor {
+/** The verified output of a bundle, or the enclave's signed refusal as an error. */
+function outputOf(bundle: ReceiptBundle): Uint8Array {
   const bytes = fromHex(bundle.output)
-  if (bundle.receipt.status === STATUS.ok) return decodeTensor(bytes)
+  if (bundle.receipt.status === STATUS.ok) return bytes
   throw sdkError(
     'error-answer',
     `The enclave refused (status ${bundle.receipt.status}): ${new TextDecoder().decode(bytes)}`,

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { enclaveRegistryAbi, releasesAbi } from '@nacre/contracts'
 import { createClient } from '@nacre/sdk'
-import { DEFAULT_POLICY, type Hex, parseBundle, parsePolicy, verifyReceipt } from '@nacre/verify'
+import { DEFAULT_POLICY, fromHex, type Hex, parseBundle, parsePolicy, verifyReceipt } from '@nacre/verify'
 import type { LocalAccount } from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { chainClient, chainWallet } from '../../cli/src/dev/clients.ts'
@@ -23,10 +23,16 @@ import { ACCOUNTS, operatorAccount } from '../../cli/src/dev/settings.ts'
 import { temporaryPostgres } from '../../host/src/database/testing.ts'
 import { freePorts } from '../../host/testing/ports.ts'
 import { loadIndex, sampleOf } from '../../models/samples.ts'
+import type { ZkVector } from '../../vectors/zk/generate.ts'
+import { proofFileOf, type ZkStatementVector } from '../../vectors/zk-statements/generate.ts'
 import { lastLine, nacre, oldNode, processesOf, type Started, start } from './nacre.ts'
 import { type Check, type Damaged, damage, failedChecks, flip } from './receipts.ts'
 
 // One file, since its tests share the network that the first of them starts: a network of its own costs each ten seconds.
+
+const vectorOf = <T>(path: string): T =>
+  JSON.parse(readFileSync(join(import.meta.dirname, '../../vectors', path), 'utf8'))
+const PROVEN = vectorOf<ZkStatementVector>('zk-statements/regression.json')
 
 type Request = { consumer: string; artifact: Hex; answer: string; receipt: string; checks: Check[] }
 type Result = { ready_ms: number; requests: Request[] }
@@ -43,8 +49,9 @@ let first: Result
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'nacre-e2e-'))
   state = join(dir, 'state')
-  port = await freePorts(7)
-  running = startDev({ node: oldNode() })
+  port = await freePorts(8)
+  writeFileSync(join(dir, 'key.nzkv'), fromHex(PROVEN.key))
+  running = startDev({ node: oldNode() }, '--zk', join(dir, 'key.nzkv'))
   first = await mainJobOf(running)
 }, LONG)
 
@@ -115,6 +122,18 @@ describe('the main job, started by the machine’s own Node', () => {
     const release = `0x${'11'.repeat(32)}`
     expect(await failedChecks(file, { developmentRoot, release })).toEqual(['policy-release'])
   })
+})
+
+test('an enclave of it verifies a proof against the key that it was started with', async () => {
+  const { of, model, artifact } = PROVEN
+  const proof = join(dir, 'proof.nzks')
+  writeFileSync(proof, proofFileOf(vectorOf<ZkVector>(`zk/${of}`)))
+  const out = join(dir, 'proof.receipt.json')
+  const args = ['attest', join(dir, 'key.nzkv'), proof, '--state', state, '--out', out, '--json']
+  const attested = await nacre('zk', ...args)
+  expect(attested.code, attested.stderr).toBe(0)
+  expect(attested.json).toMatchObject({ ok: true, model, artifact })
+  expect(await failedChecks(out, { policy: policyFile(), rpc: rpc() })).toEqual([])
 })
 
 describe('a tampered receipt', () => {
@@ -507,8 +526,8 @@ function brokenBubblewrap(): string {
   return folder
 }
 
-function startDev(options: Parameters<typeof start>[1]): Started {
-  return start(['dev', '--json', '--state', state, '--port', `${port}`], options)
+function startDev(options: Parameters<typeof start>[1], ...args: string[]): Started {
+  return start(['dev', '--json', '--state', state, '--port', `${port}`, ...args], options)
 }
 
 async function mainJobOf(child: Started): Promise<Result> {

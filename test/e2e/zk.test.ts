@@ -222,7 +222,7 @@ test('lenet5 from its ONNX file to a verified digit', async () => {
   expect(await zk('verify', model, file)).toMatchObject({ code: 0, json: { ok: true } })
 })
 
-test.each(['zk', 'zk compile', 'zk prove', 'zk verify'])('nacre %s --help', async name => {
+test.each(['zk', 'zk compile', 'zk prove', 'zk verify', 'zk attest'])('nacre %s --help', async name => {
   const { code, stdout } = await nacre(...name.split(' '), '--help')
   expect(code).toBe(0)
   expect(stdout).toMatch(name === 'zk' ? /NOT\s+zero-knowledge/ : /--json/)

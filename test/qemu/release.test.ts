@@ -11,7 +11,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
  * build takes long, and verifying is one; the long run has another engine's release, too.
  */
 const REPOSITORY = join(import.meta.dirname, '../..')
-const ENGINES = process.env.NACRE_LONG === '1' ? (['onnx', 'attestation'] as const) : (['onnx'] as const)
+const ENGINES =
+  process.env.NACRE_LONG === '1' ? (['onnx', 'attestation', 'zk'] as const) : (['onnx'] as const)
 /** Of another user's taste: nothing of it is in what is built. */
 const TASTE = { TZ: 'Asia/Kolkata', LANG: 'tr_TR.UTF-8', USER: 'somebody' }
 const WORKSPACES = ['contracts', 'verify', 'proofs', 'enclave', 'host', 'sdk', 'cli']

@@ -20,6 +20,7 @@ import { CliError, EXIT } from '../errors.ts'
 import { nodeCrypto } from '../nodeCrypto.ts'
 import { green, type Output, plain, red, yellow } from '../output.ts'
 import { now, parseTime } from '../time.ts'
+import { printStatement, statementJson, statementOf } from './zk/statement.ts'
 
 export type VerifyOptions = {
   policy?: string
@@ -64,6 +65,8 @@ export async function verify(file: string, options: VerifyOptions, output: Outpu
   if (assurance === 'simulated')
     output.line(yellow('  SIMULATED evidence: no hardware vouches for this answer.'))
   if (status !== 0) output.line(yellow(`  The answer is an error, status ${status}: ${plain(failure ?? '')}`))
+  const proven = ok ? statementOf(bundle) : undefined
+  if (proven) printStatement(output, proven)
   output.line(ok ? green('All checks hold.') : red('This receipt does NOT verify under this policy.'))
   if (!ok) for (const line of hints(file, options, verification.checks)) output.line(line)
   output.result({
@@ -73,6 +76,7 @@ export async function verify(file: string, options: VerifyOptions, output: Outpu
     signer: verification.signer,
     assurance,
     status,
+    ...(proven && { proven: statementJson(proven) }),
     checks: verification.checks,
   })
   return ok ? EXIT.ok : EXIT.checkFailed

@@ -16,7 +16,7 @@ export const DEV_TEES = ['simulated', 'qemu'] as const
 export type DevTee = (typeof DEV_TEES)[number]
 
 /** What images are made of; packages by their locks, Node by its version. */
-const FOLDERS = ['enclave/src', 'enclave/scripts', 'verify/src']
+const FOLDERS = ['enclave/src', 'enclave/scripts', 'verify/src', 'proofs/src']
 const LOCKS = ['package-lock.json', 'enclave/debian.lock.json']
 
 /** What runs as a process, and what a virtual machine boots: where each is built, and by what. */
@@ -24,9 +24,10 @@ const BUILDS = {
   simulated: { dir: IMAGE_DIR, script: 'build.ts', image: 'onnx' },
   qemu: { dir: join(REPOSITORY, 'enclave', 'dist', 'release'), script: 'release.ts', image: 'onnx' },
   language: { dir: join(REPOSITORY, 'enclave', 'dist', 'language'), script: 'build.ts', image: 'llama' },
+  zk: { dir: join(REPOSITORY, 'enclave', 'dist', 'zk-image'), script: 'build.ts', image: 'zk' },
 } as const
 
-/** Of the relay's operators, as they run; and the one for language models, which runs as a process. */
+/** Of the relay's operators, as they run; and those for language models and for proofs, which run as processes. */
 export type BuildName = keyof typeof BUILDS
 
 /** The image of these sources: built unless it is there. The operator hashes every byte of it again before use. */

@@ -8,6 +8,7 @@ import { readLanguageModels } from '../catalog.ts'
 import { CliError } from '../errors.ts'
 import { REPOSITORY } from '../paths.ts'
 import { agentError } from './agentError.ts'
+import { fund } from './fund.ts'
 import type { Inference } from './network.ts'
 import { type Basics, schemaOf, writeConfig } from './operator.ts'
 import { createOperator } from './operators.ts'
@@ -29,8 +30,6 @@ export type LanguagePorts = { gateway: number; operator: number; tls: number }
 const PRICES = { token: zeroAddress, prompt: '1000000000', completion: '2000000000' }
 const GATEWAY = join(REPOSITORY, 'host', 'src', 'gateway', 'main.ts')
 const READY_MS = 60_000
-/** Enough for the registrations of many starts. */
-const GAS_MONEY = 10n ** 20n
 
 /** Starts an operator of language models and a gateway before it. Its enclave is a process, however the others run. */
 export async function startLanguage(run: Run, options: LanguageOptions): Promise<Inference> {
@@ -132,13 +131,4 @@ async function untilServing(url: string): Promise<void> {
       })
     await sleep(50)
   }
-}
-
-/** Registrations cost gas, and anvil knows nothing of this account. */
-async function fund(client: PublicClient, address: Hex): Promise<void> {
-  if ((await client.getBalance({ address })) >= GAS_MONEY / 2n) return
-  await client.request({
-    method: 'anvil_setBalance',
-    params: [address, `0x${GAS_MONEY.toString(16)}`],
-  } as never)
 }

@@ -19,6 +19,8 @@ export type Network = {
   catalog: Model[]
   /** The OpenAI API of this network's language models; undefined in networks of earlier versions. */
   inference?: Inference | undefined
+  /** Address of the operator that verifies proofs, of networks with one. */
+  proofs?: string | undefined
 }
 
 export type Inference = {
@@ -33,8 +35,8 @@ export type Inference = {
 const VERSION = 2
 
 /** Tells other commands where this network is; the file is there as long as the network runs. */
-export function announceNetwork({ paths, rpcUrl, operators, releaseId, inference }: Network): void {
-  const file = { version: VERSION, pid: process.pid, rpcUrl, operators, releaseId, inference }
+export function announceNetwork({ paths, rpcUrl, operators, releaseId, inference, proofs }: Network): void {
+  const file = { version: VERSION, pid: process.pid, rpcUrl, operators, releaseId, inference, proofs }
   writeFileSync(paths.network, JSON.stringify(file))
 }
 
@@ -45,7 +47,7 @@ export function announceNetwork({ paths, rpcUrl, operators, releaseId, inference
 export function findNetwork(state: string): Network {
   const paths = statePaths(state)
   if (!existsSync(paths.network)) throw notRunning(paths.root)
-  const { version, pid, rpcUrl, operators, releaseId, inference } = JSON.parse(
+  const { version, pid, rpcUrl, operators, releaseId, inference, proofs } = JSON.parse(
     readFileSync(paths.network, 'utf8'),
   )
   if (!Number.isInteger(pid) || !existsSync(`/proc/${pid}`)) throw notRunning(paths.root)
@@ -53,7 +55,7 @@ export function findNetwork(state: string): Network {
   const deployment = parseDeployment(readFileSync(paths.deployment, 'utf8'))
   const client = chainClient(rpcUrl)
   const catalog = readCatalog(paths)
-  return { paths, client, rpcUrl, operators, deployment, releaseId, catalog, inference }
+  return { paths, client, rpcUrl, operators, deployment, releaseId, catalog, inference, proofs }
 }
 
 /** Where the operator that answered is: it alone has the receipt. */

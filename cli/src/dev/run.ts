@@ -15,6 +15,8 @@ export type DevOptions = {
   chaos?: number | true
   seed?: number
   tee?: DevTee
+  /** Files of verifying keys. */
+  zk?: string[]
 }
 
 export type Host = Awaited<ReturnType<typeof loadHost>>

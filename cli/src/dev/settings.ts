@@ -23,6 +23,11 @@ export function languageAccount(): HDAccount {
   return account(10)
 }
 
+/** The account of the operator that verifies proofs: anvil does not fund it. */
+export function proofAccount(): HDAccount {
+  return account(11)
+}
+
 /** Price of an answer, wei, and what the demonstration's questions ask for. */
 export const PRICE = 10n ** 12n
 export const MIN_DEADLINE = 10

@@ -11,6 +11,7 @@ import { type LanguagePorts, startLanguage } from './language.ts'
 import { announceNetwork, type Network } from './network.ts'
 import { type Operator, startOperators } from './operators.ts'
 import { endOrphans, forgetProcesses, recordProcess } from './processes.ts'
+import { startProofs } from './proofs.ts'
 import { deployConsumers } from './questions.ts'
 import { savePolicy } from './receipts.ts'
 import type { Run } from './run.ts'
@@ -39,7 +40,9 @@ export async function start(run: Run): Promise<Started> {
   const { image, languageImage } = images
   const deployed = await deployNetwork(run, client, chain.rpcUrl, { root, ...images, catalog })
   const { deployment, releaseId, languageReleaseId } = deployed
-  savePolicy(paths.policy, [releaseId, languageReleaseId], root)
+  const proofs = await publishProofs(run, client, chain.rpcUrl, deployment)
+  const own = [releaseId, languageReleaseId, ...(proofs ? [proofs.releaseId] : [])]
+  savePolicy(paths.policy, own, root)
 
   const setup = {
     paths,
@@ -60,12 +63,27 @@ export async function start(run: Run): Promise<Started> {
     ports: ports.language,
   })
   language.catch(() => {})
+  const proving =
+    proofs &&
+    startProofs(run, { ...proofs, client, setup: { ...setup, image: proofs.image }, port: ports.proofs })
+  proving?.catch(() => {})
   const operators = await startOperators(run, { client, setup, releaseId, ports: ports.operators })
   await serving
   const inference = await language
+  const proofsUrl = await proving
   const urls = Object.fromEntries(operators.map(({ account, url }) => [account, url]))
   const { rpcUrl } = chain
-  const network = { paths, client, rpcUrl, operators: urls, deployment, releaseId, catalog, inference }
+  const network = {
+    paths,
+    client,
+    rpcUrl,
+    operators: urls,
+    deployment,
+    releaseId,
+    catalog,
+    inference,
+    proofs: proofsUrl,
+  }
   announceNetwork(network)
   await run.lifetime.keep('network file', () => rmSync(paths.network, { force: true }))
   return { network, operators }
@@ -85,7 +103,7 @@ async function claimState({ host, paths, options, lifetime, progress }: Run): Pr
   progress.step('state deleted')
 }
 
-type Ports = { operators: number[]; chain: number; language: LanguagePorts }
+type Ports = { operators: number[]; chain: number; language: LanguagePorts; proofs: number }
 
 /** The first operator's, the chain's after it, then those of the other operators, of the gateway and what is behind it. */
 async function choosePorts({ options }: Run): Promise<Ports> {
@@ -95,8 +113,25 @@ async function choosePorts({ options }: Run): Promise<Ports> {
   const [operators, chain] = [[first, ...others], first + 1]
   const next = first + 1 + options.operators
   const language = { gateway: next, operator: next + 1, tls: next + 2 }
-  await Promise.all([...operators, chain, ...Object.values(language)].map(choosePort))
-  return { operators, chain, language }
+  const proofs = next + 3
+  const own = options.zk ? [proofs] : []
+  await Promise.all([...operators, chain, ...Object.values(language), ...own].map(choosePort))
+  return { operators, chain, language, proofs }
+}
+
+/** The image that verifies proofs, listed; undefined where no verifying key was given. */
+async function publishProofs(
+  { options, progress }: Run,
+  client: PublicClient,
+  rpcUrl: string,
+  deployment: Deployment,
+): Promise<{ image: Image; releaseId: Hex; keys: string[] } | undefined> {
+  if (!options.zk) return undefined
+  const image = await ensureImage('zk')
+  const wallet = chainWallet(rpcUrl, ACCOUNTS.publisher)
+  const releaseId = await listRelease({ client, wallet, deployment, manifest: image.manifest })
+  progress.step(`release ${releaseId.slice(0, 12)}… of ${image.manifest.engine} listed`)
+  return { image, releaseId, keys: options.zk }
 }
 
 type Images = { image: Image; languageImage: Image }

@@ -21,7 +21,9 @@ export function addReleaseCommands(program: Command): void {
 function addLocalCommands(release: Command): void {
   command(release, 'build', 'build the image that boots, with its manifest and the list of what is inside')
     .addOption(
-      new Option('--engine <name>', 'which image').choices(['onnx', 'attestation']).makeOptionMandatory(),
+      new Option('--engine <name>', 'which image')
+        .choices(['onnx', 'attestation', 'zk'])
+        .makeOptionMandatory(),
     )
     .requiredOption('--out <dir>', 'folder to write, or a release to replace')
     .option('--kernel <file>', 'another Linux than the pinned one')

@@ -16,6 +16,7 @@ library Tensor {
 
     error InvalidTensor(bytes32 reason);
     error NotFloat32(uint8 dtype);
+    error NotInt32(uint8 dtype);
     error NotInt64(uint8 dtype);
     error NotFinite(uint256 index);
     error FloatOverflow(int256 wad);
@@ -73,6 +74,16 @@ library Tensor {
         }
     }
 
+    /// @notice Every element of an int32 tensor.
+    function int32s(bytes calldata tensor) internal pure returns (int32[] memory values) {
+        (uint8 dtype,, bytes calldata data) = decode(tensor);
+        if (dtype != INT32) revert NotInt32(dtype);
+        values = new int32[](data.length / 4);
+        for (uint256 i; i < values.length; ++i) {
+            values[i] = int32(_reverse(uint32(bytes4(data[4 * i:4 * i + 4]))));
+        }
+    }
+
     /// @notice Every element of an int64 tensor.
     function int64s(bytes calldata tensor) internal pure returns (int64[] memory values) {
         (uint8 dtype,, bytes calldata data) = decode(tensor);
@@ -95,6 +106,33 @@ library Tensor {
             uint32 key = bits >> 31 == 1 ? ~bits : bits | 0x80000000;
             if (key > best) (best, index) = (key, i);
         }
+    }
+
+    /// @notice Index of the greatest integer, the first among equals.
+    function argmax(int32[] memory values) internal pure returns (uint256 index) {
+        if (values.length == 0) revert OutOfRange(0, 0);
+        for (uint256 i = 1; i < values.length; ++i) {
+            if (values[i] > values[index]) index = i;
+        }
+    }
+
+    /// @notice Takes the first of several tensors that follow each other. Only its length is looked at: decode it.
+    /// @return tensor its bytes
+    /// @return rest what follows it
+    function first(bytes calldata tensors) internal pure returns (bytes calldata tensor, bytes calldata rest) {
+        if (tensors.length < 3) revert InvalidTensor("header");
+        uint256 rank = uint8(tensors[2]);
+        if (rank > MAX_RANK) revert InvalidTensor("rank");
+        uint256 length = _sizeOf(uint8(tensors[1]));
+        uint256 start = 3 + 4 * rank;
+        if (tensors.length < start) revert InvalidTensor("header");
+        for (uint256 i; i < rank; ++i) {
+            length *= _reverse(uint32(bytes4(tensors[3 + 4 * i:7 + 4 * i])));
+            if (length > tensors.length) revert InvalidTensor("data length");
+        }
+        length += start;
+        if (length > tensors.length) revert InvalidTensor("data length");
+        return (tensors[:length], tensors[length:]);
     }
 
     /// @notice A finite float32 as a wad, cut towards zero.

@@ -18,16 +18,19 @@ export type Contents = {
 }
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
-/** What of this repository runs in a guest. */
-const WORKSPACES = ['enclave', 'verify']
+/** What of this repository may run in a guest. */
+const WORKSPACES = ['enclave', 'verify', 'proofs']
 
 /** The list of what is in a release of this kind: what its program is bundled of, and what is shipped beside it. */
 export async function sbomOf({ kind, manifest, debian, shipped }: Contents): Promise<Uint8Array> {
   const [output] = Object.values((await bundle(kind)).metafile.outputs)
-  const bundled = Object.entries(output!.inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+  const bundled = Object.entries(output!.inputs).flatMap(([path, { bytesInOutput }]) =>
+    bytesInOutput > 0 ? [path] : [],
+  )
   const natives = Object.values(await kind.natives())
-  const npm = await packagesOf([...bundled.map(([path]) => path), ...natives, ...shipped])
-  const workspaces = await Promise.all(WORKSPACES.map(workspaceOf))
+  const npm = await packagesOf([...bundled, ...natives, ...shipped])
+  const own = WORKSPACES.filter(folder => bundled.some(path => path.startsWith(`${folder}/src/`)))
+  const workspaces = await Promise.all(own.map(workspaceOf))
   return encodeSbom({ manifest, npm, debian, workspaces })
 }
 

@@ -135,7 +135,10 @@ test('of a kind of image it is made of the bundle, the natives and what else is 
   for (const name of ['tiny-secp256k1', 'hash-wasm', 'pkg:npm/esbuild@', 'nacre:workspace:@nacre/verify'])
     expect(text).toContain(name)
   // In another image.
-  expect(text).not.toContain('pkg:npm/onnxruntime')
+  for (const absent of ['pkg:npm/onnxruntime', 'nacre:workspace:@nacre/proofs'])
+    expect(text).not.toContain(absent)
+  const zk = Buffer.from(await sbomOf({ kind: IMAGES.zk, manifest, debian, shipped })).toString()
+  expect(zk).toContain('nacre:workspace:@nacre/proofs')
 })
 
 const one = (licence: string): NpmPackage => ({

@@ -33,12 +33,27 @@ export function addZkCommands(program: Command): void {
       run(self, async out => (await import('./prove.ts')).prove(container, input, options, out)),
     )
   command(zk, 'verify', 'check a proof and list every check')
-    .argument('<container>', 'the model that you trust, as nacre zk compile wrote it')
+    .argument(
+      '<model>',
+      'the model that you trust: the container, or the verifying key, which has no weights',
+    )
     .argument('<proof>', 'what nacre zk prove wrote')
     .option('--model <id>', 'the identity that the model must have, as compile printed it', modelId)
     .addOption(threads())
     .action(async (container, proof, options, self) =>
       run(self, async out => (await import('./verify.ts')).verify(container, proof, options, out)),
+    )
+  command(zk, 'attest', 'have an enclave verify a proof and sign what it shows, as a receipt')
+    .argument('<key>', 'the verifying key, or the container')
+    .argument('<proof>', 'what nacre zk prove wrote, with committed weights')
+    .option('--operator <url>', 'whose enclave verifies proofs (default: that of nacre dev --zk KEY)')
+    .option('--policy <file>', 'what you accept: releases and assurance, JSON')
+    .option('--release <id>', 'a release to accept besides')
+    .option('--development-root <file>', 'accept SIMULATED evidence of this root')
+    .option('--out <file>', 'where the receipt goes (default: the proof’s name and .receipt.json)')
+    .addOption(state)
+    .action(async (key, proof, options, self) =>
+      run(self, async out => (await import('./attest.ts')).attest(key, proof, options, out)),
     )
 }
 

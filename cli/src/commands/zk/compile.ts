@@ -2,9 +2,11 @@ import type { Layout } from '@nacre/proofs/zk'
 import { graphHash } from '@nacre/proofs/zk/graph/encode'
 import { layoutOf, securityBits } from '@nacre/proofs/zk/graph/layout'
 import { encodeModel, modelIdOf } from '@nacre/proofs/zk/graph/model'
+import { encodeVerifyingKey } from '@nacre/proofs/zk/graph/verifyingKey'
 import type { Imported } from '@nacre/proofs/zk/import'
 import { ensureProofFits, registerWeights } from '@nacre/proofs/zk/prove'
 import { toHex } from '@nacre/verify/bytes'
+import { sha256 } from '@nacre/verify/hash'
 import { interruption } from '../../enclave/interruption.ts'
 import { CliError, EXIT } from '../../errors.ts'
 import { type Output, plain } from '../../output.ts'
@@ -32,11 +34,15 @@ export async function compile(model: string, options: CompileOptions, output: Ou
   const bytes = encodeModel(container)
   const file = options.out ?? `${source.name}.nzkm`
   writeWhole(file, bytes)
+  const key = encodeVerifyingKey(container)
+  const keyFile = `${file.replace(/\.nzkm$/, '')}.nzkv`
+  writeWhole(keyFile, key)
   const facts = {
     model: toHex(modelIdOf(container)),
     graph: toHex(graphHash(container.graph)),
     file,
     bytes: bytes.length,
+    verifying_key: { file: keyFile, bytes: key.length, artifact: sha256(key) },
     nodes: container.graph.nodes.length,
     weights: weightsOf(imported),
     input: { ...container.graph.input, scale: container.scales[0]! },
@@ -99,6 +105,7 @@ type Facts = ReturnType<typeof costsOf> &
     graph: string
     file: string
     bytes: number
+    verifying_key: { file: string; bytes: number; artifact: string }
     nodes: number
     weights: number
     input: { dims: number[]; lo: number; hi: number; scale: number }
@@ -106,9 +113,10 @@ type Facts = ReturnType<typeof costsOf> &
   }
 
 function print(output: Output, name: string, facts: Facts): void {
-  const { input } = facts
+  const { input, verifying_key: key } = facts
   const lines: [label: string, text: string][] = [
     [name, `${here(facts.file)}, ${kilobytes(facts.bytes)}`],
+    ['key', `${here(key.file)}, ${kilobytes(key.bytes)}: what a verifier needs, without weights`],
     ['model', facts.model],
     ['graph', `${facts.graph}, ${facts.nodes} nodes, ${facts.weights} weights`],
     [

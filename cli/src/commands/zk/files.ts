@@ -3,21 +3,48 @@ import { basename, extname } from 'node:path'
 import { layoutOf } from '@nacre/proofs/zk/graph/layout'
 import { decodeModel, MAX_MODEL_FILE, type Model } from '@nacre/proofs/zk/graph/model'
 import { decodeProofFile, MAX_PROOF_FILE, type ProofFile } from '@nacre/proofs/zk/graph/proofFile'
+import { decodeVerifyingKey, isVerifyingKey, type VerifyingKey } from '@nacre/proofs/zk/graph/verifyingKey'
 import { readBounded } from '../../attestation/files.ts'
 import { CliError } from '../../errors.ts'
 
 /** A model that proofs are made for: with the root of its weights. */
 export type Container = Required<Model>
 
+/** What a verifier trusts: a container, or a verifying key, which has neither weights nor scales. */
+export type Trusted = Container | VerifyingKey
+
 /** One that is within the limits of proofs, before anything is committed to. @throws CliError bad-file */
 export function readContainer(path: string): Container {
-  const fix = 'make it: nacre zk compile MODEL'
+  return attempt(path, () => containerOf(readBounded(path, MAX_MODEL_FILE)))
+}
+
+/** @throws CliError bad-file */
+export function readTrusted(path: string): Trusted {
+  return attempt(path, () => {
+    const bytes = readBounded(path, MAX_MODEL_FILE)
+    if (!isVerifyingKey(bytes)) return containerOf(bytes)
+    const key = decodeVerifyingKey(bytes)
+    layoutOf(key.graph, 1, 0)
+    return key
+  })
+}
+
+export function hasWeights(trusted: Trusted): trusted is Container {
+  return 'weights' in trusted
+}
+
+function containerOf(bytes: Uint8Array): Container {
+  const { root, ...model } = decodeModel(bytes)
+  if (!root) throw new Error('it has no root of its weights')
+  layoutOf(model.graph, 1, 0)
+  return { ...model, root }
+}
+
+function attempt<T>(path: string, read: () => T): T {
   try {
-    const { root, ...model } = decodeModel(readBounded(path, MAX_MODEL_FILE))
-    if (!root) throw new Error('it has no root of its weights')
-    layoutOf(model.graph, 1, 0)
-    return { ...model, root }
+    return read()
   } catch (error) {
+    const fix = 'make it: nacre zk compile MODEL'
     throw badFile(`${path} is no model that proofs are made for`, error, fix)
   }
 }

@@ -53,7 +53,9 @@ export async function prove(
     model: toHex(model),
     batch: rows.length,
     public_weights: mode === 1,
-    outputs: container.graph.outputs.map((tensor, i) => toldOf(tensor, outputs[i]!, rows.length, container)),
+    outputs: container.graph.outputs.map((tensor, i) =>
+      toldOf(tensor, outputs[i]!, rows.length, container.scales),
+    ),
     clamped,
     ...times,
     proof_bytes: proof.length,

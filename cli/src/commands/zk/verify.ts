@@ -1,4 +1,5 @@
-import { verifyZk } from '@nacre/proofs/zk'
+import { proofsError } from '@nacre/proofs/errors'
+import { verifyZk, type Weights } from '@nacre/proofs/zk'
 import { modelIdOf } from '@nacre/proofs/zk/graph/model'
 import type { ProofFile } from '@nacre/proofs/zk/graph/proofFile'
 import { registerWeights } from '@nacre/proofs/zk/prove'
@@ -7,31 +8,35 @@ import { equalBytes, toHex } from '@nacre/verify/bytes'
 import { printChecks } from '../../dev/report.ts'
 import { EXIT } from '../../errors.ts'
 import { green, type Output, red } from '../../output.ts'
-import { type Container, readContainer, readProofFile } from './files.ts'
+import { hasWeights, readProofFile, readTrusted, type Trusted } from './files.ts'
 import { proverThreads } from './threads.ts'
-import { millis, printTold, toldOf, warnNotHiding } from './told.ts'
+import { millis, printTold, toldOf, warnNotHiding, warnNoWeights } from './told.ts'
 
 export type VerifyOptions = { model?: Uint8Array; threads?: number }
 
-/** `nacre zk verify CONTAINER PROOF`: every check, offline; the model is the caller's word. */
+/** `nacre zk verify CONTAINER|KEY PROOF`: every check, offline; the model is the caller's word. */
 export async function verify(
   path: string,
   proof: string,
   options: VerifyOptions,
   output: Output,
 ): Promise<number> {
-  const container = readContainer(path)
+  const trusted = readTrusted(path)
   const file = readProofFile(proof)
-  const checks = [...checkIdentity(container, options), ...(await checkModel(container, file, options))]
+  const checks = [
+    ...checkIdentity(trusted, options),
+    ...(await checkWeights(trusted, options)),
+    checkModel(trusted, file),
+  ]
   let verifyMs: number | undefined
   if (checks.every(check => check.ok)) {
     const started = performance.now()
-    checks.push(...checkProof(container, file))
+    checks.push(...checkProof(trusted, file))
     verifyMs = millis(started)
   }
   const ok = checks.every(check => check.ok)
-  const model = toHex(modelIdOf(container))
-  const told = ok ? shown(container, file) : undefined
+  const model = toHex(modelIdOf(trusted))
+  const told = ok ? shown(trusted, file) : undefined
 
   output.line(`model ${model}`)
   printChecks(output, checks)
@@ -44,12 +49,14 @@ export async function verify(
       green(`All checks hold: this network of integers maps this input to these outputs (${verifyMs} ms).`),
     )
   else output.line(red('This proof does NOT verify: do not use its outputs.'))
+  if (!hasWeights(trusted)) warnNoWeights(output)
   warnNotHiding(output)
   output.result({
     ok,
     model,
     batch: file.batch,
     public_weights: file.mode === 1,
+    weights_checked: hasWeights(trusted),
     ...(told && { input: told.input, outputs: told.outputs }),
     ...(verifyMs !== undefined && { verify_ms: verifyMs }),
     proof_bytes: file.proof.length,
@@ -59,56 +66,45 @@ export async function verify(
   return ok ? EXIT.ok : EXIT.checkFailed
 }
 
-/** Whether the container is the model that the caller means. */
-function checkIdentity(container: Container, { model }: VerifyOptions): Check[] {
+/** Whether this is the model that the caller means. */
+function checkIdentity(trusted: Trusted, { model }: VerifyOptions): Check[] {
   if (!model) return []
-  const actual = modelIdOf(container)
+  const actual = modelIdOf(trusted)
   const ok = equalBytes(model, actual)
-  const detail = ok ? 'the container is the model that --model names' : `the container is ${toHex(actual)}`
+  const detail = ok ? 'this is the model that --model names' : `this is the model ${toHex(actual)}`
   return [{ name: 'expected-model', ok, detail }]
 }
 
-/** The container's root is made again from its weights: a root alone could stand for others, or for none. */
-async function checkModel(
-  container: Container,
-  { model }: ProofFile,
-  { threads: asked }: VerifyOptions,
-): Promise<Check[]> {
-  const { graph, weights } = container
+function checkModel(trusted: Trusted, { model }: ProofFile): Check {
+  const ok = equalBytes(model, modelIdOf(trusted))
+  const detail = ok ? 'the proof is for this model' : `the proof is for the model ${toHex(model)}`
+  return { name: 'model', ok, detail }
+}
+
+/**
+ * The container's root is made again from its weights: a root alone could stand for others, or for none. A key has no weights: that
+ * its root is of valid ones is the word of whoever made it.
+ */
+async function checkWeights(trusted: Trusted, { threads: asked }: VerifyOptions): Promise<Check[]> {
+  if (!hasWeights(trusted)) return []
+  const { graph, weights, root } = trusted
   const threads = proverThreads(
     asked,
     weights.reduce((total, { length }) => total + length, 0),
   )
   const { weightsIds } = await registerWeights(graph, weights, { threads })
   const [committed] = weightsIds
-  const isRoot = committed !== undefined && equalBytes(committed, container.root)
-  const isModel = equalBytes(model, modelIdOf(container))
-  return [
-    {
-      name: 'weights',
-      ok: isRoot,
-      detail: isRoot
-        ? 'the container’s root is that of its weights'
-        : 'the container’s root is not that of its weights',
-    },
-    {
-      name: 'model',
-      ok: isModel,
-      detail: isModel ? 'the proof is for this model' : `the proof is for the model ${toHex(model)}`,
-    },
-  ]
+  const ok = committed !== undefined && equalBytes(committed, root)
+  return [{ name: 'weights', ok, detail: `the container’s root is ${ok ? '' : 'not '}that of its weights` }]
 }
 
 /** What nothing can prove is a check that failed, too: its code, and why. */
-function checkProof(
-  container: Container,
-  { mode, batch, input, outputs, proof }: ProofFile,
-): readonly Check[] {
-  const { graph, weights, root } = container
+function checkProof(trusted: Trusted, { mode, batch, input, outputs, proof }: ProofFile): readonly Check[] {
+  const { graph, root } = trusted
   try {
     return verifyZk(proof, {
       graph,
-      weights: mode === 1 ? { public: weights } : { id: root },
+      weights: mode === 1 ? { public: weightsOf(trusted) } : { id: root },
       batch,
       input,
       outputs,
@@ -119,9 +115,16 @@ function checkProof(
   }
 }
 
-function shown(container: Container, { batch, input, outputs }: ProofFile) {
+/** @throws NacreError zk-public-weights */
+function weightsOf(trusted: Trusted): Weights {
+  if (hasWeights(trusted)) return trusted.weights
+  throw proofsError('zk-public-weights', 'the proof is with public weights, and a verifying key has none')
+}
+
+function shown(trusted: Trusted, { batch, input, outputs }: ProofFile) {
+  const scales = hasWeights(trusted) ? trusted.scales : undefined
   return {
-    input: toldOf(0, input, batch, container),
-    outputs: container.graph.outputs.map((tensor, i) => toldOf(tensor, outputs[i]!, batch, container)),
+    input: toldOf(0, input, batch, scales),
+    outputs: trusted.graph.outputs.map((tensor, i) => toldOf(tensor, outputs[i]!, batch, scales)),
   }
 }
