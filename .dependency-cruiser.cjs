@@ -16,7 +16,13 @@ module.exports = {
       'proofs-is-pure',
       'proofs runs in Node and in browsers: no node:*, of ours nothing but codecs and errors of verify.',
       { path: src('proofs'), pathNot: test },
-      { pathNot: ['^proofs/src/', '^verify/src/', 'node_modules/@noble/'] },
+      { pathNot: ['^proofs/src/', '^verify/src/', 'node_modules/(@noble|snarkjs)/'] },
+    ),
+    rule(
+      'snarkjs-is-loaded-once',
+      'snarkjs is under GPL-3.0 and an optional peer: one module loads it, when it is needed.',
+      { path: '^(proofs|verify|enclave|host|sdk|cli)/', pathNot: '^proofs/src/zk/groth16/snarkjs.ts$' },
+      { path: 'node_modules/(snarkjs|ffjavascript|circomlib)/' },
     ),
     rule(
       'zk-graph-is-lowest',
