@@ -10,9 +10,12 @@ import {
   DEFAULT_POLICY,
   type EnclaveConfig,
   encodeTensor,
+  fromHex,
   type Hex,
   manifestHash,
+  type ReceiptBundle,
   releaseId,
+  type Tensor,
   toHex,
   verifyReceipt,
   ZERO_ADDRESS,
@@ -36,6 +39,21 @@ export type Launch = {
   command: string[]
 }
 
+/** What an enclave is asked. */
+export type Question = { artifact: Hex; path: string; input: Tensor }
+
+/** An enclave that runs, and asks of it that are answered with a receipt and, given a nonce, with fresh evidence. */
+export type OpenEnclave = {
+  client: EnclaveClient
+  /** Its own process. */
+  pid: number
+  /** Answered over fresh evidence, not verified. */
+  ask(question: Question): Promise<ReceiptBundle>
+  /** Every check of the receipt, as a client has it. @throws Error where one fails */
+  verify(bundle: ReceiptBundle): void
+  terminate(): Promise<void>
+}
+
 const MODEL = CASES.find(one => one.model === 'iris-ols')!
 const PUBLISHER: Hex = `0x${'11'.repeat(20)}`
 const ARTIFACT_BYTES = 8 * 2 ** 20
@@ -43,68 +61,80 @@ const [CALLS, WARM_UP] = [50, 50]
 
 /** Launches an image, has it answer until its times are steady, and ends it. */
 export async function benchLaunch(driver: Driver, image: Image, root: SimulatedRoot): Promise<Launch> {
-  const id = releaseId(PUBLISHER, manifestHash(image.manifest))
-  const limits = { maxInput: 1 << 20, maxOutput: 1 << 20 }
-  const chain = { chainId: 31_337n, registry: ZERO_ADDRESS, operator: ZERO_ADDRESS }
-  const config: EnclaveConfig = { version: 1, ...chain, releaseId: id, ...limits }
   const started = performance.now()
-  const enclave = await driver.launch(image, { config, root })
-  const client = createEnclaveClient({ connect: enclave.connect })
+  const enclave = await openEnclave(driver, image, root)
+  const { client, pid } = enclave
   try {
     await client.loadArtifact(MODEL.artifact, readFileSync(MODEL.path))
-    await answerVerified(client, { image, root, releaseId: id })
+    enclave.verify(await enclave.ask(MODEL))
     const first_answer_ms = Math.round(performance.now() - started)
     return {
       first_answer_ms,
-      infer: await measure(CALLS, WARM_UP, () => ask(client)),
-      infer_with_evidence: await measure(CALLS, WARM_UP, () => ask(client, fresh())),
+      infer: await measure(CALLS, WARM_UP, () => infer(client, jobOf(MODEL))),
+      infer_with_evidence: await measure(CALLS, WARM_UP, () => infer(client, jobOf(MODEL, fresh()))),
       artifact_mb_per_s: await artifactRate(client),
-      memory_mb: Math.round(memoryOf(enclave.pid) / 1e6),
-      command: readFileSync(`/proc/${enclave.pid}/cmdline`, 'utf8').split('\0'),
+      memory_mb: Math.round(memoryOf(pid) / 1e6),
+      command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'),
     }
   } finally {
-    client.close()
     await enclave.terminate()
   }
 }
 
-function jobOf(nonce?: Hex): Job {
+/** Launches an image of no operator's, and knows what a client needs to verify its receipts. */
+export async function openEnclave(driver: Driver, image: Image, root: SimulatedRoot): Promise<OpenEnclave> {
+  const id = releaseId(PUBLISHER, manifestHash(image.manifest))
+  const limits = { maxInput: 1 << 20, maxOutput: 1 << 20 }
+  const chain = { chainId: 31_337n, registry: ZERO_ADDRESS, operator: ZERO_ADDRESS }
+  const config: EnclaveConfig = { version: 1, ...chain, releaseId: id, ...limits }
+  const enclave = await driver.launch(image, { config, root })
+  const client = createEnclaveClient({ connect: enclave.connect })
+  const policy = withDevelopmentRoot({ ...DEFAULT_POLICY, releases: [id] }, root.certificate)
+  const attested = {
+    ...(await client.identity()),
+    release: { publisher: PUBLISHER, manifest: image.manifest },
+  }
+  return {
+    client,
+    pid: enclave.pid,
+    async ask(question) {
+      const nonce = fresh()
+      const job = jobOf(question, nonce)
+      const answer = await infer(client, job)
+      const { evidence } = answer
+      if (!evidence) throw new Error('an answer without evidence')
+      return assemble({ ...attested, evidence, evidenceNonce: nonce }, job, answer)
+    },
+    verify(bundle) {
+      const time = BigInt(Math.floor(Date.now() / 1000))
+      const { ok, checks } = verifyReceipt(bundle, policy, {
+        time,
+        expect: { evidenceNonce: bundle.evidenceNonce },
+        crypto: nodeCrypto,
+      })
+      if (!ok) throw new Error(`not verified: ${JSON.stringify(checks.filter(check => !check.ok))}`)
+    },
+    async terminate() {
+      client.close()
+      await enclave.terminate()
+    },
+  }
+}
+
+function jobOf({ artifact, input }: Question, nonce?: Hex): Job {
   return {
     origin: { type: 'client', nonce: fresh() },
-    artifact: MODEL.artifact,
-    input: toHex(encodeTensor(MODEL.input)),
+    artifact,
+    input: toHex(encodeTensor(input)),
     anchor: { number: 1n, hash: ZERO_HASH },
-    maxOutput: 8192,
+    maxOutput: 1 << 16,
     usage: { units: 1n, price: 0n, errorPrice: 0n, token: ZERO_ADDRESS },
     ...(nonce && { nonce }),
   }
 }
 
-function ask(client: EnclaveClient, nonce?: Hex) {
-  return client.infer({ ...jobOf(nonce), input: encodeTensor(MODEL.input) })
-}
-
-/** As a client would have it: every check of the receipt, the evidence over its own nonce. */
-async function answerVerified(
-  client: EnclaveClient,
-  { image, root, releaseId }: { image: Image; root: SimulatedRoot; releaseId: Hex },
-): Promise<void> {
-  const { identity, config } = await client.identity()
-  const nonce = fresh()
-  const job = jobOf(nonce)
-  const answer = await client.infer({ ...job, input: encodeTensor(MODEL.input) })
-  const { evidence } = answer
-  if (!evidence) throw new Error('an answer without evidence')
-  const release = { publisher: PUBLISHER, manifest: image.manifest }
-  const bundle = assemble({ identity, config, evidence, evidenceNonce: nonce, release }, job, answer)
-  const policy = withDevelopmentRoot({ ...DEFAULT_POLICY, releases: [releaseId] }, root.certificate)
-  const time = BigInt(Math.floor(Date.now() / 1000))
-  const { ok, checks } = verifyReceipt(bundle, policy, {
-    time,
-    expect: { evidenceNonce: nonce },
-    crypto: nodeCrypto,
-  })
-  if (!ok) throw new Error(`not verified: ${JSON.stringify(checks.filter(check => !check.ok))}`)
+function infer(client: EnclaveClient, job: Job) {
+  return client.infer({ ...job, input: fromHex(job.input) })
 }
 
 /** Bytes that no model is: they are refused by their hash once all are there. */
@@ -117,12 +147,13 @@ async function artifactRate(client: EnclaveClient): Promise<number> {
   return Math.round(ARTIFACT_BYTES / 1e2 / median) / 10
 }
 
-/** Of this process and all that it started, bytes in memory: what they share counts for each. */
-function memoryOf(pid: number): number {
+/** Of a process and all that it started, bytes in memory, now or at most: what they share counts for each. */
+export function memoryOf(pid: number, field: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
   const parents = readdirSync('/proc').filter(name => /^\d+$/.test(name))
   const children = parents.filter(name => statusOf(name, 'PPid') === pid)
   return (
-    statusOf(`${pid}`, 'VmRSS') * 1024 + children.reduce((sum, child) => sum + memoryOf(Number(child)), 0)
+    statusOf(`${pid}`, field) * 1024 +
+    children.reduce((sum, child) => sum + memoryOf(Number(child), field), 0)
   )
 }
 

@@ -16,12 +16,13 @@ export type BenchOptions = {
 }
 
 const MODELS = CASES.map(one => one.name)
-const NAMES = [...MODELS, 'relay', 'receipts', 'attestation', 'nitro', 'qemu', 'inference']
+const NAMES = [...MODELS, 'relay', 'receipts', 'attestation', 'nitro', 'qemu', 'inference', 'teeml-zkml']
 
 const USAGE = `usage: npm run bench -- [${MODELS.join(' | ')}] [--json] [--out DIR]
        npm run bench -- relay [--requests N] [--operators N] [--kill] [--seed S] [--keep] [--json] [--out DIR]
        npm run bench -- receipts | attestation | nitro | qemu [--json] [--out DIR]
        npm run bench -- inference [--small] [--threads N] [--rounds N] [--json] [--out DIR]
+       npm run bench -- teeml-zkml [--small] [--json] [--out DIR]
 
 Without a name, or with that of a model: each model as a bare engine call, as an attested answer and as a relay round
 trip; about a minute on an idle machine.
@@ -42,8 +43,12 @@ an enclave, each answer with its receipt, beside the engine alone, by turns; tim
 memory. Its files, 0.9 and 1.7 GB, are written once to ~/.cache/nacre/bench. --small is a tiny one, to try it. --threads are the
 engine's (2), --rounds of each path (5). Exits with 1 when less than 0.95 of the engine's speed is left. Figures of a machine that does
 other things say little: the part of the processor that was free is printed, and a warning under 90 %.
+teeml-zkml: the article's benchmark: Iris by least squares, Iris 4-16-3 with 500 inputs, LeNet-5, a network of a million
+parameters and a transformer block, each by the engine alone, in an attested enclave (SIMULATED), by the transparent
+prover and by Groth16, each in a process of its own; then perceptrons of growing size, which DIR/teeml-zkml.svg plots.
+Some minutes. Exits with 1 when a target is missed. --small is the Iris models alone.
 
-Writes DIR/<name>.json (bench/results; inference-small.json with --small, relay-kill.json with --kill, relay-NxN.json for other numbers of requests and
+Writes DIR/<name>.json (bench/results; <name>-small.json with --small, relay-kill.json with --kill, relay-NxN.json for other numbers of requests and
 operators). With --json the last line of standard output is one JSON object, and everything else goes to standard
 error. Ctrl-C stops everything.`
 

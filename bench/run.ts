@@ -1,4 +1,6 @@
 /** `npm run bench [-- NAME]`: measures, writes bench/results/<name>.json, prints. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Interrupted } from './devNetwork.ts'
 import { type BenchOptions, readOptions } from './options.ts'
 import { RESULTS, save } from './results.ts'
@@ -68,6 +70,20 @@ async function bench({ name, out = RESULTS }: BenchOptions): Promise<object> {
     const isSlow = Object.values(result.models).some(({ ratio }) => ratio < LEAST_RATIO)
     if (isSlow && !options.small) process.exitCode = 1
     return result
+  }
+  if (name === 'teeml-zkml') {
+    const { benchZkml } = await import('./zkml/zkml.ts')
+    const { growthSvg } = await import('./zkml/growthPlot.ts')
+    const { plainRows } = await import('./zkml/row.ts')
+    const { zkmlNotes, zkmlTable } = await import('./zkml/table.ts')
+    const result = await benchZkml(options, text => console.error(text))
+    const file = options.small ? 'teeml-zkml-small' : name
+    save(file, result, out)
+    writeFileSync(join(out, `${file}.svg`), growthSvg(result.growth))
+    for (const line of [...zkmlTable(result.rows), '', ...zkmlNotes(result.rows)]) say(line)
+    for (const line of result.missed) say(`MISSED ${line}`)
+    if (result.missed.length > 0) process.exitCode = 1
+    return { rows: plainRows(result.rows) }
   }
   const { benchModels } = await import('./models.ts')
   return benchModels(name, say, out)
