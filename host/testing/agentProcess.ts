@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Hex } from '@nacre/verify'
 import { type Child, spawnChild, waitReady } from '../src/processes/supervise.ts'
-import type { World } from './operatorWorld.ts'
+import type { ChainWorld } from './chainWorld.ts'
 
 /** A running agent. */
 export type AgentProcess = { child: Child; url: string; receiptKey: Hex }
@@ -14,7 +14,7 @@ type Ready = Omit<AgentProcess, 'child'>
 
 /** Starts the agent as a process of its own, ready to be killed; `nodeArgs` come before its program, `onLine` hears it. */
 export async function startAgentProcess(
-  world: World,
+  world: Pick<ChainWorld, 'dir' | 'config'>,
   changes: Record<string, unknown> = {},
   options: StartOptions = {},
 ): Promise<AgentProcess> {
@@ -27,7 +27,7 @@ export async function startAgentProcess(
 
 /** The same, without waiting until it serves, which it may never do. */
 export function spawnAgent(
-  world: World,
+  world: Pick<ChainWorld, 'dir' | 'config'>,
   changes: Record<string, unknown> = {},
   { nodeArgs = [], onLine }: StartOptions = {},
 ): { child: Child; ready: Promise<Ready> } {

@@ -8,9 +8,9 @@ import {
   decodeFunctionData,
   type PublicClient,
   parseEventLogs,
-  stringToHex,
   type TransactionReceipt,
   type Transport,
+  toHex,
   type WalletClient,
 } from 'viem'
 import { sdkError } from './errors.ts'
@@ -34,7 +34,7 @@ export type RelayParams = {
   maxGasPrice: bigint
   /** Seconds, absolute, of the chain's time. */
   deadline: bigint
-  /** Exactly what is required: 1 simulated, 2 tee. */
+  /** Exactly what is required: 1 simulated, 2 tee, 3 zk. */
   assurance: number
   /** Seconds. */
   maxEvidenceAge: number
@@ -67,6 +67,7 @@ export type Requested = {
 export type Fulfilled = {
   id: Hex
   operator: Hex
+  /** Of the enclave that signed; zero for a proof. */
   receiptKey: Hex
   receiptId: Hex
   /** 0 ok; otherwise the output is a text that says why. */
@@ -121,7 +122,8 @@ export async function request(options: {
 
 /**
  * Asks from a plain account about an input that operators fetch from `source`, an http or https URL, and check by
- * `inputHash`, keccak256 of its canonical bytes. Nobody is obliged to answer until an operator accepts.
+ * `inputHash`, keccak256 of its canonical bytes; of a `zk` request the source may be the input's bytes, and its hash is the
+ * commitment (`requestZk`). Nobody is obliged to answer until an operator accepts.
  * @throws NacreError relay-reverted with the contract's own error
  */
 export async function requestByHash(options: {
@@ -130,7 +132,7 @@ export async function requestByHash(options: {
   relay: Hex
   params: RelayParams
   inputHash: Hex
-  source: string
+  source: string | Uint8Array
 }): Promise<Requested> {
   const { client, relay, params, inputHash, source } = options
   return requestThrough({
@@ -138,7 +140,7 @@ export async function requestByHash(options: {
     consumer: relay,
     abi: relayAbi,
     functionName: 'requestByHash',
-    args: [params, inputHash, stringToHex(source)],
+    args: [params, inputHash, toHex(source)],
     value: await quote({ client, relay, params }),
   })
 }

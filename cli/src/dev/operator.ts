@@ -44,9 +44,28 @@ export function writeOperatorConfig(setup: OperatorSetup, number: number, port: 
   })
 }
 
-/** Writes an agent's configuration and key into a folder of this name; returns the configuration's path. */
+/** The same of an agent with an enclave of this image. */
 export function writeConfig(setup: Basics, folder: string, account: HDAccount, own: object): string {
-  const { paths, rpcUrl, wsUrl, databaseUrl, deployment, image } = setup
+  const { paths, image } = setup
+  return writeAgentConfig(setup, folder, account, {
+    rootDir: paths.operator,
+    imageDir: image.dir,
+    release: {
+      publisher: ACCOUNTS.publisher.address.toLowerCase(),
+      manifestHash: manifestHash(image.manifest),
+    },
+    ...own,
+  })
+}
+
+/** Writes an agent's configuration and key into a folder of this name; returns the configuration's path. */
+export function writeAgentConfig(
+  setup: Omit<Basics, 'image'>,
+  folder: string,
+  account: HDAccount,
+  own: object,
+): string {
+  const { paths, rpcUrl, wsUrl, databaseUrl, deployment } = setup
   const stateDir = join(paths.operator, folder)
   mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   const privateKeyFile = join(stateDir, 'private-key')
@@ -56,14 +75,8 @@ export function writeConfig(setup: Basics, folder: string, account: HDAccount, o
     wsUrl,
     databaseUrl,
     stateDir,
-    rootDir: paths.operator,
     privateKeyFile,
     deployment: { ...deployment, consumers: undefined },
-    imageDir: image.dir,
-    release: {
-      publisher: ACCOUNTS.publisher.address.toLowerCase(),
-      manifestHash: manifestHash(image.manifest),
-    },
     pollMs: 250,
     ...own,
   }

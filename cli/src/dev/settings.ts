@@ -28,6 +28,11 @@ export function proofAccount(): HDAccount {
   return account(11)
 }
 
+/** The account of the operator that proves (`nacre zk serve`): anvil does not fund it. */
+export function zkAccount(): HDAccount {
+  return account(12)
+}
+
 /** Price of an answer, wei, and what the demonstration's questions ask for. */
 export const PRICE = 10n ** 12n
 export const MIN_DEADLINE = 10

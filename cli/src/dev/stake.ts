@@ -1,6 +1,6 @@
 import { operatorsAbi } from '@nacre/contracts'
 import { DEVELOPMENT_PARAMETERS, type Deployment } from '@nacre/sdk'
-import { ASSURANCE, type Hex, ZERO_ADDRESS } from '@nacre/verify'
+import { type Hex, ZERO_ADDRESS } from '@nacre/verify'
 import type { LocalAccount, PublicClient } from 'viem'
 import { chainWallet } from './clients.ts'
 import { send } from './send.ts'
@@ -10,7 +10,8 @@ export type StakeOptions = {
   client: PublicClient
   rpcUrl: string
   deployment: Deployment
-  releaseId: Hex
+  /** What operators declare. */
+  profile: { releaseId: Hex; assurance: number }
   artifacts: readonly Hex[]
 }
 
@@ -27,6 +28,12 @@ export async function stakeOperators(options: StakeOptions, count: number, isNew
   )
 }
 
+/** Stakes one more operator, which offers these artifacts and from now on no others. */
+export async function serveOffers(options: StakeOptions, account: LocalAccount): Promise<void> {
+  await retractOffers(options, account, await removedArtifacts(options))
+  await stakeOperator(options, account)
+}
+
 /** What was announced and is not in the catalog any more: nobody here could answer for it. */
 async function removedArtifacts({ client, deployment, artifacts }: StakeOptions): Promise<Hex[]> {
   const operators = { address: deployment.operators, abi: operatorsAbi, strict: true } as const
@@ -38,7 +45,7 @@ async function removedArtifacts({ client, deployment, artifacts }: StakeOptions)
 
 /** Stakes one slot, says what it runs and announces every artifact, each once. */
 async function stakeOperator(options: StakeOptions, account: LocalAccount): Promise<void> {
-  const { client, rpcUrl, deployment, releaseId, artifacts } = options
+  const { client, rpcUrl, deployment, profile, artifacts } = options
   const operators = { address: deployment.operators, abi: operatorsAbi } as const
   const wallet = chainWallet(rpcUrl, account)
   const args = [account.address] as const
@@ -49,16 +56,16 @@ async function stakeOperator(options: StakeOptions, account: LocalAccount): Prom
       value: DEVELOPMENT_PARAMETERS.slotStake,
     })
   const next = (await epochNow(client, deployment)) + 1n
-  const profile = await client.readContract({
+  const declared = await client.readContract({
     ...operators,
     functionName: 'profileAt',
     args: [account.address, next],
   })
-  if (profile.releaseId !== releaseId)
+  if (declared.releaseId !== profile.releaseId)
     await send(client, wallet, {
       ...operators,
       functionName: 'declare',
-      args: [releaseId, ASSURANCE.simulated],
+      args: [profile.releaseId, profile.assurance],
     })
   for (const artifact of artifacts) {
     if (await isOffered(options, account, artifact)) continue

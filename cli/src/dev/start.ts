@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import type { Deployment } from '@nacre/sdk'
-import type { Hex } from '@nacre/verify'
+import { ASSURANCE, type Hex } from '@nacre/verify'
 import type { PublicClient } from 'viem'
 import { type Model, readCatalog } from '../catalog.ts'
 import { deployOnce, listRelease, saveDeployment } from './chain.ts'
@@ -185,7 +185,8 @@ async function deployNetwork(
   progress.step(`releases ${ids.join(' and ')} listed with their SIMULATED measurements`)
   const artifacts = catalog.map(model => model.artifact)
   const deploying = deployConsumers({ client, wallet, deployment, releaseId, catalog })
-  const staking = { client, rpcUrl, deployment, releaseId, artifacts }
+  const profile = { releaseId, assurance: ASSURANCE.simulated }
+  const staking = { client, rpcUrl, deployment, profile, artifacts }
   await stakeOperators(staking, options.operators, isNew)
   progress.step(`${options.operators} operators staked, ${artifacts.length} models announced`)
   const consumers = await deploying

@@ -20,9 +20,11 @@ export async function configuration(
       why: 'there is nothing to check',
       fix: 'nacre operator config FILE, or --schema',
     })
-  const { rpcUrl, deployment, schema, artifacts } = loadConfig(operatorConfig, resolve(file))
+  const { rpcUrl, deployment, schema, artifacts, zk } = loadConfig(operatorConfig, resolve(file))
   output.line(green(`${file} is a configuration of an operator agent.`))
-  output.line(`chain ${deployment.chainId}, relay ${deployment.relay}, ${artifacts.length} models`)
+  output.line(
+    `chain ${deployment.chainId}, relay ${deployment.relay}, ${artifacts.length + zk.length} models`,
+  )
   output.result({ ok: true, rpc_url: rpcUrl, chain_id: deployment.chainId, relay: deployment.relay, schema })
   return EXIT.ok
 }

@@ -1,3 +1,4 @@
+import { NO_ENCLAVE } from '@nacre/sdk/zk/request'
 import { ASSURANCE, type Hex } from '@nacre/verify'
 import { CliError, EXIT } from '../errors.ts'
 import type { Output } from '../output.ts'
@@ -22,7 +23,8 @@ export type JoinOptions = OperatorOptions &
 /** What is to be true on chain afterwards. */
 type Wanted = {
   slots: bigint
-  releaseId: Hex
+  /** Undefined of an operator that only proves. */
+  releaseId: Hex | undefined
   assurance: number
   models: Named[]
   token: Hex
@@ -48,7 +50,7 @@ function wantedOf(options: JoinOptions, settings: Settings): Wanted {
   const known = settings.models()
   const token = tokenOf(options.token)
   const releaseId = options.release === undefined ? settings.release : hashOf(options.release, '--release')
-  if (releaseId === undefined)
+  if (releaseId === undefined && !settings.onlyProves)
     throw missing('no release is named', '--release ID, or a configuration that has one')
   const artifacts =
     options.artifact?.map(text => artifactOf(text, known)) ?? known.map(model => model.artifact)
@@ -75,12 +77,15 @@ async function planJoin(subject: Subject, wanted: Wanted): Promise<Plan> {
   const bonding = slots < wanted.slots ? bond(contracts, wanted.slots - slots, missingValue, slotStake) : []
   want(bonding.length === 0, `${slots} slots, ${formatAmount(bonded)}`, bonding)
 
-  const { releaseId, assurance } = wanted
-  const state = await readRelease(subject, releaseId)
-  if (state !== 'listed') throw unlisted(releaseId, state)
   const profile = await readProfile(subject, epoch)
+  const { releaseId = NO_ENCLAVE.releaseId, assurance } = wanted
+  if (wanted.releaseId !== undefined) {
+    const state = await readRelease(subject, wanted.releaseId)
+    if (state !== 'listed') throw unlisted(wanted.releaseId, state)
+  }
   const declared = profile.releaseId === releaseId && profile.assurance === assurance
-  want(declared, `release ${releaseId}`, [declare(contracts, releaseId, assurance)])
+  const text = wanted.releaseId === undefined ? 'no enclave: it proves' : `release ${releaseId}`
+  want(declared, text, [declare(contracts, releaseId, assurance)])
 
   for (const { artifact, name } of wanted.models) {
     const offer = await readOffer(subject, artifact, wanted.token)
@@ -94,7 +99,8 @@ async function planJoin(subject: Subject, wanted: Wanted): Promise<Plan> {
 }
 
 /** Development networks have simulated enclaves, others real ones. */
-function assuranceOf(text: string | undefined, { contracts }: Settings): number {
+function assuranceOf(text: string | undefined, { contracts, onlyProves }: Settings): number {
+  if (onlyProves) return NO_ENCLAVE.assurance
   if (text === undefined) return contracts.chainId === 31_337 ? ASSURANCE.simulated : ASSURANCE.tee
   return text === 'tee' ? ASSURANCE.tee : ASSURANCE.simulated
 }

@@ -35,6 +35,8 @@ export type Settings = {
   /** What the agent runs and serves, as far as the network or the configuration says. */
   release?: Hex
   models: () => Named[]
+  /** It has no enclave, and so no release. */
+  onlyProves?: boolean
   /** HTTP addresses of agents by operator account, lower-case. */
   urls: Record<Hex, string>
   ownUrl?: string
@@ -57,16 +59,23 @@ export async function loadSettings(options: OperatorOptions): Promise<Settings> 
   return { ...others, files: { keystoreFile: resolve(options.keystore), passwordFile } }
 }
 
-function ofConfig(file: string, { loadConfig, operatorConfig }: Host): Settings {
+function ofConfig(file: string, { loadConfig, operatorConfig, hasEnclave }: Host): Settings {
   const config = loadConfig(operatorConfig, file)
-  const { deployment, release, artifacts, http, rpcUrl } = config
+  const { deployment, release, artifacts, zk, http, rpcUrl } = config
   const { keystoreFile, passwordFile, privateKeyFile } = config
   return {
     client: readerOf(deployment.chainId, rpcUrl),
     contracts: deployment,
     files: { keystoreFile, passwordFile, privateKeyFile },
-    release: releaseId(release.publisher, release.manifestHash),
-    models: () => artifacts.map(path => ({ name: basename(path, '.onnx'), artifact: fileHash(path) })),
+    ...(release && { release: releaseId(release.publisher, release.manifestHash) }),
+    models: () => [
+      ...artifacts.map(path => ({ name: basename(path, '.onnx'), artifact: fileHash(path) })),
+      ...zk.map(({ verifyingKey }) => ({
+        name: basename(verifyingKey, '.nzkg'),
+        artifact: fileHash(verifyingKey),
+      })),
+    ],
+    onlyProves: !hasEnclave(config),
     urls: {},
     ...(http.port > 0 && {
       ownUrl: `http://${http.host.includes(':') ? `[${http.host}]` : http.host}:${http.port}`,

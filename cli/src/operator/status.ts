@@ -1,4 +1,5 @@
 import { getHealth, type Health } from '@nacre/sdk'
+import { NO_ENCLAVE } from '@nacre/sdk/zk/request'
 import { ASSURANCE, type Hex, ZERO_HASH } from '@nacre/verify'
 import { EXIT } from '../errors.ts'
 import { bold, green, type Output, plain, red, yellow } from '../output.ts'
@@ -117,6 +118,7 @@ function show(facts: Facts, settings: Settings, output: Output): void {
 
 function releaseText({ releaseId, assurance, state }: Release): string {
   if (state === 'none') return yellow('none is declared, and nothing can be announced: nacre operator join')
+  if (releaseId === NO_ENCLAVE.releaseId) return 'of no enclave: it proves'
   const kind = assurance === ASSURANCE.tee ? 'tee' : 'simulated'
   return `${releaseId}, ${kind}, ${state === 'listed' ? state : red(state)}`
 }

@@ -1,6 +1,6 @@
 import { operatorsAbi, relayAbi, releasesAbi } from '@nacre/contracts'
 import type { RelayRequest } from '@nacre/sdk'
-import { type Hex, ZERO_ADDRESS } from '@nacre/verify'
+import { ASSURANCE, type Hex, ZERO_ADDRESS } from '@nacre/verify'
 import { concat, keccak256, type PublicClient } from 'viem'
 
 /** Where the draw is computed. */
@@ -46,6 +46,7 @@ async function doesFit(
   ])
   if (!offer.active || offer.price > params.fee) return false
   if (BigInt(offer.minDeadline) > params.deadline - timestamp) return false
+  if (params.assurance === ASSURANCE.zk) return true
   const call = { address: deployment.releases, abi: releasesAbi, functionName: 'releaseOf' } as const
   const [publisher, revoked] = await client.readContract({ ...call, args: [profile.releaseId] })
   if (publisher === ZERO_ADDRESS || revoked || profile.assurance !== params.assurance) return false

@@ -177,10 +177,13 @@ async function unable(
     }),
     profile: {
       operator,
-      releaseId: releaseId(release.publisher, release.manifestHash),
-      publisher: release.publisher,
-      assurance: 'simulated',
-      artifacts: new Set([ARTIFACT]),
+      served: {
+        releaseId: releaseId(release.publisher, release.manifestHash),
+        publisher: release.publisher,
+        assurance: 'simulated',
+        artifacts: new Set([ARTIFACT]),
+      },
+      proves: new Set(),
       relay: deployment.relay,
       windowS: 3,
       fallbackStepS: 2,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { TeeKind } from '@nacre/verify'
 import { expect, test } from 'vitest'
 import { parseConfig } from '../common/config.ts'
-import { operatorConfig } from './config.ts'
+import { hasEnclave, operatorConfig } from './config.ts'
 import { operatorSchema } from './schema.ts'
 import { teeIssues } from './teeConfig.ts'
 
@@ -102,6 +102,25 @@ test('claims are addresses of contracts, each once', () => {
   expect(read({ ...PLAIN, claims: [`0x${'AB'.repeat(20)}`] }).claims).toEqual([`0x${'ab'.repeat(20)}`])
   for (const claims of [['0x12'], [address, address]])
     expect(() => read({ ...PLAIN, claims })).toThrow('claims')
+})
+
+test('an operator with networks to prove needs no enclave, and has all of one or nothing of it', () => {
+  const zk = [{ container: '/m.nzkm', provingKey: '/m.zkey', verifyingKey: '/m.nzkg' }]
+  const { imageDir, artifacts, release, ...least } = LEAST
+  const parse = (changes: object) => parseConfig(operatorConfig, { ...least, ...PLAIN, ...changes }, 'test')
+  expect(hasEnclave(parse({ zk }))).toBe(false)
+  expect(hasEnclave(parse({ zk, imageDir, artifacts, release }))).toBe(true)
+  expect(read(PLAIN).zk).toEqual([])
+  expect(() => parse({})).toThrow('artifacts')
+  expect(() => parse({ zk: [] })).toThrow('artifacts')
+  for (const part of [{ imageDir, release }, { release }, { imageDir }])
+    expect(() => parse({ zk, ...part }), JSON.stringify(part)).toThrow('artifacts')
+  for (const part of [{ artifacts }, { artifacts, imageDir }, { artifacts, release }])
+    expect(() => parse({ zk, ...part }), JSON.stringify(part)).toThrow('imageDir')
+  expect(() => parse({ zk: [{ ...zk[0], container: 'm.nzkm' }] })).toThrow('absolute')
+  const payments = { least: { [address]: 1 } }
+  const deployment = { ...least.deployment, balances: address }
+  expect(() => parse({ zk, payments, deployment })).toThrow('payments.least')
 })
 
 test('vouchers are taken with a token and the contract that pays, and are not demanded without', () => {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { DRIVER_NAMES, DRIVERS } from '../drivers/index.ts'
 import { inferenceConfig } from './inferenceConfig.ts'
 import { machineIssues, teeIssues } from './teeConfig.ts'
+import { zkConfig } from './zk/config.ts'
 
 /** anvil's, the only one on which the simulated verifier serves. */
 const DEVELOPMENT_CHAIN = 31_337
@@ -71,11 +72,14 @@ const fields = z.strictObject({
     .max(8)
     .refine(all => new Set(all).size === all.length, 'names a contract twice')
     .default([]),
-  imageDir: path,
+  /** The enclave's image; an operator that only proves has no enclave. */
+  imageDir: path.optional(),
   artifacts: z.array(path).default([]),
   /** Language models behind the OpenAI API, in the place of artifacts: docs/operating.md, Language models. */
   inference: inferenceConfig.optional(),
-  release: z.object({ publisher: hex(20), manifestHash: hex(32) }),
+  /** Networks whose proofs answer `zk` requests, beside an enclave or without one: docs/operating.md, Proofs on chain. */
+  zk: zkConfig.default([]),
+  release: z.object({ publisher: hex(20), manifestHash: hex(32) }).optional(),
   http: loopback.default({ host: '127.0.0.1', port: 0 }),
   maxInput: z.int().min(LEAST_LIMIT).default(1_048_576),
   maxOutput: z.int().min(LEAST_LIMIT).default(LEAST_LIMIT),
@@ -141,10 +145,18 @@ export const operatorConfig = fields
     for (const issue of [...teeIssues(DRIVERS[tee.driver].kind, tee), ...machineIssues(tee)])
       context.addIssue({ code: 'custom', input: tee, ...issue })
   })
-  .refine(({ artifacts, inference }) => artifacts.length > 0 !== (inference !== undefined), {
+  .refine(config => onlyProves(config) || isOne(config.artifacts.length > 0, config.inference), {
     path: ['artifacts'],
     error:
       'give the artifacts of an image that answers the relay, or inference of an image nacre-llama: one of them',
+  })
+  .refine(config => onlyProves(config) || (config.imageDir !== undefined && config.release !== undefined), {
+    path: ['imageDir'],
+    error: 'give imageDir and release of the enclave’s image; without any of both, zk alone is served',
+  })
+  .refine(config => !onlyProves(config) || !takesVouchers(config.payments), {
+    path: ['payments', 'least'],
+    error: 'vouchers pay for an enclave’s answers, and this operator only proves',
   })
   .refine(({ payments, deployment }) => !takesVouchers(payments) || deployment.balances !== undefined, {
     path: ['deployment', 'balances'],
@@ -155,7 +167,29 @@ export const operatorConfig = fields
     error: 'clients need a voucher (payments.required), and no token is named that one may pay in',
   })
 
-export type OperatorConfig = z.infer<typeof operatorConfig>
+/** Of an agent, with an enclave or without. */
+export type AgentConfig = z.infer<typeof operatorConfig>
+
+/** Of an agent with an enclave. */
+export type OperatorConfig = AgentConfig & { imageDir: string; release: NonNullable<AgentConfig['release']> }
+
+/** Whether it runs an enclave; the others only prove. */
+export function hasEnclave(config: AgentConfig): config is OperatorConfig {
+  return config.imageDir !== undefined
+}
+
+/** Networks to prove, and no word of an enclave. */
+function onlyProves({ zk, artifacts, inference, imageDir, release }: z.infer<typeof fields>): boolean {
+  return (
+    zk.length > 0 &&
+    artifacts.length === 0 &&
+    [inference, imageDir, release].every(part => part === undefined)
+  )
+}
+
+function isOne(one: boolean, other: object | undefined): boolean {
+  return one !== (other !== undefined)
+}
 
 type KeyFields = Pick<z.infer<typeof fields>, 'keystoreFile' | 'passwordFile' | 'privateKeyFile'>
 

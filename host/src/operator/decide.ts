@@ -12,13 +12,21 @@ import type { Slots } from './slots.ts'
 import type { RequestRow } from './tables.ts'
 import { type Asked, fallbackRank, presumedDuty } from './turn.ts'
 
-/** Who we are and what we serve. */
-export type Profile = {
-  operator: Hex
+/** What the enclave is, and serves. */
+export type Served = {
   releaseId: Hex
   publisher: Hex
   assurance: 'simulated' | 'tee'
   artifacts: ReadonlySet<Hex>
+}
+
+/** Who we are and what we serve. */
+export type Profile = {
+  operator: Hex
+  /** Undefined for an operator without one. */
+  served: Served | undefined
+  /** Artifacts of networks that are proven here. */
+  proves: ReadonlySet<Hex>
   relay: Hex
   /** Seconds in which the assigned operator alone may answer. */
   windowS: number
@@ -59,9 +67,8 @@ export async function decide(from: Sources, row: RequestRow, head: Head): Promis
   const { nodes, profile, slots, nextTime } = from
   const request = chainRequest(row)
   const { params } = request
-  if (!profile.artifacts.has(params.artifact)) return { skip: 'unknown-artifact' }
-  if (params.assurance !== ASSURANCE[profile.assurance]) return { skip: 'assurance' }
-  if (!isAccepted(profile, params)) return { skip: 'release-not-accepted' }
+  const refusal = refusalOf(profile, params)
+  if (refusal !== undefined) return { skip: refusal }
   if (row.state === 'seen' && params.deadline < head.timestamp + MIN_REMAINING_S) return { skip: 'too-late' }
   const drawn = drawnFor(row, request, head)
   const presumed = await presumedTurn(from, row, drawn, head)
@@ -149,8 +156,16 @@ function halfPassed({ timestamp, params }: ChainRequest, head: Head): boolean {
   return 2n * head.timestamp >= timestamp + params.deadline
 }
 
+/** Why neither our enclave nor a proof may answer it. Of a `zk` request the key that it names is all of the policy. */
+function refusalOf({ served, proves }: Profile, params: ChainRequest['params']): string | undefined {
+  if (params.assurance === ASSURANCE.zk) return proves.has(params.artifact) ? undefined : 'unknown-artifact'
+  if (!served?.artifacts.has(params.artifact)) return 'unknown-artifact'
+  if (params.assurance !== ASSURANCE[served.assurance]) return 'assurance'
+  return isAccepted(served, params) ? undefined : 'release-not-accepted'
+}
+
 function isAccepted(
-  { releaseId, publisher }: Profile,
+  { releaseId, publisher }: Served,
   { releases, publishers }: ChainRequest['params'],
 ): boolean {
   return releases.includes(releaseId) || publishers.some(accepted => isAddressEqual(accepted, publisher))

@@ -3,13 +3,13 @@ import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { toHex } from '@nacre/verify'
-import { type Hex, keccak256 } from 'viem'
+import type { Hex } from 'viem'
 
 export type FetchInputOptions = {
   /** A URL in UTF-8, from the chain: whoever asks chose it. */
   source: Hex
-  /** keccak256 of the bytes that are wanted. */
-  inputHash: Hex
+  /** Why these bytes are not those that are wanted; undefined when they are. */
+  refusal: (input: Hex) => string | undefined
   maxBytes: number
   timeoutMs: number
   /** Whether addresses that are not public may be asked: for development only. */
@@ -35,15 +35,17 @@ const MAX_URL = 2048
  * @throws InputError
  */
 export async function fetchInput(options: FetchInputOptions): Promise<Hex> {
-  const { inputHash, maxBytes, timeoutMs, signal } = options
+  const { refusal, timeoutMs, signal } = options
   const url = readUrl(options)
   const deadline = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])])
   const bytes = await get(url, options, deadline).catch(cause => {
     if (cause instanceof InputError) throw cause
     throw new InputError(deadline.aborted ? `not fetched in ${timeoutMs} ms` : messageOf(cause), false, cause)
   })
-  if (keccak256(bytes) === inputHash) return toHex(bytes)
-  throw new InputError(`${bytes.length} bytes (at most ${maxBytes}) that have another hash`, false)
+  const input = toHex(bytes)
+  const why = refusal(input)
+  if (why === undefined) return input
+  throw new InputError(`${bytes.length} bytes were fetched: ${why}`, false)
 }
 
 function readUrl({ source, allowPrivate }: FetchInputOptions): URL {

@@ -1,5 +1,5 @@
 import { relayAbi } from '@nacre/contracts'
-import { parseBundle, STATUS } from '@nacre/verify'
+import { parseBundle, type Receipt, STATUS } from '@nacre/verify'
 import { encodeFunctionData, type Hex, isAddressEqual, type PublicClient, zeroAddress } from 'viem'
 import { callContract, RevertError } from '../chain/reverts.ts'
 import type { Queries } from '../database/connect.ts'
@@ -7,6 +7,7 @@ import type { Profile, Terms } from './decide.ts'
 import { chainRequest } from './requests.ts'
 import type { RequestRow } from './tables.ts'
 import type { Intent, Transactions } from './transactions.ts'
+import { isZkAnswer, parseZkAnswer } from './zk/answer.ts'
 
 /** What came of trying to submit an answer. */
 export type Submission = { sent: bigint } | Refusal
@@ -56,7 +57,8 @@ export async function submit(
  * and leaves the request to others; from anybody else the contract refuses it.
  */
 export function engineFailed(row: RequestRow): boolean {
-  return row.bundle !== null && parseBundle(row.bundle).receipt.status === STATUS.engineFailed
+  if (row.bundle === null || isZkAnswer(row.bundle)) return false
+  return parseBundle(row.bundle).receipt.status === STATUS.engineFailed
 }
 
 /** What a refusal by the contract means for the request. */
@@ -66,22 +68,27 @@ export function judge(reason: string): Refusal {
   return { waitS: 1, reason }
 }
 
+/** What came of it: ours, on its way, another's, not wanted at the last look, or why the contract refuses it. */
+export type Acceptance = 'done' | 'accepting' | 'assigned-to-another' | 'unwanted' | { refused: string }
+
 /**
- * Takes the duty of a request by hash on chain. `done` when it is ours, or when it is answered as well without: the
- * cover is used up, say. Throws CHAIN_UNAVAILABLE, DATABASE_UNAVAILABLE.
+ * Takes the duty of a request by hash on chain, unless it is taken. `isWanted` is asked before anything is sent.
+ * Throws CHAIN_UNAVAILABLE, DATABASE_UNAVAILABLE.
  */
 export async function accept(
   transactions: Transactions,
   client: PublicClient,
   { relay, operator }: Pick<Profile, 'relay' | 'operator'>,
   row: RequestRow,
-): Promise<'done' | 'accepting' | 'assigned-to-another'> {
+  isWanted: () => boolean = () => true,
+): Promise<Acceptance> {
   const read = { address: relay, abi: relayAbi, functionName: 'acceptanceOf', args: [row.id] } as const
   const [holder] = await callContract(() => client.readContract(read))
   if (!isAddressEqual(holder, zeroAddress))
     return isAddressEqual(holder, operator) ? 'done' : 'assigned-to-another'
   const purpose = `accept:${row.id}`
   if (await transactions.isPending(purpose)) return 'accepting'
+  if (!isWanted()) return 'unwanted'
   const args = [chainRequest(row)] as const
   const data = encodeFunctionData({ abi: relayAbi, functionName: 'accept', args })
   const intent = { purpose, target: relay, data }
@@ -90,9 +97,8 @@ export async function accept(
     return 'accepting'
   } catch (error) {
     if (!(error instanceof RevertError)) throw error
-    return error.reason === 'NotAssigned' || error.reason === 'AlreadyAccepted'
-      ? 'assigned-to-another'
-      : 'done'
+    const isAnothers = error.reason === 'NotAssigned' || error.reason === 'AlreadyAccepted'
+    return isAnothers ? 'assigned-to-another' : { refused: error.reason }
   }
 }
 
@@ -126,11 +132,18 @@ export function cancellation(operator: Hex, of: string): { intent: Intent; gas: 
 }
 
 function fulfilment(relay: Hex, row: RequestRow): Intent {
-  const { receipt, signature, output } = parseBundle(row.bundle)
+  const { receipt, signature, output } = answerOf(row.bundle)
   const args = [chainRequest(row), receipt, signature, output] as const
   return {
     purpose: `fulfil:${row.id}`,
     target: relay,
     data: encodeFunctionData({ abi: relayAbi, functionName: 'fulfil', args }),
   }
+}
+
+/** A proof is where an enclave's signature would be. */
+function answerOf(stored: unknown): { receipt: Receipt; signature: Hex; output: Hex } {
+  if (!isZkAnswer(stored)) return parseBundle(stored)
+  const { proof, ...answer } = parseZkAnswer(stored)
+  return { ...answer, signature: proof }
 }

@@ -13,11 +13,14 @@ import type { Payments } from '../payments/payments.ts'
 import type { Serving } from './enclaves.ts'
 import { findRequest } from './requests.ts'
 import type { RequestRow } from './tables.ts'
+import { isZkAnswer } from './zk/answer.ts'
 
 export type HttpOptions = {
   database: Database
   metrics: Registry
   enclave: () => Serving | undefined
+  /** Whether there is to be one; default: true. */
+  hasEnclave?: boolean
   /** Whether the chain knows the serving key, as far as we know. */
   isKnown: () => boolean
   head: () => Head | undefined
@@ -94,7 +97,8 @@ export function createHttp(options: HttpOptions): Hono<{ Bindings: HttpBindings 
   app.get('/health', context => {
     const head = options.head()
     const enclave = options.enclave()
-    const ok = head !== undefined && enclave !== undefined && options.isKnown()
+    const serves = options.hasEnclave === false || (enclave !== undefined && options.isKnown())
+    const ok = head !== undefined && serves
     const block = head ? Number(head.number) : null
     const receiptKey = enclave?.identity.receiptKey ?? null
     return context.json({ ok, block, receiptKey, enclavePid: enclave?.pid ?? null }, ok ? 200 : 503)
@@ -192,9 +196,12 @@ export function createHttp(options: HttpOptions): Hono<{ Bindings: HttpBindings 
   return app
 }
 
-/** One receipt a request: when the chain accepted another operator's, ours is nobody's to rely on. */
+/**
+ * One receipt a request: when the chain accepted another operator's, ours is nobody's to rely on. A proof is in its
+ * transaction, and whoever was fulfilled by it is who accepted the request.
+ */
 function shownBundle({ bundle, outcome }: RequestRow): unknown {
-  if (bundle === null || outcome?.event !== 'Fulfilled') return bundle
+  if (bundle === null || isZkAnswer(bundle) || outcome?.event !== 'Fulfilled') return bundle
   const { chainId, registry, receipt } = parseBundle(bundle)
   return receiptId({ chainId, registry }, receipt) === outcome.receiptId ? bundle : null
 }
@@ -208,9 +215,17 @@ function paid({ payments }: HttpOptions, required = false): Payments {
   )
 }
 
-function serving({ enclave }: HttpOptions): Serving {
+function serving({ enclave, hasEnclave }: HttpOptions): Serving {
   const current = enclave()
   if (current) return current
+  if (hasEnclave === false)
+    throw new FatalError(
+      'NOT_FOUND',
+      'This operator has no enclave: it proves what zk requests ask on chain.',
+      {
+        fix: 'Ask the relay with assurance zk, or another operator.',
+      },
+    )
   throw new RetryableError('ENCLAVE_UNAVAILABLE', 'No enclave is serving at the moment.', {
     fix: 'Try again in a few seconds.',
   })

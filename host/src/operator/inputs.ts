@@ -1,4 +1,4 @@
-import type { Hex } from 'viem'
+import { type Hex, keccak256 } from 'viem'
 import { describeError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
 import type { Database } from '../database/connect.ts'
@@ -8,10 +8,11 @@ import type { RequestRow } from './tables.ts'
 
 export type Inputs = {
   /**
-   * Starts fetching a request's input if nobody does; what was fetched is stored with the request. Returns why there
-   * is none yet; final when there will be none.
+   * Starts fetching a request's input if nobody does; what was fetched is stored with the request, unless `refusal` says
+   * why it is not its input: by default, that it has another hash. Returns why there is none yet; final when there will
+   * be none.
    */
-  fetch(row: RequestRow): { final: boolean; reason: string }
+  fetch(row: RequestRow, refusal?: Refusal): { final: boolean; reason: string }
   /** Waits for the fetches in hand, which the shutdown's signal ends. */
   close(): Promise<void>
 }
@@ -34,6 +35,7 @@ const PAUSE_MS = 2_000
 /** After this time without a look a request is over. */
 const FORGET_MS = 3_600_000
 
+type Refusal = (input: Hex) => string | undefined
 type Fetch = { running?: Promise<void>; host: string; failures: number; pauseUntil: number; final: boolean }
 
 /** Fetches the inputs of requests by hash, beside the work on other requests. */
@@ -41,12 +43,11 @@ export function createInputs(options: InputsOptions): Inputs {
   const { common, database, maxBytes, allowPrivate } = options
   const fetches = new Map<string, Fetch>()
 
-  async function run(row: RequestRow, source: Hex, entry: Fetch): Promise<void> {
-    const { inputHash } = chainRequest(row)
+  async function run(row: RequestRow, source: Hex, entry: Fetch, refusal: Refusal): Promise<void> {
     const { signal } = common.shutdown
     const limits = { maxBytes, timeoutMs: TIMEOUT_MS, allowPrivate, signal }
     try {
-      const input = await fetchInput({ source, inputHash, ...limits })
+      const input = await fetchInput({ source, refusal, ...limits })
       await moveRequest(database.queries, row, { input, reason: null })
     } catch (error) {
       entry.failures++
@@ -67,7 +68,7 @@ export function createInputs(options: InputsOptions): Inputs {
   }
 
   return {
-    fetch(row) {
+    fetch(row, refusal = otherHash(row)) {
       for (const [key, { running, pauseUntil }] of fetches)
         if (!running && pauseUntil < performance.now() - FORGET_MS) fetches.delete(key)
       const host = hostOf(row.source)
@@ -78,12 +79,17 @@ export function createInputs(options: InputsOptions): Inputs {
       }
       if (!entry.running && entry.pauseUntil <= performance.now() && row.source !== null && hasRoom(host)) {
         fetches.set(keyOf(row), entry)
-        entry.running = run(row, row.source, entry)
+        entry.running = run(row, row.source, entry, refusal)
       }
       return { final: false, reason: 'fetching-input' }
     },
     close: async () => void (await Promise.all([...fetches.values()].map(({ running }) => running))),
   }
+}
+
+function otherHash(row: RequestRow): Refusal {
+  const { inputHash } = chainRequest(row)
+  return input => (keccak256(input) === inputHash ? undefined : 'they have another hash')
 }
 
 function hostOf(source: Hex | null): string {

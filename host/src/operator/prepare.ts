@@ -26,37 +26,64 @@ import { loadRoot, type SimulatedRoot } from '../nsm/root.ts'
 import { lockState } from '../processes/lock.ts'
 import { readAccount } from './account.ts'
 import { checkClaims } from './claims.ts'
-import type { OperatorConfig } from './config.ts'
+import type { AgentConfig, OperatorConfig } from './config.ts'
+import type { Profile, Served } from './decide.ts'
 import { type Artifact, readArtifacts, readModels } from './launch.ts'
 import { checkRelease } from './register.ts'
 import { verifiersOf } from './teeConfig.ts'
 import { checkVerifiers, isVouched } from './vouched.ts'
+import { readZkModels, type ZkModel } from './zk/models.ts'
 
 const MAX_REFRESH_S = 43_200
 
-/** What the agent works with: opened, and checked against each other and the chain. */
-export type Prepared = {
+/** What every agent works with: opened, and checked against the chain. */
+export type Basics = {
   account: PrivateKeyAccount
+  /** The account's address, lower-case. */
+  operator: Hex
+  database: Database
+  origin: Origin
+  /** Seconds in which the assigned operator alone may answer. */
+  windowS: number
+  /** Networks that are proven here. */
+  networks: ZkModel[]
+}
+
+/** What an agent with an enclave works with beside, checked against each other. */
+export type Prepared = Basics & {
   image: Image
   root: SimulatedRoot
   artifacts: Artifact[]
   /** Language models, in the place of artifacts. */
   models: ModelFile[]
-  database: Database
-  origin: Origin
   /** What every enclave is configured with. */
   enclaveConfig: EnclaveConfig
   refreshAfterS: number
-  /** Seconds in which the assigned operator alone may answer. */
-  windowS: number
 }
 
 /** Opens the state folder, the database and the chain. Throws HostError; what was opened closes with the shutdown. */
-export async function prepare(common: Common<OperatorConfig>, { client }: Nodes): Promise<Prepared> {
+export async function openBasics(common: Common<AgentConfig>, { client }: Nodes): Promise<Basics> {
   const { config, shutdown } = common
   const { signal } = shutdown
   shutdown.onClose('state lock', lockState(config.stateDir).release)
   const account = await readAccount(config)
+  const operator = account.address.toLowerCase() as Hex
+  const { chainId, genesisHash, relay, block: fromBlock } = config.deployment
+  const networks = await readZkModels(config.zk, chainId)
+  const database = await retry(() => openDatabase(common), { signal, attempts: 5 })
+  shutdown.onClose('database', database.close)
+  const origin = { chainId, genesisHash, relay, fromBlock }
+  await retry(() => checkChain(client, origin), { signal, attempts: 5 })
+  const windowS = await retry(() => readWindow(client, relay), { signal, attempts: 5 })
+  return { account, operator, database, origin, windowS, networks }
+}
+
+/** The same, and what the enclave is started with. */
+export async function prepare(common: Common<OperatorConfig>, nodes: Nodes): Promise<Prepared> {
+  const { config, shutdown } = common
+  const { signal } = shutdown
+  const { client } = nodes
+  const basics = await openBasics(common, nodes)
   const [image, root, artifacts, models] = await Promise.all([
     loadImage(config.imageDir),
     loadRoot(config.rootDir ?? config.stateDir),
@@ -64,19 +91,12 @@ export async function prepare(common: Common<OperatorConfig>, { client }: Nodes)
     readModels(config.inference?.models ?? []),
   ])
   checkImage(image.manifest, config.release.manifestHash)
-  const database = await retry(() => openDatabase(common), { signal, attempts: 5 })
-  shutdown.onClose('database', database.close)
-
-  const { chainId, genesisHash, relay, block: fromBlock, enclaveRegistry } = config.deployment
-  const origin = { chainId, genesisHash, relay, fromBlock }
-  const own = enclaveConfig(config, account)
-  await retry(() => checkChain(client, origin), { signal, attempts: 5 })
+  const { enclaveRegistry } = config.deployment
+  const own = enclaveConfig(config, basics)
   await retry(() => checkRelease(client, enclaveRegistry, own.releaseId), { signal, attempts: 5 })
   const refreshAfterS = await retry(() => refreshAge(client, config), { signal, attempts: 5 })
-  const windowS = await retry(() => readWindow(client, relay), { signal, attempts: 5 })
   await retry(() => checkVouching(common, client, own), { signal, attempts: 5 })
-  const parts = { account, image, root, artifacts, models, database, origin }
-  return { ...parts, enclaveConfig: own, refreshAfterS, windowS }
+  return { ...basics, image, root, artifacts, models, enclaveConfig: own, refreshAfterS }
 }
 
 /** Who is to vouch for this operator's enclaves, and for whom its own vouch. Throws CONFIG_INVALID, CHAIN_UNAVAILABLE. */
@@ -122,7 +142,17 @@ async function readWindow(client: PublicClient, relay: Hex): Promise<number> {
   return Number(await callContract(() => client.readContract(call)))
 }
 
-function openDatabase({ config, logger }: Common<OperatorConfig>): Promise<Database> {
+/** Who this is and what it serves; `served` of an agent with an enclave. */
+export function profileOf(
+  { deployment, fallbackStepS }: AgentConfig,
+  { operator, networks, windowS }: Basics,
+  served?: Served,
+): Profile {
+  const proves = new Set(networks.map(({ artifact }) => artifact))
+  return { operator, served, proves, relay: deployment.relay, fallbackStepS, windowS }
+}
+
+function openDatabase({ config, logger }: Common<AgentConfig>): Promise<Database> {
   return connect({
     databaseUrl: config.databaseUrl,
     schema: config.schema,
@@ -133,14 +163,14 @@ function openDatabase({ config, logger }: Common<OperatorConfig>): Promise<Datab
 
 function enclaveConfig(
   { deployment, release, maxInput, maxOutput, inference }: OperatorConfig,
-  account: PrivateKeyAccount,
+  { operator }: Basics,
 ): EnclaveConfig {
   const { upstream } = inference ?? {}
   return {
     ...(upstream ? { version: 2, engineHash: sha256(utf8(canonicalJson(upstream))) } : { version: 1 }),
     chainId: BigInt(deployment.chainId),
     registry: deployment.enclaveRegistry,
-    operator: account.address.toLowerCase() as Hex,
+    operator,
     releaseId: releaseId(release.publisher, release.manifestHash),
     maxInput,
     maxOutput,

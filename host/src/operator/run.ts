@@ -1,14 +1,19 @@
 import type { DestinationStream } from 'pino'
 import { loadConfig } from '../common/config.ts'
-import { createCommon } from '../common/index.ts'
+import { type Common, createCommon } from '../common/index.ts'
 import { closeOnSignals } from '../common/shutdown.ts'
-import { operatorConfig } from './config.ts'
+import { type AgentConfig, hasEnclave, operatorConfig } from './config.ts'
 import { type Operator, startOperator } from './start.ts'
+import { type ProvingOperator, startProving } from './zk/start.ts'
+
+/** Tells one that serves with an enclave from one that only proves. */
+type Running = Operator | ProvingOperator
+type Ready = Omit<Operator, 'failed'> | Omit<ProvingOperator, 'failed'>
 
 export type RunOptions = {
   configFile: string
-  /** The enclave's key is registered and requests are answered. */
-  onReady: (operator: Omit<Operator, 'failed'>) => void
+  /** The enclave's key is registered, or the networks are proven, and requests are answered. */
+  onReady: (operator: Ready) => void
   log?: DestinationStream
 }
 
@@ -23,7 +28,7 @@ export async function runOperator({ configFile, onReady, log }: RunOptions): Pro
   })
   closeOnSignals(common.shutdown)
   try {
-    const { failed, ...operator } = await startOperator(common)
+    const { failed, ...operator } = await start(common)
     onReady(operator)
     await failed
   } catch (error) {
@@ -31,4 +36,8 @@ export async function runOperator({ configFile, onReady, log }: RunOptions): Pro
     await common.shutdown.close()
     throw error
   }
+}
+
+function start(common: Common<AgentConfig>): Promise<Running> {
+  return hasEnclave(common.config) ? startOperator(common) : startProving(common)
 }

@@ -15,6 +15,7 @@ export function operatorSchema(): object {
         oneOf: [
           { required: ['artifacts'], properties: { artifacts: { minItems: 1 } } },
           { required: ['inference'] },
+          { required: ['zk'], properties: { zk: { minItems: 1 } }, not: { required: ['imageDir'] } },
         ],
       },
     ],

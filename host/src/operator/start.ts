@@ -1,8 +1,8 @@
 import type { Hex } from '@nacre/verify'
 import { createNextTime } from '../chain/nextTime.ts'
-import { createNodes, type Nodes } from '../chain/nodes.ts'
-import { createWatcher, type Head } from '../chain/watcher.ts'
-import { describeError, FatalError, firstLine, RetryableError } from '../common/errors.ts'
+import type { Nodes } from '../chain/nodes.ts'
+import type { Head } from '../chain/watcher.ts'
+import { describeError, FatalError, RetryableError } from '../common/errors.ts'
 import type { Common } from '../common/index.ts'
 import { listen } from '../common/listen.ts'
 import { createQueues } from '../common/queue.ts'
@@ -11,24 +11,26 @@ import type { DriverError } from '../drivers/errors.ts'
 import { DRIVERS, driverOf } from '../drivers/index.ts'
 import { createPayments, type Payments } from '../payments/payments.ts'
 import { createSettler, type Settler } from '../payments/settle.ts'
-import type { OperatorConfig } from './config.ts'
+import { type AgentConfig, hasEnclave, type OperatorConfig } from './config.ts'
+import { nodesOf, senderOf } from './connection.ts'
 import { withdrawDead } from './deadKeys.ts'
-import type { Profile } from './decide.ts'
+import type { Profile, Served } from './decide.ts'
 import { createEnclaves, type EnclavesOptions, type Serving } from './enclaves.ts'
-import { createExpiry, type Expiry } from './expire.ts'
+import { createExpiry } from './expire.ts'
+import { follow } from './follow.ts'
 import { createHttp } from './http.ts'
-import { createInference, type Inference, limitsOf, MAX_CONNECTIONS } from './inference.ts'
+import { createInference, limitsOf, MAX_CONNECTIONS } from './inference.ts'
 import { createInputs } from './inputs.ts'
 import { introduce } from './introduce.ts'
-import { createKeyWatch, type KeyWatch } from './keyWatch.ts'
+import { createKeyWatch } from './keyWatch.ts'
 import { launchEnclave } from './launch.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import { rewindTransactions } from './nonces.ts'
-import { type Prepared, prepare } from './prepare.ts'
-import { applyEvents, countStates, obliges, rewindRequests } from './requests.ts'
+import { type Prepared, prepare, profileOf } from './prepare.ts'
+import { countStates } from './requests.ts'
 import { createSlots, type Slots } from './slots.ts'
-import { createTransactions, type Transactions } from './transactions.ts'
-import { createWorker, type Worker } from './worker.ts'
+import type { Transactions } from './transactions.ts'
+import { createWorker } from './worker.ts'
+import { createProver } from './zk/prover.ts'
 
 /** A running operator agent. `failed` rejects when it cannot go on. */
 export type Operator = {
@@ -51,9 +53,10 @@ type Parts = Prepared & {
 
 /**
  * The operator agent, whole: it follows the chain, keeps an attested enclave serving, and answers requests.
- * Resolves when it serves; everything opened is closed by `common.shutdown`.
+ * Resolves when it serves; everything opened is closed by `common.shutdown`. Without an enclave: `startProving`.
  */
-export async function startOperator(common: Common<OperatorConfig>): Promise<Operator> {
+export async function startOperator(given: Common<AgentConfig>): Promise<Operator> {
+  const common = withEnclave(given)
   const { config, shutdown } = common
   const metrics = createMetrics({
     registry: common.metrics,
@@ -66,7 +69,7 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   const { database, image } = prepared
   await checkTee(config)
   await endLeftovers(common)
-  const transactions = sender(prepared, nodes, common, metrics)
+  const transactions = senderOf(prepared, nodes, common, metrics)
   const parts: Parts = { ...prepared, common, metrics, nodes, transactions }
   // Before anything checks on what waits to be mined, and sends it again.
   await retry(() => withdrawDead(parts, () => false), { signal: shutdown.signal, attempts: 5 })
@@ -84,7 +87,15 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   const release = { publisher: config.release.publisher, manifest: image.manifest }
   const { current: enclave } = enclaves
   const inference = createInference({ common, release, enclave, head: () => parts.head })
-  const profile = profileOf(parts)
+  const prover = await createProver({
+    common,
+    database,
+    models: parts.networks,
+    onDone: () => parts.head && worker.wake(parts.head),
+  })
+  shutdown.onClose('prover', prover.close)
+  const served = servedOf(parts)
+  const profile = profileOf(config, parts, served)
   const slots = createSlots(nodes, config.deployment.operators)
   const inputs = createInputs({
     common,
@@ -117,13 +128,14 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
     nextTime: createNextTime(client),
     enclave,
     inputs,
+    prover,
     acceptInputs: config.inputs.accept,
     onKeyRefused: key.doubt,
   }
   const worker = createWorker({ common, nodes, database, ...answering })
   shutdown.onClose('worker', worker.close)
 
-  const paying = paymentsOf(parts, { slots, profile, enclave })
+  const paying = paymentsOf(parts, { slots, profile: { ...profile, ...served }, enclave })
 
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => {})
@@ -164,6 +176,14 @@ export async function startOperator(common: Common<OperatorConfig>): Promise<Ope
   }
 }
 
+function withEnclave(common: Common<AgentConfig>): Common<OperatorConfig> {
+  const { config } = common
+  if (hasEnclave(config)) return { ...common, config }
+  throw new FatalError('CONFIG_INVALID', 'No image of an enclave is configured.', {
+    fix: 'Set imageDir and release; an agent that only proves runs with `nacre operator run`.',
+  })
+}
+
 /** Before anything waits for an enclave that cannot start. */
 async function checkTee({ tee }: OperatorConfig): Promise<void> {
   const { ok, detail, fix } = await driverOf(tee.driver, tee).probe()
@@ -186,47 +206,6 @@ async function endLeftovers({ config, logger }: Common<OperatorConfig>): Promise
       logger.error({ code, message, fix }, 'an agent that was killed left an enclave that could not be ended')
     }
   }
-}
-
-/** The chain's node, or two that are held against each other. */
-function nodesOf({ config, logger }: Common<OperatorConfig>, { witness, disagreements }: Metrics): Nodes {
-  const { rpcUrl, witnessUrl, witnessLagMs: lagMs } = config
-  witness.set(witnessUrl === undefined ? -1 : 0)
-  return createNodes({
-    rpcUrl,
-    witnessUrl,
-    lagMs,
-    onWitness: state => {
-      witness.set(state === 'agrees' ? 1 : 0)
-      const level = state === 'agrees' ? 'info' : 'warn'
-      logger[level]({ state }, 'the witness of the chain')
-    },
-    onDisagreement: (kind, views) => {
-      disagreements.inc({ kind })
-      logger.warn({ kind, ...views }, 'the nodes of the chain disagree')
-    },
-  })
-}
-
-/** The operator account's transactions. */
-function sender(
-  { account, database }: Prepared,
-  nodes: Nodes,
-  { config, logger }: Common<OperatorConfig>,
-  { gasSpent }: Metrics,
-): Transactions {
-  return createTransactions({
-    nodes,
-    account,
-    chainId: config.deployment.chainId,
-    database,
-    ceiling: { maxFee: gwei(config.maxFeeGwei), priorityFee: gwei(config.maxTipGwei) },
-    replaceAfterMs: config.replaceAfterMs,
-    onMined: ({ purpose, gasUsed, gasPrice }) =>
-      gasSpent.inc({ purpose: purpose.split(':')[0]! }, Number((gasUsed ?? 0n) * (gasPrice ?? 0n))),
-    onRefused: error =>
-      logger.warn({ error: firstLine(error) }, 'the node refused a transaction, it is sent again'),
-  })
 }
 
 function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
@@ -262,7 +241,11 @@ function enclaveOptions(parts: Parts, onServing: () => void): EnclavesOptions {
 /** Vouchers are taken where a token is named; the configuration names the contract that pays, then. */
 function paymentsOf(
   parts: Parts,
-  { slots, profile, enclave }: { slots: Slots; profile: Profile; enclave: () => Serving | undefined },
+  {
+    slots,
+    profile,
+    enclave,
+  }: { slots: Slots; profile: Profile & Served; enclave: () => Serving | undefined },
 ): { payments: Payments; settler: Settler } | undefined {
   const { common, nodes, database, transactions } = parts
   const { deployment, payments } = common.config
@@ -295,71 +278,12 @@ function unavailable(code: 'ENCLAVE_UNAVAILABLE' | 'CHAIN_UNAVAILABLE', message:
   throw new RetryableError(code, message, { fix: 'Try again in a few seconds.' })
 }
 
-function profileOf({ common, enclaveConfig, artifacts, windowS }: Parts): Profile {
-  const { deployment, release, fallbackStepS, tee } = common.config
+function servedOf({ common, enclaveConfig, artifacts }: Parts): Served {
+  const { release, tee } = common.config
   return {
-    operator: enclaveConfig.operator,
     releaseId: enclaveConfig.releaseId,
     publisher: release.publisher,
     assurance: DRIVERS[tee.driver].assurance,
     artifacts: new Set(artifacts.map(({ artifact }) => artifact)),
-    relay: deployment.relay,
-    fallbackStepS,
-    windowS,
   }
-}
-
-/** What every block is told. */
-type Followers = {
-  worker: Worker
-  key: KeyWatch
-  expiry: Expiry
-  slots: Slots
-  settler: Settler | undefined
-  inference: Inference | undefined
-}
-
-/** Follows the chain until the shutdown: stores events, undoes dropped blocks, wakes the worker after every pass. */
-function follow(parts: Parts, { worker, key, expiry, slots, settler, inference }: Followers): Promise<void> {
-  const { common, nodes, database, origin, metrics, transactions, enclaveConfig } = parts
-  const { config, logger, shutdown } = common
-  const watcher = createWatcher({
-    nodes,
-    obliges,
-    ...(config.wsUrl === undefined ? {} : { wsUrl: config.wsUrl }),
-    database,
-    origin,
-    addresses: [origin.relay],
-    pollMs: config.pollMs,
-    signal: shutdown.signal,
-    apply: async (queries, logs) => {
-      for (const latency of await applyEvents(queries, logs, enclaveConfig.operator))
-        metrics.fulfilSeconds.observe(latency)
-    },
-    rewind: async (queries, ancestor) => {
-      logger.warn({ ancestor: Number(ancestor) }, 'the chain was reorganised')
-      await rewindRequests(queries, ancestor)
-      await rewindTransactions(queries, ancestor)
-      key.doubt()
-      slots.forget()
-    },
-    onSynced: newest => {
-      parts.head = newest
-      worker.wake(newest)
-      expiry.look(newest)
-      settler?.look(newest)
-      inference?.look()
-      transactions
-        .check()
-        .then(key.confirm)
-        .catch(error => logger.warn(describeError(error), 'transactions could not be checked'))
-    },
-    onRetry: error => logger.warn(describeError(error), 'the chain could not be read, trying again'),
-    onConnection: connected => metrics.chainConnected.set(connected ? 1 : 0),
-  })
-  return watcher.run()
-}
-
-function gwei(amount: number): bigint {
-  return BigInt(Math.round(amount * 1e9))
 }

@@ -25,6 +25,8 @@ import { chainRequest, moveRequest } from './requests.ts'
 import type { Slots } from './slots.ts'
 import type { RequestRow } from './tables.ts'
 import type { Transactions } from './transactions.ts'
+import type { Prover } from './zk/prover.ts'
+import { isZk, zkStep } from './zk/steps.ts'
 
 export type StepOptions = {
   common: Pick<Common<unknown>, 'logger' | 'shutdown'>
@@ -37,6 +39,8 @@ export type StepOptions = {
   /** The enclave that answers now; undefined while one is being launched. */
   enclave: () => Bundler | undefined
   inputs: Inputs
+  /** Of an operator that proves networks. */
+  prover?: Prover | undefined
   /** The chain refused the key of an answer: whether it knows it is to be looked at. */
   onKeyRefused: () => void
   /** Whether requests by hash are accepted on chain before they are answered: alone for a window, and at stake. */
@@ -62,11 +66,15 @@ export async function step(options: StepOptions, row: RequestRow, head: Head): P
     return decision.reason === NOT_OPEN ? awaitEnd(options, row, head) : wait(options, row, decision)
   if ('decline' in decision) return sendDecline(options, row)
   const { duty, asOf } = decision
+  const { prover } = options
+  if (prover && isZk(row)) return prove({ ...options, prover }, { ...row, duty, asOf }, head)
   if (row.state === 'answered') return send(options, { ...row, duty, asOf })
   if (row.input === null) return fetchInput(options, row)
   if (row.source !== null && options.acceptInputs) {
     const accepted = await accept(transactions, nodes.client, profile, row)
-    if (accepted !== 'done') return wait(options, row, { waitS: RETRY_S, reason: accepted })
+    // What cannot be accepted is answered as well without: the cover is used up, say.
+    if (accepted === 'accepting' || accepted === 'assigned-to-another')
+      return wait(options, row, { waitS: RETRY_S, reason: accepted })
   }
   const answered = await answer(options, { ...row, input: row.input })
   return answered ? send(options, { ...answered, duty, asOf }) : RETRY_S
@@ -76,6 +84,20 @@ export async function step(options: StepOptions, row: RequestRow, head: Head): P
 async function fetchInput(options: StepOptions, row: RequestRow): Promise<number | undefined> {
   const { final, reason } = options.inputs.fetch(row)
   return final ? skip(options, row, reason) : wait(options, row, { waitS: RETRY_S, reason })
+}
+
+/** seen → answered beside this: the proof is stored when it is ready, and then looked at again. */
+async function prove(
+  options: StepOptions & { prover: Prover },
+  row: RequestRow & Terms,
+  head: Head,
+): Promise<number | undefined> {
+  const next = await zkStep(options, row, head)
+  if (next === 'send') return send(options, row)
+  if (!('skip' in next)) return wait(options, row, next)
+  if (next.why !== undefined)
+    options.common.logger.warn({ request: row.id, why: next.why }, 'its input is not what its hash says')
+  return skip(options, row, next.skip)
 }
 
 /** seen → answered: the receipt is stored before anything is submitted. Undefined when there is no enclave now. */

@@ -23,7 +23,7 @@ import { createLimit, type Limit } from '../common/limit.ts'
 import type { Queues } from '../common/queue.ts'
 import type { Database } from '../database/connect.ts'
 import { ERROR_FEE_DIVISOR, type SignedBatch } from '../operator/bundle.ts'
-import type { Profile } from '../operator/decide.ts'
+import type { Profile, Served } from '../operator/decide.ts'
 import type { Serving } from '../operator/enclaves.ts'
 import type { Slots } from '../operator/slots.ts'
 import type { Transactions } from '../operator/transactions.ts'
@@ -61,7 +61,7 @@ export type PaymentsOptions = {
   database: Database
   transactions: Transactions
   slots: Slots
-  profile: Pick<Profile, 'operator' | 'releaseId' | 'assurance'>
+  profile: Pick<Profile, 'operator'> & Pick<Served, 'releaseId' | 'assurance'>
   enclave: () => Serving
   head: () => Head
   /** Works of one reservation come one after the other. */

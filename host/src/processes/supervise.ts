@@ -27,6 +27,8 @@ export type SpawnOptions = {
   user?: { uid: number; gid: number }
   onLine?: (line: string) => void
   stopDeadlineMs?: number
+  /** Written to its standard input, which then ends; nothing when absent. */
+  input?: string
 }
 
 const TAIL_LINES = 20
@@ -44,15 +46,17 @@ export function spawnChild(options: SpawnOptions): Child {
   const [command, ...args] = commandLine(options, stopSignal)
   const child = spawn(command!, args, {
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     cwd: options.cwd,
     env: options.env ?? process.env,
     ...(options.user && !findSetpriv() ? options.user : {}),
   })
+  // One that ends without reading it says why elsewhere.
+  child.stdin?.on('error', () => {}).end(options.input)
   const entry = { child, signal: stopSignal }
   running.add(entry)
   const lines: string[] = []
-  for (const stream of [child.stdout, child.stderr]) {
+  for (const stream of [child.stdout!, child.stderr!]) {
     createInterface({ input: stream }).on('line', line => {
       lines.push(line)
       if (lines.length > TAIL_LINES) lines.shift()

@@ -55,6 +55,33 @@ export function addZkCommands(program: Command): void {
     .action(async (key, proof, options, self) =>
       run(self, async out => (await import('./attest.ts')).attest(key, proof, options, out)),
     )
+  addChainCommands(zk)
+}
+
+/** What is asked and answered on chain. */
+function addChainCommands(zk: Command): void {
+  command(zk, 'serve', 'prove what is asked of these networks on a running development network, until Ctrl-C')
+    .argument('<container...>', 'what nacre zk compile wrote, its keys beside it')
+    .option('--key <file>', 'its verifying key (default: the container’s name and .nzkg)')
+    .option('--proving-key <file>', 'its proving key (default: the container’s name and .zkey)')
+    .addOption(state)
+    .action(async (containers, options, self) =>
+      run(self, async out => (await import('./serve.ts')).serve(containers, options, out)),
+    )
+  command(
+    zk,
+    'request',
+    'ask a running development network through the relay, and have the chain verify a proof',
+  )
+    .argument('<container>', 'what nacre zk compile wrote')
+    .argument('<input>', 'a row of numbers, or @FILE: [5.1,3.5,1.4,0.2]')
+    .option('--key <file>', 'its verifying key (default: the container’s name and .nzkg)')
+    .option('--fee <amount>', 'paid for the answer: 0.001ether, 500gwei, 1000wei')
+    .option('--timeout <seconds>', 'how long to wait for the answer', wholeNumber('--timeout', 1, 3_600), 120)
+    .addOption(state)
+    .action(async (container, input, options, self) =>
+      run(self, async out => (await import('./request.ts')).request(container, input, options, out)),
+    )
 }
 
 function threads(): Option {

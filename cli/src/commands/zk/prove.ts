@@ -130,7 +130,8 @@ async function registeredModel(
   )
 }
 
-function checkRows({ graph }: Container, rows: number[][], { batch }: ProveOptions): void {
+/** @throws CliError bad-input */
+export function checkRows({ graph }: Container, rows: number[][], { batch }: ProveOptions): void {
   const size = graph.input.dims.reduce((product, dim) => product * dim, 1)
   const width = rows[0]!.length
   if (width !== size)
@@ -148,7 +149,10 @@ function checkRows({ graph }: Container, rows: number[][], { batch }: ProveOptio
 }
 
 /** What the proof is about, and how many values the container has no integer for. */
-function integersOf({ graph, scales }: Container, rows: number[][]): { input: Int32Array; clamped: number } {
+export function integersOf(
+  { graph, scales }: Container,
+  rows: number[][],
+): { input: Int32Array; clamped: number } {
   const values = rows.flat()
   const { lo, hi } = graph.input
   const isOutside = (value: number): boolean => {
@@ -158,7 +162,7 @@ function integersOf({ graph, scales }: Container, rows: number[][]): { input: In
   return { input: quantiseInput(graph, scales[0]!, values), clamped: values.filter(isOutside).length }
 }
 
-function clampedText({ graph, scales }: Container, clamped: number): string {
+export function clampedText({ graph, scales }: Container, clamped: number): string {
   const [lo, hi] = [graph.input.lo, graph.input.hi].map(value => Number((value * scales[0]!).toPrecision(6)))
   return `${clamped} values of the input are outside of ${lo} to ${hi}, what the model was calibrated for: the proof is about the nearest that it has.`
 }

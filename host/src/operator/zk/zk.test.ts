@@ -1,0 +1,162 @@
+import { relayAbi } from '@nacre/contracts'
+import { run } from '@nacre/proofs/zk/graph/reference'
+import { irisRegression } from '@nacre/proofs/zk/graph/samples'
+import { encodeInput, inputHashOf } from '@nacre/proofs/zk/groth16/input'
+import { requestByHash } from '@nacre/sdk'
+import { readZkAnswer, verifyZkAnswer } from '@nacre/sdk/zk/answer'
+import { readZkKey } from '@nacre/sdk/zk/keys'
+import { requestZk, zkParams } from '@nacre/sdk/zk/request'
+import { decodeTensor, fromHex } from '@nacre/verify'
+import { decodeFunctionData, type Hex, isAddressEqual, parseTransaction, zeroAddress } from 'viem'
+import { generatePrivateKey } from 'viem/accounts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type AgentProcess, killAgent, startAgentProcess } from '../../../testing/agentProcess.ts'
+import { DEPLOYER, FEE } from '../../../testing/chainWorld.ts'
+import { type RpcProxy, startRpcProxy } from '../../../testing/rpcProxy.ts'
+import { type SqlProxy, startSqlProxy } from '../../../testing/sqlProxy.ts'
+import { createZkWorld, type ZkWorld } from '../../../testing/zkWorld.ts'
+
+const MODEL = irisRegression()
+const { graph } = MODEL
+const INPUT = Int32Array.of(51, 35, 14, -2)
+const OTHER = Int32Array.of(51, 35, 14, -3)
+
+let world: ZkWorld
+let rpc: RpcProxy
+let sql: SqlProxy
+let agent: AgentProcess
+
+beforeAll(async () => {
+  world = await createZkWorld(MODEL)
+  rpc = await startRpcProxy(world.rpcPort)
+  sql = await startSqlProxy(world.processes.server.port)
+  agent = await start()
+})
+
+afterAll(async () => {
+  await agent?.child.stop()
+  rpc?.close()
+  sql?.close()
+  await world?.close()
+})
+
+function start(): Promise<AgentProcess> {
+  const databaseUrl = new URL(world.config.databaseUrl)
+  databaseUrl.port = String(sql.port)
+  return startAgentProcess(world, { rpcUrl: rpc.url, databaseUrl: databaseUrl.href, pollMs: 100 })
+}
+
+const relay = () => ({ address: world.deployment.relay, abi: relayAbi }) as const
+const wallet = () => world.walletOf(DEPLOYER)
+
+async function ask(input = INPUT): Promise<Hex> {
+  const { client, deployment, artifact } = world
+  const { relay } = deployment
+  const terms = await world.terms()
+  return (await requestZk({ client, wallet: wallet(), relay, artifact, graph, input, terms })).id
+}
+
+const acceptances = (id: Hex) =>
+  world.chain.getContractEvents({ ...relay(), eventName: 'Accepted', args: { id }, fromBlock: 0n })
+const credit = (account: Hex) =>
+  world.chain.readContract({ ...relay(), functionName: 'balanceOf', args: [account, zeroAddress] })
+
+test('an operator without an enclave accepts, proves and is paid; anyone checks the proof again', async () => {
+  const before = await credit(world.operator.address)
+  const id = await ask()
+  const fulfilled = await world.untilFulfilled(id)
+  expect(fulfilled).toMatchObject({ status: 0, operator: world.operator.address, receiptKey: zeroAddress })
+  expect(fulfilled.paid).toBe(FEE)
+  expect(await credit(world.operator.address)).toBe(before + FEE + fulfilled.gasPaid)
+  expect(await acceptances(id)).toHaveLength(1)
+
+  const { client, deployment, artifact } = world
+  const { transactionHash } = (await world.fulfilments(id))[0]!
+  const answer = await readZkAnswer({ client, relay: deployment.relay, id, transactionHash })
+  expect(decodeTensor(fromHex(answer.output)).data).toEqual(run(graph, MODEL.weights, INPUT).at(-1))
+  const { zkVerifiers, enclaveRegistry: registry } = deployment
+  const keyFile = (await readZkKey({ client, zkVerifiers, artifact }))!
+  expect(keyFile).toEqual(world.keyFile)
+  const expected = {
+    keyFile,
+    domain: { chainId: 31337n, registry },
+    requestId: id,
+    receiptId: fulfilled.receiptId,
+  }
+  const asked = { graph, input: INPUT }
+  expect(verifyZkAnswer(answer, { ...expected, asked })).toMatchObject({ ok: true })
+  const failed = (changes: object, expectation = {}) =>
+    verifyZkAnswer({ ...answer, ...changes }, { ...expected, asked, ...expectation })
+      .checks.filter(({ ok }) => !ok)
+      .map(({ name }) => name)
+  const output = `${answer.output.slice(0, -2)}${answer.output.endsWith('00') ? '01' : '00'}` as Hex
+  expect(failed({ output })).toEqual(['output', 'proof'])
+  expect(failed({ proof: `${answer.proof.slice(0, -2)}00` })).toEqual(['proof'])
+  expect(failed({}, { asked: { graph, input: OTHER } })).toEqual(['input'])
+  expect(failed({}, { requestId: answer.receipt.artifact })).toEqual(['request'])
+})
+
+test('killed -9 between acceptance and answer it proves again, and fulfils once', async () => {
+  const held = sql.hold(/update "requests" set[\s\S]*answered/, 'before')
+  const id = await ask()
+  await held
+  expect(await acceptances(id)).toHaveLength(1)
+  await killAgent(agent)
+  agent = await start()
+  expect(await world.untilFulfilled(id)).toMatchObject({ operator: world.operator.address, status: 0 })
+  await world.untilState(id, 'fulfilled')
+  expect(await acceptances(id)).toHaveLength(1)
+  expect(await world.fulfilments(id)).toHaveLength(1)
+})
+
+test('an input with another commitment, or none that the network takes, is never accepted', async () => {
+  const { client, deployment, artifact } = world
+  const { relay } = deployment
+  const params = zkParams(artifact, await world.terms())
+  const byHash = async (source: Uint8Array | string, inputHash: Hex) =>
+    (await requestByHash({ client, wallet: wallet(), relay, params, inputHash, source })).id
+  const bytes = encodeInput(graph, INPUT)
+  const ids = [
+    await byHash(bytes, inputHashOf(graph, OTHER)),
+    await byHash(bytes.subarray(1), inputHashOf(graph, INPUT)),
+    await byHash('file:///etc/passwd', inputHashOf(graph, INPUT)),
+  ]
+  for (const id of ids) {
+    expect(await world.untilState(id, 'skipped')).toMatchObject({ reason: 'input-refused' })
+    expect(await acceptances(id)).toEqual([])
+  }
+})
+
+test('whoever copies the proof from the mempool and is first has paid its gas, and earns nothing', async () => {
+  const thief = world.walletOf(generatePrivateKey())
+  const { address } = thief.account
+  await world.chain.setBalance({ address, value: 10n ** 18n })
+  const copied = Promise.withResolvers<Hex>()
+  rpc.behave(async (call, forward) => {
+    if (call.method === 'eth_sendRawTransaction') {
+      const { to, data } = parseTransaction(call.params[0] as Hex)
+      if (to && data && isFulfilment(to, data)) {
+        const hash = await thief.sendTransaction({ to, data })
+        await world.mined(hash)
+        copied.resolve(hash)
+      }
+    }
+    return forward()
+  })
+  const own = await credit(world.operator.address)
+  const id = await ask()
+  const hash = await copied.promise
+  const [fulfilment] = await world.fulfilments(id)
+  expect(fulfilment).toMatchObject({ transactionHash: hash, args: { operator: world.operator.address } })
+  const { paid, gasPaid } = fulfilment!.args
+  expect(await credit(world.operator.address)).toBe(own + paid + gasPaid)
+  expect(await credit(address)).toBe(0n)
+  expect(await world.chain.getBalance({ address })).toBeLessThan(10n ** 18n)
+  await world.untilState(id, 'fulfilled')
+  expect(await world.fulfilments(id)).toHaveLength(1)
+})
+
+function isFulfilment(to: Hex, data: Hex): boolean {
+  if (!isAddressEqual(to, world.deployment.relay)) return false
+  return decodeFunctionData({ abi: relayAbi, data }).functionName === 'fulfil'
+}
