@@ -79,6 +79,7 @@ const ENVIRONMENT = new Set(
     'DATABASE_UNAVAILABLE',
     'deployment-invalid',
     'deploy-failed',
+    'zk-snarkjs-missing',
   ]),
 )
 /** A value or a file that the caller gave is not what it should be. */
@@ -93,6 +94,7 @@ const USAGE = new Set([
   'model-too-large',
   'invalid-graph',
   'invalid-input',
+  'zk-key-unsupported',
 ])
 const NETWORK = new Set([
   'not-running',

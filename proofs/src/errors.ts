@@ -22,6 +22,8 @@ const FIXES = {
     'Take the key file (.nzkg) from whoever ran the setup again; it must be whole, and of this network.',
   'zk-key-unsupported':
     'Give the graph one smaller output, such as an argmax: docs/zk-groth16.md, section 6.',
+  'zk-invalid-setup':
+    'Take the file from its ceremony again, as snarkjs wrote it; it must be whole: docs/zk-groth16.md, section 6.',
   'zk-snarkjs-missing': 'Install it beside Nacre: npm install snarkjs@0.7.6. It is under GPL-3.0.',
   'zk-public-weights': 'Prove with committed weights, or verify with the model’s container, which has them.',
   'zk-value-out-of-range': 'Do not use the values: the graph declares a range that they are not in.',

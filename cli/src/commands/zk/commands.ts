@@ -4,6 +4,7 @@ import { Option } from 'commander'
 import { command, run, state } from '../../commandLine.ts'
 import { CliError } from '../../errors.ts'
 import { wholeNumber } from '../../usage.ts'
+import { addSetupCommands } from './setupCommands.ts'
 
 /** `nacre zk`: proofs that a network of integers made its outputs; they hide nothing. */
 export function addZkCommands(program: Command): void {
@@ -55,6 +56,7 @@ export function addZkCommands(program: Command): void {
     .action(async (key, proof, options, self) =>
       run(self, async out => (await import('./attest.ts')).attest(key, proof, options, out)),
     )
+  addSetupCommands(zk)
   addChainCommands(zk)
 }
 

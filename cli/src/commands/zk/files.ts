@@ -1,5 +1,5 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, extname } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
 import { layoutOf } from '@nacre/proofs/zk/graph/layout'
 import { decodeModel, MAX_MODEL_FILE, type Model } from '@nacre/proofs/zk/graph/model'
 import { decodeProofFile, MAX_PROOF_FILE, type ProofFile } from '@nacre/proofs/zk/graph/proofFile'
@@ -73,6 +73,11 @@ export function writeWhole(path: string, bytes: Uint8Array): void {
 /** The name of a file without folder and ending. */
 export function stem(path: string): string {
   return basename(path, extname(path))
+}
+
+/** A file of the container's name, beside it. */
+export function beside(container: string, ending: string): string {
+  return join(dirname(container), `${stem(container)}.${ending}`)
 }
 
 export function badFile(what: string, error: unknown, fix: string): CliError {

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { type Hex, sha256 } from '@nacre/verify'
 import { readBounded } from '../../attestation/files.ts'
 import type { ZkFiles } from '../../dev/zk.ts'
 import { CliError } from '../../errors.ts'
-import { badFile, stem } from './files.ts'
+import { badFile, beside } from './files.ts'
 
 /** The chain takes no longer key file: it is a contract's code. */
 const MAX_KEY_FILE = 24_576
@@ -38,8 +38,4 @@ export function zkFilesOf(
       fix: 'make it with nacre zk setup, or name it with --proving-key',
     })
   return { ...key, container: resolve(container), provingKey, verifyingKey: key.path }
-}
-
-function beside(container: string, ending: string): string {
-  return join(dirname(container), `${stem(container)}.${ending}`)
 }

@@ -7,6 +7,7 @@ import { sizeOf } from '../graph/limits.ts'
 import { checkGraph, checkWeights, rangeOf } from '../graph/ranges.ts'
 import { inputsOf, nameOf } from '../graph/structure.ts'
 import { type Circuit, type CircuitBuilder, circuitBuilder } from './circuit.ts'
+import { ensureCircuitFits } from './estimate.ts'
 import { enforceRange } from './gadgets.ts'
 import { combine, constant, type Linear, plus } from './linear.ts'
 import { READS_OFTEN, resultOf } from './operators.ts'
@@ -34,6 +35,7 @@ export type ModelCircuit = Circuit & {
 export function emitCircuit(graph: Graph, weights: Weights, batch = 1): ModelCircuit {
   const shapes = checkGraph(graph, batch)
   checkWeights(graph, weights)
+  ensureCircuitFits(graph, weights, shapes)
   const packings = packingsOf(graph, batch)
   const elements = packings.outputs.reduce((sum, { elements }) => sum + elements, 0)
   const builder = circuitBuilder({ signals: 1 + elements, inputs: sizeOf(shapes[0]!.dims) })

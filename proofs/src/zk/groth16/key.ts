@@ -49,15 +49,14 @@ const SETUPS = ['ceremony', 'development'] as const
 export const MAX_KEY_FILE: number =
   HEAD_BYTES + 4 * MAX_RANK + G1_BYTES + 3 * G2_BYTES + G1_BYTES * (2 + MAX_ELEMENTS)
 
+/** A circuit, as far as its key depends on it. */
+type Keyed = { graph: Graph; batch: number }
+
 /**
- * The key of a graph's circuit.
+ * What a key says of its circuit's output: known before there is a setup.
  * @throws NacreError zk-key-unsupported for a graph of several outputs, or of more values than a contract is to pack
  */
-export function keyOf(
-  { graph, batch }: { graph: Graph; batch: number },
-  setup: VerificationKey['setup'],
-  points: SetupPoints,
-): VerificationKey {
+export function keyedOutput({ graph, batch }: Keyed): Pick<VerificationKey, 'dims' | 'lo' | 'width'> {
   const [output, ...others] = graph.outputs
   if (output === undefined || others.length > 0)
     throw proofsError('zk-key-unsupported', `a key is of one output, the graph has ${graph.outputs.length}`)
@@ -68,8 +67,13 @@ export function keyOf(
       'zk-key-unsupported',
       `the output has ${elements} elements, a key at most ${MAX_ELEMENTS}`,
     )
+  return { dims, lo, width }
+}
+
+/** The key of a graph's circuit. @throws NacreError zk-key-unsupported, zk-invalid-key */
+export function keyOf(circuit: Keyed, setup: VerificationKey['setup'], points: SetupPoints): VerificationKey {
   const { alpha, beta, gamma, delta, ic } = points
-  const key: VerificationKey = { setup, dims, lo, width, alpha, beta, gamma, delta, ic }
+  const key: VerificationKey = { setup, ...keyedOutput(circuit), alpha, beta, gamma, delta, ic }
   checkKey(key)
   return key
 }

@@ -62,18 +62,20 @@ export type SnarkjsProof = {
   pi_c: [string, string, string]
 }
 
+let loaded: Snarkjs | undefined
+
 /** @throws NacreError zk-snarkjs-missing */
 export async function loadSnarkjs(): Promise<Snarkjs> {
   try {
     // @ts-expect-error: it has no types, and is not there for everybody.
-    return (await import('snarkjs')) as Snarkjs
+    loaded ??= (await import('snarkjs')) as Snarkjs
+    return loaded
   } catch (cause) {
     throw proofsError('zk-snarkjs-missing', 'snarkjs cannot be loaded', { cause })
   }
 }
 
-/** Ends the workers that snarkjs starts and keeps: without it a process does not end. */
+/** Ends the workers that snarkjs starts and keeps, if it was loaded: without it a process does not end. */
 export async function endSnarkjs(): Promise<void> {
-  const { curves } = await loadSnarkjs()
-  await (await curves.getCurveFromName('bn128')).terminate()
+  if (loaded) await (await loaded.curves.getCurveFromName('bn128')).terminate()
 }

@@ -1,8 +1,8 @@
 /** snarkjs's proving keys, `.zkey` version 1 of protocol 1, Groth16 (docs/zk-groth16.md, section 5). */
-import { proofsError } from '../../errors.ts'
 import { inverseOf, MODULUS } from './field.ts'
 import type { SetupPoints } from './key.ts'
 import { COORDINATE_MODULUS, type G1, G1_BYTES, type G2, G2_BYTES } from './points.ts'
+import { checkSection, invalid as invalidFile, numberAt, sectionsOf, sourceOf, viewOf } from './sections.ts'
 
 /** What is at a key's beginning: the circuit's size, and what a verifier needs. */
 export type ZkeyHead = SetupPoints & { wires: number; signals: number; domain: number }
@@ -20,12 +20,15 @@ const MAX_SIGNALS = 2 ** 16
  * @throws NacreError zk-invalid-key, zk-unsupported-version
  */
 export function readZkeyHead(file: Uint8Array): ZkeyHead {
-  const view = new DataView(file.buffer, file.byteOffset, file.length)
-  const sections = sectionsOf(view)
-  const [protocol, header, ic] = [1, 2, 3].map(id => sections.get(id))
-  if (!protocol || !header || !ic) throw invalid('a section of it is missing')
-  if (protocol.size !== 4 || view.getUint32(protocol.at, true) !== GROTH16) throw invalid('not of Groth16')
-  if (header.size !== HEADER_BYTES) throw invalid(`a header of ${header.size} bytes, not ${HEADER_BYTES}`)
+  const source = sourceOf(file)
+  const sections = sectionsOf(source, 'zkey', VERSION)
+  const [protocol, header] = [
+    checkSection(sections, 'zkey', 1, 4),
+    checkSection(sections, 'zkey', 2, HEADER_BYTES),
+  ]
+  const ic = checkSection(sections, 'zkey', 3)
+  const view = viewOf(source, 0, file.length, 'zkey')
+  if (view.getUint32(protocol.at, true) !== GROTH16) throw invalid('not of Groth16')
   let at = header.at
   const u32 = (): number => {
     at += 4
@@ -71,37 +74,6 @@ export function zkeyFile(sections: readonly (readonly [id: number, bytes: Uint8A
   return file
 }
 
-type Section = { at: number; size: number }
-
-/** Every section once, filling the file. */
-function sectionsOf(view: DataView): Map<number, Section> {
-  const end = view.byteLength
-  if (end < SECTION_HEAD || view.getUint32(0, true) !== MAGIC) throw invalid('it does not begin with zkey')
-  const version = view.getUint32(4, true)
-  if (version !== VERSION)
-    throw proofsError('zk-unsupported-version', `the proving key has version ${version}`)
-  const sections = new Map<number, Section>()
-  let at = SECTION_HEAD
-  for (let left = view.getUint32(8, true); left > 0; left--) {
-    if (at + SECTION_HEAD > end) throw invalid('it is cut short')
-    const [id, size] = [view.getUint32(at, true), view.getBigUint64(at + 4, true)]
-    at += SECTION_HEAD
-    if (size > BigInt(end - at)) throw invalid('it is cut short')
-    if (sections.has(id)) throw invalid(`section ${id} is there twice`)
-    sections.set(id, { at, size: Number(size) })
-    at += Number(size)
-  }
-  if (at !== end) throw invalid('something follows its last section')
-  return sections
-}
-
-/** Little-endian. */
-function numberAt(view: DataView, at: number): bigint {
-  let value = 0n
-  for (let i = 3; i >= 0; i--) value = (value << 64n) | view.getBigUint64(at + 8 * i, true)
-  return value
-}
-
 /** Coordinates are times 2^256 in the file. */
 function outOfMontgomery(value: bigint): bigint {
   if (value >= COORDINATE_MODULUS) throw invalid('a coordinate is not canonical')
@@ -110,4 +82,4 @@ function outOfMontgomery(value: bigint): bigint {
 
 const FROM_MONTGOMERY = inverseOf(1n << 256n, COORDINATE_MODULUS)
 
-const invalid = (message: string): Error => proofsError('zk-invalid-key', `the proving key: ${message}`)
+const invalid = (why: string): Error => invalidFile('zkey', why)
