@@ -57,7 +57,9 @@ export async function request(
     requestId: asked.id,
     receiptId: fulfilled.receiptId,
   })
-  const told = ok ? toldOf(graph.outputs[0]!, integersOfOutput(answer.output), 1, container.scales) : undefined
+  const told = ok
+    ? toldOf(graph.outputs[0]!, integersOfOutput(answer.output), 1, container.scales)
+    : undefined
 
   if (told) printTold(output, 'output', told)
   output.line(

@@ -77,7 +77,7 @@ const TRUST = [
 ]
 
 function printPhase(output: Output, phase: string, list: readonly Contributed[]): void {
-  output.line(`${phase}: ${list.length} contributions`)
+  output.line(`${phase}:${list.length === 0 ? ' no contribution' : ''}`)
   for (const [i, { name, hash, beacon }] of list.entries()) {
     const of = beacon ? `, beacon ${beacon.value}, 2^${beacon.iterationsExp} hashes` : ''
     output.line(`  ${String(i + 1).padStart(3)}  ${plain(name) || 'no name'}${of}`)
