@@ -134,6 +134,13 @@ test('figures in README of language models are those of bench/results, within th
     expect(readme).toContain(text)
 })
 
+test('figures in docs/contracts.md of zk requests are those of the gas snapshots, within their target', () => {
+  const gas = JSON.parse(read('contracts/snapshots/zk.json')) as Record<string, number>
+  expect(gas['zk.check']).toBeLessThanOrEqual(240_000)
+  const page = read('docs/contracts.md')
+  for (const [name, value] of Object.entries(gas)) expect(page, name).toContain(value.toLocaleString('en-US'))
+})
+
 test('figures in README are those of bench/results and of the gas snapshots', () => {
   const readme = read('README.md')
   for (const name of ['ols', 'network', 'lenet']) {

@@ -45,8 +45,8 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         uint128 price;
     }
 
-    /// @notice Longest text of an answer that is an error, bytes.
-    uint256 public constant MAX_ERROR_OUTPUT = 256;
+    /// @dev Longest text of an answer that is an error, bytes.
+    uint256 private constant MAX_ERROR_OUTPUT = 256;
     /// @dev Kept for what follows the callback: two credits and the event, all cold.
     uint256 private constant CALLBACK_RESERVE = 70_000;
     /// @dev And for metering the output: _calldataGas.
@@ -146,7 +146,7 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
             revert NotDeclinable(id, block.basefee, asked.params.maxGasPrice);
         }
         address holder = kind == Kind.ByHash ? accepted : _slotHolder(id, asked, _anchor(id, asked));
-        if (msg.sender != holder) revert NotAssigned(msg.sender, holder, asked.timestamp + WINDOW);
+        if (msg.sender != holder) _refuse(msg.sender, holder, asked.timestamp + WINDOW);
         _release(id, kind, accepted, asked);
         emit Declined(id, holder);
     }
@@ -239,7 +239,7 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
         address accepted = answer.accepted.operator;
         address holder = accepted;
         if (answer.kind == Kind.Assigned) holder = _slotHolder(answer.id, asked, answer.anchor);
-        if (answer.operator != holder) revert NotAssigned(answer.operator, holder, asked.timestamp + WINDOW);
+        if (answer.operator != holder) _refuse(answer.operator, holder, asked.timestamp + WINDOW);
         _release(answer.id, answer.kind, accepted, asked);
         emit Declined(answer.id, holder);
     }
@@ -429,7 +429,7 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
                 _checkTurn(asked, operator, _slotHolder(answer.id, asked, answer.anchor));
             }
         } else if (accepted.operator != operator && block.timestamp <= accepted.until) {
-            revert NotAssigned(operator, accepted.operator, accepted.until);
+            _refuse(operator, accepted.operator, accepted.until);
         }
     }
 
@@ -437,7 +437,12 @@ contract Relay is RelayTerms, ReentrancyGuardTransient {
     function _checkTurn(Request calldata asked, address operator, address holder) private view {
         uint256 until = asked.timestamp + WINDOW;
         if (holder == operator || block.timestamp > until || !_isDuty(asked, holder)) return;
-        if (OPERATORS.slashableOf(holder) >= PENALTY) revert NotAssigned(operator, holder, until);
+        if (OPERATORS.slashableOf(holder) >= PENALTY) _refuse(operator, holder, until);
+    }
+
+    /// @dev One place for all: a contract has no room for four.
+    function _refuse(address operator, address holder, uint256 until) private pure {
+        revert NotAssigned(operator, holder, until);
     }
 
     /// @dev What an open request's slot holds.

@@ -13,14 +13,14 @@ import {ReceiptHash} from "./libraries/ReceiptHash.sol";
 /// @title The relay's terms: what is fixed at deployment, what a request may ask, what an answer costs
 /// @dev Nothing here changes state.
 abstract contract RelayTerms is Ledger, IRelay {
-    /// @notice Releases and publishers that one request may name together.
-    uint256 public constant MAX_POLICY = 8;
-    /// @notice Gas of a fulfilment that the deposit covers beside the callback, and for each byte of output.
-    uint256 public constant FULFIL_OVERHEAD = 240_000;
-    uint256 public constant GAS_PER_OUTPUT_BYTE = 48;
+    /// @dev Releases and publishers that one request may name together.
+    uint256 private constant MAX_POLICY = 8;
+    /// @dev Gas of a fulfilment that the deposit covers beside the callback, and for each byte of output: see quote.
+    uint256 private constant FULFIL_OVERHEAD = 240_000;
+    uint256 private constant GAS_PER_OUTPUT_BYTE = 48;
     /// @dev More gas that the deposit of a zk request covers: a proof with the most public signals.
     uint256 private constant ZK_OVERHEAD = 350_000;
-    uint128 public constant ERROR_FEE_DIVISOR = 10;
+    uint128 private constant ERROR_FEE_DIVISOR = 10;
     /// @dev Calldata of a fulfilment without policy entries and output, as its fields need; padding is not paid.
     uint256 private constant CALLDATA_GAS = 9_300;
     uint256 private constant CALLDATA_GAS_PER_ENTRY = 400;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import {
   enclaveRegistryAbi,
   irisOracleAbi,
@@ -5,6 +6,7 @@ import {
   relayAbi,
   releasesAbi,
   simulatedVerifierAbi,
+  zkVerifiersAbi,
 } from '@nacre/contracts'
 import { type Anvil, startAnvil } from '@nacre/host'
 import { createModule } from '@nacre/host/nsm/module'
@@ -68,6 +70,7 @@ const MANIFEST: Manifest = {
 
 type Wallet = ReturnType<typeof walletOf>
 type Asked = TransactionReceipt
+type Proven = { artifact: Hex; key: Hex; inputHash: Hex; output: Hex; proof: Hex }
 
 let chain: Anvil
 let deployment: Deployment
@@ -127,6 +130,26 @@ test('an operator that answers a contract gets back at most what it spent, and n
   expectCovered(await answer(await askThroughIris(), ONE_FLOAT))
 })
 
+test('an operator that answers with a proof gets back at most what it spent, and nearly all', async () => {
+  const vector = JSON.parse(
+    readFileSync(new URL('../../vectors/zk/groth16/lenet5.json', import.meta.url), 'utf8'),
+  ) as Proven
+  const verifiers = { address: deployment.zkVerifiers, abi: zkVerifiersAbi } as const
+  await mined(await operator.writeContract({ ...verifiers, functionName: 'register', args: [vector.key] }))
+  await mined(
+    await operator.writeContract({
+      address: deployment.operators,
+      abi: operatorsAbi,
+      functionName: 'announce',
+      args: [vector.artifact, ZERO_ADDRESS, FEE, 10],
+    }),
+  )
+  await nextEpoch()
+  await takeCredits()
+  expectCovered(await prove(vector))
+  expectCovered(await prove(vector))
+})
+
 function expectCovered({ spent, paid }: { spent: bigint; paid: bigint }): void {
   expect(paid).toBeLessThanOrEqual(spent)
   expect(paid * 10n).toBeGreaterThanOrEqual(spent * 9n)
@@ -151,7 +174,6 @@ async function askThroughIris(): Promise<Asked> {
   )
 }
 
-/** Wei that the answer's transaction cost, and wei that the relay paid for its gas. */
 async function answer(asked: Asked, output: Hex): Promise<{ spent: bigint; paid: bigint }> {
   const requested = parseEventLogs({ abi: relayAbi, eventName: 'Requested', logs: asked.logs })[0]
   if (!requested) throw new Error('nothing was asked')
@@ -172,6 +194,46 @@ async function answer(asked: Asked, output: Hex): Promise<{ spent: bigint; paid:
     gas: 3_000_000n,
     gasPrice: GAS_PRICE,
   })
+  return costs(hash)
+}
+
+/** Asks by hash, accepts, and answers with the vector's proof. */
+async function prove(vector: Proven): Promise<{ spent: bigint; paid: bigint }> {
+  const { artifact, inputHash, output, proof } = vector
+  const { timestamp } = await asker.getBlock()
+  const policy = { assurance: 3, maxEvidenceAge: 0, releases: [], publishers: [] }
+  const params = { ...paramsUntil(timestamp + 600n), ...policy, artifact }
+  const relay = { address: deployment.relay, abi: relayAbi } as const
+  const value = await asker.readContract({ ...relay, functionName: 'quote', args: [params] })
+  const asked = await mined(
+    await asker.writeContract({
+      ...relay,
+      functionName: 'requestByHash',
+      args: [params, inputHash, '0x00'],
+      value,
+    }),
+  )
+  const { id, request } = parseEventLogs({
+    abi: relayAbi,
+    eventName: 'RequestedByHash',
+    logs: asked.logs,
+  })[0]!.args
+  await mined(await operator.writeContract({ ...relay, functionName: 'accept', args: [request] }))
+  const receipt: Receipt = {
+    ...receiptOf({ id, inputHash, output, number: asked.blockNumber, hash: asked.blockHash }),
+    artifact,
+    releaseId: ZERO_WORD,
+    configHash: ZERO_WORD,
+    parametersHash: ZERO_WORD,
+    sequence: 0n,
+  }
+  const args = [request, receipt, proof, output] as const
+  // Estimated by the node: a chain's estimate must suffice for proofs too.
+  return costs(await operator.writeContract({ ...relay, functionName: 'fulfil', args, gasPrice: GAS_PRICE }))
+}
+
+/** Wei that the answer's transaction cost, and wei that the relay paid for its gas. */
+async function costs(hash: Hex): Promise<{ spent: bigint; paid: bigint }> {
   const done = await mined(hash)
   const fulfilled = parseEventLogs({ abi: relayAbi, eventName: 'Fulfilled', logs: done.logs })[0]
   if (!fulfilled) throw new Error('nothing was answered')
@@ -215,8 +277,12 @@ async function stake(): Promise<void> {
       args: listed,
     }),
   )
+  await nextEpoch()
+}
+
+async function nextEpoch(): Promise<void> {
   const test = createTestClient({ mode: 'anvil', chain: anvilChain, transport: http(chain.rpcUrl) })
-  // The next epoch. Ahead of our clock, never behind: evidence of now would be of the chain's future.
+  // Ahead of our clock, never behind: evidence of now would be of the chain's future.
   await test.increaseTime({ seconds: 2 })
   await test.mine({ blocks: 1 })
 }

@@ -50,9 +50,10 @@ library ZkKey {
         shape.points = DIMENSIONS + 4 * shape.rank;
     }
 
-    function dimension(bytes memory file, uint256 index) internal pure returns (uint256 value) {
+    /// @notice Where the dimensions lie in memory, 4 bytes each.
+    function dimensions(bytes memory file) internal pure returns (uint256 pointer) {
         assembly ("memory-safe") {
-            value := shr(224, mload(add(add(file, add(0x20, DIMENSIONS)), shl(2, index))))
+            pointer := add(file, add(0x20, DIMENSIONS))
         }
     }
 
@@ -70,7 +71,8 @@ library ZkKey {
         if (file.length != size) revert IZkVerifiers.InvalidKey("size");
         uint256 product = 1;
         for (uint256 i; i < shape.rank; ++i) {
-            product *= dimension(file, i); // eight of 32 bits fit
+            (uint256 word,) = _words(dimensions(file) + 4 * i);
+            product *= word >> 224; // eight of 32 bits fit
         }
         if (product != shape.count) revert IZkVerifiers.InvalidKey("dimensions");
         _checkPoints(file, shape);
@@ -82,7 +84,7 @@ library ZkKey {
         return TENSOR_HEADER + 4 * shape.rank + 4 * shape.count;
     }
 
-    /// @notice Where a point lies in memory.
+    /// @notice Where alpha lies in memory, and beta behind it.
     function alphaBeta(bytes memory file, Shape memory shape) internal pure returns (uint256 pointer) {
         assembly ("memory-safe") {
             pointer := add(file, 0x20)

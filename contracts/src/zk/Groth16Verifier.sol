@@ -3,7 +3,6 @@ pragma solidity 0.8.37;
 
 import {IGroth16Verifier, IZkVerifiers} from "../interfaces/IZkVerifiers.sol";
 import {Bn254} from "../libraries/Bn254.sol";
-import {Tensor} from "../libraries/Tensor.sol";
 import {ZkKey} from "../libraries/ZkKey.sol";
 
 /// @title Groth16Verifier: see IZkVerifiers.check
@@ -62,18 +61,33 @@ contract Groth16Verifier is IGroth16Verifier {
         pure
         returns (uint256[] memory signals)
     {
-        (uint8 dtype, uint32[] memory dims, bytes calldata data) = Tensor.decode(output);
-        if (dtype != Tensor.INT32 || dims.length != shape.rank) revert IZkVerifiers.WrongOutput();
-        for (uint256 i; i < dims.length; ++i) {
-            if (dims[i] != ZkKey.dimension(key, i)) revert IZkVerifiers.WrongOutput();
-        }
+        if (!_isOutput(key, shape, output)) revert IZkVerifiers.WrongOutput();
         signals = new uint256[](1 + shape.elements);
         uint256 start;
         assembly ("memory-safe") {
-            start := data.offset
+            start := sub(add(output.offset, output.length), shl(2, mload(add(shape, 0x40)))) // the count's values end it
         }
         uint256 outside = _pack(start, shape, signals);
         if (outside != 0) revert IZkVerifiers.ValueOutOfRange((outside - start) / 4);
+    }
+
+    /// @dev Whether it is a canonical tensor (docs/protocol.md): version 1, int32, the key's dimensions, and their data.
+    function _isOutput(bytes memory key, ZkKey.Shape memory shape, bytes calldata output) private pure returns (bool) {
+        if (output.length != ZkKey.outputSize(shape)) return false;
+        uint256 dimensions = ZkKey.dimensions(key);
+        uint256 rank = shape.rank;
+        bool same;
+        assembly ("memory-safe") {
+            same := eq(shr(232, calldataload(output.offset)), or(0x010600, rank))
+            let start := add(output.offset, 3)
+            for { let i := 0 } lt(i, shl(2, rank)) { i := add(i, 4) } {
+                let word := calldataload(add(start, i))
+                let value := or(shl(16, byte(2, word)), shl(24, byte(3, word)))
+                value := or(or(byte(0, word), shl(8, byte(1, word))), value)
+                same := and(same, eq(value, shr(224, mload(add(dimensions, i)))))
+            }
+        }
+        return same;
     }
 
     /// @dev Puts perElement values, less lo, into each element: the first lowest.
