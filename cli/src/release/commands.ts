@@ -92,8 +92,8 @@ function addChainCommands(release: Command): void {
     )
 }
 
-/** A publisher may have no agent, whose configuration names the chain. */
-function onChain(self: Command): Command {
+/** Who sends may have no agent, whose configuration names the chain. */
+export function onChain(self: Command): Command {
   return sending(self)
     .option('--rpc <url>', 'node of the chain, with --deployment and --keystore')
     .option('--deployment <file>', 'addresses of the contracts on that chain, JSON')

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { Option } from 'commander'
 import { command, run, state } from '../../commandLine.ts'
 import { CliError } from '../../errors.ts'
+import { onChain } from '../../release/commands.ts'
 import { wholeNumber } from '../../usage.ts'
 import { addSetupCommands } from './setupCommands.ts'
 
@@ -28,10 +29,15 @@ export function addZkCommands(program: Command): void {
     .argument('<input>', 'rows of numbers, or @FILE: [[5.1,3.5,1.4,0.2]]')
     .option('--batch', 'several rows: one proof of all of them')
     .option('--public-weights', 'a smaller proof, whose verifier reads all weights')
-    .option('--out <file>', 'where the proof goes (default: the container’s name and .nzks)')
+    .option('--groth16 [zkey]', 'by snarkjs, for contracts (default key: the container’s name and .zkey)')
+    .option('--out <file>', 'where the proof goes (default: the container’s name and .nzks or .nzkp)')
     .addOption(threads())
     .action(async (container, input, options, self) =>
-      run(self, async out => (await import('./prove.ts')).prove(container, input, options, out)),
+      run(self, async out =>
+        options.groth16 === undefined
+          ? (await import('./prove.ts')).prove(container, input, options, out)
+          : (await import('./proveGroth16.ts')).proveGroth16(container, input, options, out),
+      ),
     )
   command(zk, 'verify', 'check a proof and list every check')
     .argument(
@@ -40,9 +46,25 @@ export function addZkCommands(program: Command): void {
     )
     .argument('<proof>', 'what nacre zk prove wrote')
     .option('--model <id>', 'the identity that the model must have, as compile printed it', modelId)
+    .option(
+      '--key <file>',
+      'of Groth16 proofs: the key that you trust (default: the container’s name and .nzkg)',
+    )
+    .option('--input <rows>', 'of Groth16 proofs: the input that it must be about, a row of numbers or @FILE')
+    .option('--development', 'of Groth16 proofs: take a key whose maker can prove anything')
     .addOption(threads())
     .action(async (container, proof, options, self) =>
-      run(self, async out => (await import('./verify.ts')).verify(container, proof, options, out)),
+      run(self, async out =>
+        (await import('./groth16Files.ts')).isGroth16(proof)
+          ? (await import('./verifyGroth16.ts')).verifyGroth16(container, proof, options, out)
+          : (await import('./verify.ts')).verify(container, proof, options, out),
+      ),
+    )
+  addSetupCommands(zk)
+  onChain(command(zk, 'register', 'register a key on a chain, which deploys its verifier'))
+    .argument('<key>', 'what nacre zk setup wrote, .nzkg')
+    .action(async (key, options, self) =>
+      run(self, async out => (await import('./register.ts')).register(key, options, out)),
     )
   command(zk, 'attest', 'have an enclave verify a proof and sign what it shows, as a receipt')
     .argument('<key>', 'the verifying key, or the container')

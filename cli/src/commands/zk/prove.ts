@@ -21,7 +21,14 @@ import { ensureGoing } from './interrupted.ts'
 import { proverThreads } from './threads.ts'
 import { kilobytes, millis, printTold, say, type Told, toldOf, warnNotHiding } from './told.ts'
 
-export type ProveOptions = { batch?: boolean; publicWeights?: boolean; threads?: number; out?: string }
+export type ProveOptions = {
+  batch?: boolean
+  publicWeights?: boolean
+  /** The proving key of a Groth16 proof, or that it is the one beside the container. */
+  groth16?: string | true
+  threads?: number
+  out?: string
+}
 
 /** `nacre zk prove CONTAINER INPUT`: runs the network on the input's integers and proves what it gives. */
 export async function prove(
@@ -131,7 +138,11 @@ async function registeredModel(
 }
 
 /** @throws CliError bad-input */
-export function checkRows({ graph }: Container, rows: number[][], { batch }: ProveOptions): void {
+export function checkRows(
+  { graph }: Container,
+  rows: number[][],
+  { batch }: Pick<ProveOptions, 'batch'>,
+): void {
   const size = graph.input.dims.reduce((product, dim) => product * dim, 1)
   const width = rows[0]!.length
   if (width !== size)

@@ -28,4 +28,12 @@ export function addSetupCommands(zk: Command): void {
     .action(async (container, options, self) =>
       run(self, async out => (await import('./setupVerify.ts')).setupVerify(container, options, out)),
     )
+  command(setup, 'development', 'keys to develop with: whoever makes them can prove anything')
+    .argument('<container>', 'what nacre zk compile wrote')
+    .option('--out <file>', 'name of the keys, .zkey and .nzkg (default: that of the container)')
+    .action(async (container, options, self) =>
+      run(self, async out =>
+        (await import('./setupDevelopment.ts')).setupDevelopment(container, options, out),
+      ),
+    )
 }

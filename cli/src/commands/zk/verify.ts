@@ -6,13 +6,20 @@ import { registerWeights } from '@nacre/proofs/zk/prove'
 import { type Check, NacreError } from '@nacre/verify'
 import { equalBytes, toHex } from '@nacre/verify/bytes'
 import { printChecks } from '../../dev/report.ts'
-import { EXIT } from '../../errors.ts'
+import { CliError, EXIT } from '../../errors.ts'
 import { green, type Output, red } from '../../output.ts'
 import { hasWeights, readProofFile, readTrusted, type Trusted } from './files.ts'
 import { proverThreads } from './threads.ts'
 import { millis, printTold, toldOf, warnNotHiding, warnNoWeights } from './told.ts'
 
-export type VerifyOptions = { model?: Uint8Array; threads?: number }
+export type VerifyOptions = {
+  model?: Uint8Array
+  threads?: number
+  /** Of Groth16 proofs: the key file, the input that they must be about, and that a development's key is taken. */
+  key?: string
+  input?: string
+  development?: boolean
+}
 
 /** `nacre zk verify CONTAINER|KEY PROOF`: every check, offline; the model is the caller's word. */
 export async function verify(
@@ -22,6 +29,7 @@ export async function verify(
   output: Output,
 ): Promise<number> {
   const trusted = readTrusted(path)
+  checkOptions(options)
   const file = readProofFile(proof)
   const checks = [
     ...checkIdentity(trusted, options),
@@ -66,8 +74,18 @@ export async function verify(
   return ok ? EXIT.ok : EXIT.checkFailed
 }
 
+/** What asks for more than is checked must not pass unnoticed. */
+function checkOptions({ key, input, development }: VerifyOptions): void {
+  if (key === undefined && input === undefined && !development) return
+  throw new CliError('usage', {
+    what: '--key, --input and --development do not go with this proof',
+    why: 'they are of Groth16 proofs (.nzkp); this one has its input in the clear, and needs no setup',
+    fix: 'leave them out',
+  })
+}
+
 /** Whether this is the model that the caller means. */
-function checkIdentity(trusted: Trusted, { model }: VerifyOptions): Check[] {
+export function checkIdentity(trusted: Trusted, { model }: VerifyOptions): Check[] {
   if (!model) return []
   const actual = modelIdOf(trusted)
   const ok = equalBytes(model, actual)
