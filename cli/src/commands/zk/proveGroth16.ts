@@ -56,7 +56,7 @@ export async function proveGroth16(
     artifact: toHex(artifact),
     setup: key.setup,
     input_hash: toHex(inputHash),
-    outputs: container.graph.outputs.map((tensor, i) => toldOf(tensor, outputs[i]!, 1, container)),
+    outputs: container.graph.outputs.map((tensor, i) => toldOf(tensor, outputs[i]!, 1, container.scales)),
     ...{ clamped, constraints: circuit.constraints.length, prove_ms, proof: toHex(proof) },
     ...{ file, file_bytes: bytes.length },
   }

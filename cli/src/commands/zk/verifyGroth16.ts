@@ -36,7 +36,7 @@ export function verifyGroth16(
   const verify_ms = millis(started)
   const ok = checks.every(check => check.ok)
   const outputs = ok
-    ? container.graph.outputs.map(tensor => toldOf(tensor, file.output, 1, container))
+    ? container.graph.outputs.map(tensor => toldOf(tensor, file.output, 1, container.scales))
     : undefined
   const [artifact, input_hash] = [toHex(keyFile.artifact), toHex(file.inputHash)]
 
