@@ -115,6 +115,7 @@ describe('bad files and options: exit code 2, and what, why and fix', () => {
       refuses(zk('prove', container, FLOWER, '--groth16', '--batch'), { code: 'usage' }),
       refuses(zk('prove', container, FLOWER, '--groth16', '--public-weights'), { code: 'usage' }),
       refuses(zk('verify', container, container, '--development'), { code: 'usage' }),
+      refuses(zk('verify', container, proof, '--model', `0x${'0'.repeat(64)}`), { code: 'usage' }),
     ])
   })
 

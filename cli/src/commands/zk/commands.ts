@@ -60,7 +60,6 @@ export function addZkCommands(program: Command): void {
           : (await import('./verify.ts')).verify(container, proof, options, out),
       ),
     )
-  addSetupCommands(zk)
   onChain(command(zk, 'register', 'register a key on a chain, which deploys its verifier'))
     .argument('<key>', 'what nacre zk setup wrote, .nzkg')
     .action(async (key, options, self) =>

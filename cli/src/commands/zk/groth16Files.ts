@@ -1,5 +1,4 @@
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { decodeKey, keyHash, MAX_KEY_FILE, type VerificationKey } from '@nacre/proofs/zk/groth16/key'
 import {
   decodeGroth16File,
@@ -8,18 +7,13 @@ import {
   MAX_GROTH16_FILE,
 } from '@nacre/proofs/zk/groth16/proofFile'
 import { readBounded } from '../../attestation/files.ts'
-import { badFile, stem } from './files.ts'
+import { badFile } from './files.ts'
 
 /** No proving key that is read is longer: that of a circuit of a million constraints has half of it. */
 const MAX_ZKEY = 2 ** 30
 
 /** A key file, read and checked. */
 export type KeyFile = { path: string; bytes: Uint8Array; key: VerificationKey; artifact: Uint8Array }
-
-/** A file of the container's name, beside it. */
-export function beside(container: string, ending: string): string {
-  return join(dirname(container), `${stem(container)}.${ending}`)
-}
 
 /** @throws CliError bad-file */
 export function readKey(path: string): KeyFile {

@@ -1,5 +1,4 @@
 import { proofsError } from '@nacre/proofs/errors'
-import { emitCircuit } from '@nacre/proofs/zk/groth16/emit'
 import { encodeKey, keyHash, keyOf, type VerificationKey } from '@nacre/proofs/zk/groth16/key'
 import { G2_GENERATOR, sameG2 } from '@nacre/proofs/zk/groth16/points'
 import { encodeGroth16File } from '@nacre/proofs/zk/groth16/proofFile'
@@ -13,8 +12,9 @@ import { CliError, EXIT } from '../../errors.ts'
 import { readRows } from '../../models/rows.ts'
 import { type Output, red, yellow } from '../../output.ts'
 import { here, quoted } from '../../shell.ts'
-import { badFile, readContainer, stem, writeWhole } from './files.ts'
-import { beside, readProvingKey } from './groth16Files.ts'
+import { circuitOf } from './circuit.ts'
+import { badFile, beside, readContainer, stem, writeWhole } from './files.ts'
+import { readProvingKey } from './groth16Files.ts'
 import { ensureGoing } from './interrupted.ts'
 import { checkRows, clampedText, integersOf, type ProveOptions } from './prove.ts'
 import { withSnarkjs } from './snarkjs.ts'
@@ -36,8 +36,7 @@ export async function proveGroth16(
   const zkeyPath = typeof options.groth16 === 'string' ? options.groth16 : beside(path, 'zkey')
   const zkey = readProvingKey(zkeyPath)
   const head = headOf(zkeyPath, zkey)
-  say('making the circuit')
-  const circuit = emitCircuit(container.graph, container.weights)
+  const { circuit, model } = await circuitOf(path)
   const key = keyOf(circuit, sameG2(head.gamma, G2_GENERATOR) ? 'ceremony' : 'development', head)
   await ensureGoing(signal)
   say('proving')
@@ -53,7 +52,7 @@ export async function proveGroth16(
   const file = options.out ?? `${stem(path)}.nzkp`
   writeWhole(file, bytes)
   const facts = {
-    artifact: toHex(artifact),
+    ...{ model, artifact: toHex(artifact) },
     setup: key.setup,
     input_hash: toHex(inputHash),
     outputs: container.graph.outputs.map((tensor, i) => toldOf(tensor, outputs[i]!, 1, container.scales)),

@@ -1,13 +1,12 @@
 import { developmentSetup } from '@nacre/proofs/zk/groth16/developmentSetup'
-import { emitCircuit } from '@nacre/proofs/zk/groth16/emit'
 import { keyHash } from '@nacre/proofs/zk/groth16/key'
 import { toHex } from '@nacre/verify/bytes'
 import { interruption } from '../../enclave/interruption.ts'
 import { EXIT } from '../../errors.ts'
 import { type Output, red } from '../../output.ts'
 import { here, quoted } from '../../shell.ts'
-import { readContainer, writeWhole } from './files.ts'
-import { beside } from './groth16Files.ts'
+import { circuitOf } from './circuit.ts'
+import { beside, writeWhole } from './files.ts'
 import { ensureGoing } from './interrupted.ts'
 import { withSnarkjs } from './snarkjs.ts'
 import { kilobytes, millis, say } from './told.ts'
@@ -19,10 +18,8 @@ export async function setupDevelopment(
   output: Output,
 ): Promise<number> {
   const { signal } = interruption()
-  const { graph, weights } = readContainer(path)
   warn(output)
-  say('making the circuit')
-  const circuit = emitCircuit(graph, weights)
+  const { circuit, model } = await circuitOf(path)
   await ensureGoing(signal)
   const started = performance.now()
   const { zkey, key } = await withSnarkjs(() => developmentSetup(circuit, { progress: say }))
@@ -35,7 +32,7 @@ export async function setupDevelopment(
   writeWhole(files.key, key)
   const artifact = toHex(keyHash(key))
   const facts = {
-    ...{ artifact, setup: 'development', key: files.key, key_bytes: key.length },
+    ...{ model, artifact, setup: 'development', key: files.key, key_bytes: key.length },
     ...{ proving_key: files.zkey, proving_key_bytes: zkey.length },
     ...{ constraints: circuit.constraints.length, signals: circuit.signals, setup_ms },
   }

@@ -85,7 +85,7 @@ function checkOptions({ key, input, development }: VerifyOptions): void {
 }
 
 /** Whether this is the model that the caller means. */
-export function checkIdentity(trusted: Trusted, { model }: VerifyOptions): Check[] {
+function checkIdentity(trusted: Trusted, { model }: VerifyOptions): Check[] {
   if (!model) return []
   const actual = modelIdOf(trusted)
   const ok = equalBytes(model, actual)

@@ -4,15 +4,15 @@ import { verifyGroth16 as verifyProof } from '@nacre/proofs/zk/groth16/verify'
 import { type Check, NacreError } from '@nacre/verify'
 import { equalBytes, toHex } from '@nacre/verify/bytes'
 import { printChecks } from '../../dev/report.ts'
-import { EXIT } from '../../errors.ts'
+import { CliError, EXIT } from '../../errors.ts'
 import { readRows } from '../../models/rows.ts'
 import { green, type Output, red } from '../../output.ts'
-import { type Container, readContainer } from './files.ts'
-import { beside, type KeyFile, readGroth16File, readKey } from './groth16Files.ts'
+import { beside, type Container, readContainer } from './files.ts'
+import { type KeyFile, readGroth16File, readKey } from './groth16Files.ts'
 import { checkRows, integersOf } from './prove.ts'
 import { OF_DEVELOPMENT } from './proveGroth16.ts'
 import { millis, printTold, toldOf } from './told.ts'
-import { checkIdentity, type VerifyOptions } from './verify.ts'
+import type { VerifyOptions } from './verify.ts'
 
 /** `nacre zk verify CONTAINER PROOF` of a Groth16 proof: every check, offline, without snarkjs; the key is the caller's word. */
 export function verifyGroth16(
@@ -21,6 +21,7 @@ export function verifyGroth16(
   options: VerifyOptions,
   output: Output,
 ): number {
+  checkOptions(options)
   const container = readContainer(path)
   const file = readGroth16File(proofPath)
   const keyFile = readKey(options.key ?? beside(path, 'nzkg'))
@@ -28,7 +29,6 @@ export function verifyGroth16(
     checkKey(file, keyFile),
     checkSetup(keyFile, options),
     checkModel(container, keyFile),
-    ...checkIdentity(container, options),
     ...checkInput(container, file, options.input),
   ]
   const started = performance.now()
@@ -78,6 +78,16 @@ function checkSetup({ key: { setup } }: KeyFile, { development = false }: Verify
       ? 'its setup calls itself a ceremony’s: nacre zk setup verify says whether it is one'
       : `one party made its setup, and can prove anything${ok ? ': --development takes it' : '; --development takes it none the less'}`
   return { name: 'setup', ok, detail }
+}
+
+/** The container gives the output's form and scales alone: its identity would say nothing of the key. */
+function checkOptions({ model }: VerifyOptions): void {
+  if (!model) return
+  throw new CliError('usage', {
+    what: '--model does not go with a Groth16 proof',
+    why: 'the key alone says which network the proof is of',
+    fix: 'name the key that you trust with --key FILE; nacre zk setup verify says whether it is the model’s',
+  })
 }
 
 /** That the key can be the container's. Whether it is says nacre zk setup verify alone. */
