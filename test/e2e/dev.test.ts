@@ -14,6 +14,10 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { enclaveRegistryAbi, releasesAbi } from '@nacre/contracts'
+import { decodeModel } from '@nacre/proofs/zk/graph/model'
+import { developmentSetup } from '@nacre/proofs/zk/groth16/developmentSetup'
+import { emitCircuit } from '@nacre/proofs/zk/groth16/emit'
+import { endSnarkjs } from '@nacre/proofs/zk/groth16/snarkjs'
 import { createClient } from '@nacre/sdk'
 import { DEFAULT_POLICY, fromHex, type Hex, parseBundle, parsePolicy, verifyReceipt } from '@nacre/verify'
 import type { LocalAccount } from 'viem'
@@ -392,6 +396,45 @@ describe('bad use', () => {
     expect(found.map(({ detail }) => detail)).not.toContain('')
   })
 })
+
+test(
+  'a proof on chain: an operator without an enclave is started, asked, watched and stopped',
+  async () => {
+    const container = join(dir, 'iris.nzkm')
+    const compiled = await nacre('zk', 'compile', 'iris-ols', '--out', container, '--state', state, '--json')
+    expect(compiled.code, compiled.stderr).toBe(0)
+    const { graph, weights } = decodeModel(readFileSync(container))
+    const { zkey, key } = await developmentSetup(emitCircuit(graph, weights))
+    await endSnarkjs()
+    writeFileSync(join(dir, 'iris.zkey'), zkey)
+    const asked = ['zk', 'request', container, '[5.1,3.5,1.4,0.2]', '--state', state, '--json']
+    expect((await nacre(...asked)).json.error).toMatchObject({ code: 'bad-file' })
+    writeFileSync(join(dir, 'iris.nzkg'), key)
+
+    const serving = start(['zk', 'serve', container, '--state', state, '--json'])
+    await serving.says('stdout', '"ready"')
+    const answered = await nacre(...asked)
+    expect(answered.code, answered.stderr).toBe(0)
+    const { artifacts, operator } = lastLine(serving.stdout()) as { artifacts: string[]; operator: string }
+    const [artifact] = artifacts
+    expect(answered.json).toMatchObject({
+      ok: true,
+      artifact,
+      operator,
+      output: { values: [[expect.any(Number)]] },
+    })
+    const watched = await nacre('request', 'watch', `${answered.json.request}`, '--state', state, '--json')
+    expect(watched.code, watched.stderr).toBe(0)
+    const { checks, hops } = watched.json as { checks: Check[]; hops: { hop: string; fits?: boolean }[] }
+    expect(hops.map(({ hop }) => hop)).toEqual(['requested', 'drawn', 'accepted', 'fulfilled'])
+    expect(checks.map(({ name }) => name)).toContain('proof')
+    expect(failed(checks)).toEqual([])
+    expect(await serving.end('SIGINT')).toBe(0)
+    const refused = await nacre(...asked)
+    expect(refused.json.error).toMatchObject({ message: expect.stringContaining('UnknownArtifact') })
+  },
+  LONG,
+)
 
 describe('killed with -9', () => {
   test(

@@ -7,7 +7,7 @@ import { fund } from './fund.ts'
 import type { Network } from './network.ts'
 import { schemaOf, writeAgentConfig } from './operator.ts'
 import { zkAccount } from './settings.ts'
-import { serveOffers } from './stake.ts'
+import { serveOffers, waitUntilServing } from './stake.ts'
 
 /** The files of a network that is proven, absolute. */
 export type ZkFiles = { container: string; provingKey: string; verifyingKey: string }
@@ -34,7 +34,11 @@ export async function prepareZkOperator(
     zk: models.map(({ container, provingKey, verifyingKey }) => ({ container, provingKey, verifyingKey })),
     inputs: { allowPrivate: true },
   })
-  const retract = () => serveOffers({ ...options, artifacts: [] }, account)
+  // In force from the next epoch on: whoever asks then is told at once that nobody proves.
+  const retract = async () => {
+    await serveOffers({ ...options, artifacts: [] }, account)
+    await waitUntilServing(client, deployment)
+  }
   return { account: account.address.toLowerCase() as Hex, config, retract }
 }
 

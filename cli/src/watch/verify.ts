@@ -1,4 +1,6 @@
 import { fetchBundle, readChainFacts } from '@nacre/sdk'
+import { readZkAnswer, verifyZkAnswer } from '@nacre/sdk/zk/answer'
+import { readZkKey } from '@nacre/sdk/zk/keys'
 import { type Check, type Hex, type Policy, type ReceiptBundle, verifyReceipt } from '@nacre/verify'
 import { nodeCrypto } from '../nodeCrypto.ts'
 import type { Hop } from './hops.ts'
@@ -6,6 +8,21 @@ import type { Source } from './source.ts'
 import type { View } from './views.ts'
 
 type Fulfilled = Extract<Hop, { hop: 'fulfilled' }>
+
+/** The proof of a `zk` request, checked here by the key that the chain has; undefined when another contract sent it. */
+export async function verifyProof(
+  { client, deployment }: Source,
+  id: Hex,
+  { artifact }: { artifact: Hex },
+  { transaction: transactionHash, receiptId }: Fulfilled,
+): Promise<Check[] | undefined> {
+  const { relay, zkVerifiers, enclaveRegistry: registry } = deployment
+  const answer = await readZkAnswer({ client, relay, id, transactionHash }).catch(() => undefined)
+  const keyFile = await readZkKey({ client, zkVerifiers, artifact })
+  if (!answer || !keyFile) return undefined
+  const domain = { chainId: BigInt(deployment.chainId), registry }
+  return verifyZkAnswer(answer, { keyFile, domain, requestId: id, receiptId }).checks
+}
 
 /** The receipt of a fulfilled request, checked here; undefined when no known operator has it, or no policy is named. */
 export async function verifyAnswer(

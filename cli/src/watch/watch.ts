@@ -1,4 +1,4 @@
-import { type Check, type Hex, STATUS } from '@nacre/verify'
+import { ASSURANCE, type Check, type Hex, STATUS } from '@nacre/verify'
 import { printChecks } from '../dev/report.ts'
 import { EXIT } from '../errors.ts'
 import { hashOf } from '../operator/values.ts'
@@ -7,7 +7,7 @@ import { type Followed, follow } from './follow.ts'
 import { endOf, type Hop } from './hops.ts'
 import { createPrinter, type Printer } from './print.ts'
 import { type Source, type SourceOptions, sourceOf } from './source.ts'
-import { verifyAnswer } from './verify.ts'
+import { verifyAnswer, verifyProof } from './verify.ts'
 
 export type WatchOptions = SourceOptions & { timeout: number }
 
@@ -48,15 +48,21 @@ async function verified(
   if (end?.hop !== 'fulfilled') return undefined
   const { consumer, params } = asked.request
   const expected = { consumer: consumer.toLowerCase() as Hex, artifact: params.artifact }
-  const checks = await verifyAnswer(source, id, expected, end, views)
+  const isZk = params.assurance === ASSURANCE.zk
+  const checks = isZk
+    ? await verifyProof(source, id, expected, end)
+    : await verifyAnswer(source, id, expected, end, views)
   if (checks === undefined) {
-    const missing =
-      source.policy === undefined ? 'no policy is named: --policy FILE' : 'no operator that is known has it'
+    const unknown = isZk ? 'another contract sent the proof' : 'no operator that is known has it'
+    const missing = source.policy === undefined && !isZk ? 'no policy is named: --policy FILE' : unknown
     printer.line('receipt', `not verified here, ${missing}; the chain has checked it`)
     return undefined
   }
   const failed = checks.filter(check => !check.ok)
-  printer.line('receipt', failed.length === 0 ? green(`${checks.length} checks ok`) : red('does NOT verify'))
+  printer.line(
+    isZk ? 'proof' : 'receipt',
+    failed.length === 0 ? green(`${checks.length} checks ok`) : red('does NOT verify'),
+  )
   printChecks(output, failed)
   return checks
 }
