@@ -91,3 +91,12 @@ test('any JSON value is refused with a code', () => {
   })
   fc.assert(property)
 })
+
+test('a proof that the relay was fulfilled with is no receipt of an enclave', () => {
+  const { receipt, output } = bundle
+  const proof = `0x${'11'.repeat(256)}`
+  const zero = `0x${'00'.repeat(32)}`
+  expect(codeOf(toJson({ type: 'nacre.zk-answer', version: 1, receipt, proof, output }))).toBeDefined()
+  const unsigned = { ...receipt, releaseId: zero, configHash: zero, parametersHash: zero, sequence: 0n }
+  expect(codeOf(toJson({ ...bundle, receipt: unsigned, signature: proof }))).toBe('wrong-type')
+})

@@ -1,13 +1,17 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { relayAbi } from '@nacre/contracts'
+import { encodeModel } from '@nacre/proofs/zk/graph/model'
 import { run } from '@nacre/proofs/zk/graph/reference'
-import { irisRegression } from '@nacre/proofs/zk/graph/samples'
+import { irisNetwork, irisRegression } from '@nacre/proofs/zk/graph/samples'
 import { encodeInput, inputHashOf } from '@nacre/proofs/zk/groth16/input'
 import { requestByHash } from '@nacre/sdk'
 import { readZkAnswer, verifyZkAnswer } from '@nacre/sdk/zk/answer'
 import { readZkKey } from '@nacre/sdk/zk/keys'
 import { requestZk, zkParams } from '@nacre/sdk/zk/request'
 import { decodeTensor, fromHex } from '@nacre/verify'
-import { decodeFunctionData, type Hex, isAddressEqual, parseTransaction, zeroAddress } from 'viem'
+import { pino } from 'pino'
+import { decodeFunctionData, type Hex, isAddressEqual, parseTransaction, toHex, zeroAddress } from 'viem'
 import { generatePrivateKey } from 'viem/accounts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type AgentProcess, killAgent, startAgentProcess } from '../../../testing/agentProcess.ts'
@@ -15,6 +19,12 @@ import { DEPLOYER, FEE } from '../../../testing/chainWorld.ts'
 import { type RpcProxy, startRpcProxy } from '../../../testing/rpcProxy.ts'
 import { type SqlProxy, startSqlProxy } from '../../../testing/sqlProxy.ts'
 import { createZkWorld, type ZkWorld } from '../../../testing/zkWorld.ts'
+import { parseConfig } from '../../common/config.ts'
+import { createShutdown } from '../../common/shutdown.ts'
+import { operatorConfig } from '../config.ts'
+import type { RequestRow } from '../tables.ts'
+import { readZkModels } from './models.ts'
+import { createProver } from './prover.ts'
 
 const MODEL = irisRegression()
 const { graph } = MODEL
@@ -160,3 +170,56 @@ function isFulfilment(to: Hex, data: Hex): boolean {
   if (!isAddressEqual(to, world.deployment.relay)) return false
   return decodeFunctionData({ abi: relayAbi, data }).functionName === 'fulfil'
 }
+
+test('a place is taken for every proof that is promised; none when the deadline is too near', async () => {
+  const { zk } = parseConfig(operatorConfig, world.config, 'test')
+  const models = await readZkModels(zk, 31_337)
+  const common = {
+    logger: pino({ level: 'silent' }),
+    shutdown: createShutdown({ logger: pino({ level: 'silent' }) }),
+  }
+  const prover = await createProver({ common, database: {} as never, models, onDone: () => {} })
+  const rowOf = (number: number) =>
+    ({
+      id: toHex(number),
+      blockHash: '0x',
+      artifact: world.artifact,
+      deadline: 1_060n,
+    }) as Partial<RequestRow> as RequestRow
+  const taken = Array.from({ length: 60 }, (_, number) => prover.reserve(rowOf(number), 1_000n))
+  const most = taken.indexOf(false)
+  expect(most).toBeGreaterThan(0)
+  expect(taken.slice(most)).not.toContain(true)
+  // Whose place it is may ask again; a place that was given back, or whose deadline has passed, is free.
+  expect(prover.reserve(rowOf(0), 1_000n)).toBe(true)
+  prover.release(rowOf(0))
+  expect(prover.reserve(rowOf(most), 1_000n)).toBe(true)
+  expect(prover.reserve({ ...rowOf(99), deadline: 1_120n }, 1_061n)).toBe(true)
+  await prover.close()
+})
+
+test('keys of a development setup are refused on other chains, and files of two models before anything is served', async () => {
+  const { zk } = parseConfig(operatorConfig, world.config, 'test')
+  await expect(readZkModels(zk, 1)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    why: expect.stringContaining('forge'),
+  })
+  const container = join(world.dir, 'other.nzkm')
+  const other = irisNetwork()
+  const scales = new Float64Array(other.graph.nodes.length + 1).fill(1)
+  writeFileSync(container, encodeModel({ ...other, scales }))
+  const mixed = [{ ...zk[0]!, container }]
+  await expect(readZkModels([{ ...zk[0]!, verifyingKey: container }], 31_337)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining('verifying key'),
+  })
+  const logger = pino({ level: 'silent' })
+  const common = { logger, shutdown: createShutdown({ logger }) }
+  const models = await readZkModels(mixed, 31_337)
+  await expect(
+    createProver({ common, database: {} as never, models, onDone: () => {} }),
+  ).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining(container),
+  })
+})
