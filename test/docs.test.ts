@@ -6,6 +6,10 @@ import type { Nitro } from '../bench/nitro.ts'
 import type { Qemu } from '../bench/qemu.ts'
 import type { Pairs } from '../bench/receipts.ts'
 import { isSound, type RelayResult } from '../bench/relay.ts'
+import { growthSvg } from '../bench/zkml/growthPlot.ts'
+import { readmeSentences, readmeTable } from '../bench/zkml/readme.ts'
+import { missed } from '../bench/zkml/targets.ts'
+import type { ZkmlResult } from '../bench/zkml/zkml.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
@@ -139,6 +143,14 @@ test('figures in docs/contracts.md of zk requests are those of the gas snapshots
   expect(gas['zk.check']).toBeLessThanOrEqual(240_000)
   const page = read('docs/contracts.md')
   for (const [name, value] of Object.entries(gas)) expect(page, name).toContain(value.toLocaleString('en-US'))
+})
+
+test('figures in README of TEE and zkML are those of bench/results, within their targets', () => {
+  const { rows, growth } = JSON.parse(read('bench/results/teeml-zkml.json')) as ZkmlResult
+  expect(missed(rows)).toEqual([])
+  const readme = read('README.md')
+  for (const text of [...readmeTable(rows), ...readmeSentences(rows, growth)]) expect(readme).toContain(text)
+  expect(read('bench/results/teeml-zkml.svg')).toBe(growthSvg(growth))
 })
 
 test('figures in README are those of bench/results and of the gas snapshots', () => {
