@@ -43,7 +43,7 @@ export function readmeSentences(rows: readonly Measured[], growth: readonly Grow
   const whole = (value: number): string => value.toLocaleString('en-US')
   return [
     `the first proof of LeNet-5 in a process takes ${time(own.cold_ms)}, and ${own.rss_mb!.toFixed(0)} MB are in memory`,
-    `Groth16 takes ${groth16.rss_mb!.toFixed(0)} MB for its ${whole(groth16.constraints!)} constraints, whose development setup takes ${time(groth16.setup_ms)}`,
+    `Groth16 takes ${whole(Math.round(groth16.rss_mb!))} MB for its ${whole(groth16.constraints!)} constraints, whose development setup takes ${time(groth16.setup_ms)}`,
     `From ${whole(least.parameters)} to ${whole(most.parameters)} parameters proofs take from ${time(least.prove_ms)} to ${time(most.prove_ms)}, and have from ${size(least.proof_bytes)} to ${size(most.proof_bytes)}`,
   ]
 }

@@ -15,7 +15,7 @@ export type Workload = {
 export const WORKLOADS: readonly Workload[] = [
   {
     ...{ name: 'iris-ols', title: 'Iris, least squares', model: 'iris-ols', batch: 1 },
-    article: { proof_ms: [{ system: 'RISC Zero, over', ms: 32_000 }], tee_ms: 47 },
+    article: { proof_ms: [{ system: 'RISC Zero over', ms: 32_000 }], tee_ms: 47 },
   },
   {
     ...{ name: 'iris-mlp-500', title: 'Iris, 4-16-3, 500 inputs', model: 'iris-mlp', batch: 500 },

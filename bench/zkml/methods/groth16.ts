@@ -13,18 +13,19 @@ import type { Tensor } from '@nacre/verify'
 import { type Container, integersInput, readContainer } from '../container.ts'
 import { gasOfCheck } from '../gas.ts'
 import { type Figures, NOTHING, peakMb } from '../row.ts'
+import { samplesOf } from '../samples.ts'
 import { repeat, round } from '../times.ts'
 import { questionOf, type Workload } from '../workloads.ts'
 
-/** Or why a model has no circuit. */
-export type Setup = { setup_ms: number } | { note: string }
+/** Or why a model has no circuit. The accuracy is that of classes from logits of eight bits, where the circuit has them. */
+export type Setup = { setup_ms: number; accuracy?: number } | { note: string }
 
 const zkeyPath = (folder: string, { name }: Workload): string => `${folder}/${name}.zkey`
 const keyPath = (folder: string, { name }: Workload): string => `${folder}/${name}.nzkg`
 
 /** Keys of a DEVELOPMENT setup, as files, once a model. */
 export async function setupGroth16(workload: Workload, folder: string): Promise<Setup> {
-  const { circuit } = circuitOf(workload, folder)
+  const { circuit, graph, container } = circuitOf(workload, folder)
   if (typeof circuit === 'string') return { note: circuit }
   const started = performance.now()
   const { zkey, key } = await developmentSetup(circuit, {
@@ -33,7 +34,10 @@ export async function setupGroth16(workload: Workload, folder: string): Promise<
   const setup_ms = round(performance.now() - started)
   writeFileSync(zkeyPath(folder, workload), zkey)
   writeFileSync(keyPath(folder, workload), key)
-  return { setup_ms }
+  return {
+    setup_ms,
+    ...(workload.batch > 1 && { accuracy: accuracyOfClasses(workload, { ...container, graph }) }),
+  }
 }
 
 /** Proofs by snarkjs, the witness included, verified by our verifier and by the contract on a development chain. */
@@ -86,6 +90,14 @@ function circuitOf(
     if (code !== 'unsupported-operator' && code !== 'model-too-large') throw error
     return { circuit: message, graph, container }
   }
+}
+
+function accuracyOfClasses(workload: Workload, { graph, weights, scales }: Container): number {
+  const { inputs, labels } = samplesOf(workload).heldOut
+  const classes = run(graph, weights, integersInput({ graph, scales }, inputs), labels.length)[
+    graph.outputs[0]!
+  ]!
+  return labels.filter((label, i) => label === classes[i]).length / labels.length
 }
 
 const CLASS_BITS = 8
