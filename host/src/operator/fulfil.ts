@@ -80,7 +80,7 @@ export async function accept(
   client: PublicClient,
   { relay, operator }: Pick<Profile, 'relay' | 'operator'>,
   row: RequestRow,
-  isWanted: () => boolean = () => true,
+  isWanted: () => Promise<boolean> = async () => true,
 ): Promise<Acceptance> {
   const read = { address: relay, abi: relayAbi, functionName: 'acceptanceOf', args: [row.id] } as const
   const [holder] = await callContract(() => client.readContract(read))
@@ -88,7 +88,7 @@ export async function accept(
     return isAddressEqual(holder, operator) ? 'done' : 'assigned-to-another'
   const purpose = `accept:${row.id}`
   if (await transactions.isPending(purpose)) return 'accepting'
-  if (!isWanted()) return 'unwanted'
+  if (!(await isWanted())) return 'unwanted'
   const args = [chainRequest(row)] as const
   const data = encodeFunctionData({ abi: relayAbi, functionName: 'accept', args })
   const intent = { purpose, target: relay, data }

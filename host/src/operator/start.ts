@@ -1,4 +1,5 @@
 import type { Hex } from '@nacre/verify'
+import { createBlockTime } from '../chain/blockTime.ts'
 import { createNextTime } from '../chain/nextTime.ts'
 import type { Nodes } from '../chain/nodes.ts'
 import type { Head } from '../chain/watcher.ts'
@@ -91,6 +92,7 @@ export async function startOperator(given: Common<AgentConfig>): Promise<Operato
     common,
     database,
     models: parts.networks,
+    blockTime: createBlockTime(client),
     onDone: () => parts.head && worker.wake(parts.head),
   })
   shutdown.onClose('prover', prover.close)

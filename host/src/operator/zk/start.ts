@@ -1,3 +1,4 @@
+import { createBlockTime } from '../../chain/blockTime.ts'
 import { createNextTime } from '../../chain/nextTime.ts'
 import { describeError } from '../../common/errors.ts'
 import type { Common } from '../../common/index.ts'
@@ -42,7 +43,8 @@ export async function startProving(common: Common<AgentConfig>): Promise<Proving
   const parts: Followed = { ...basics, common, nodes, metrics, transactions }
   const onDone = () => parts.head && worker.wake(parts.head)
 
-  const prover = await createProver({ common, database, models: networks, onDone })
+  const blockTime = createBlockTime(nodes.client)
+  const prover = await createProver({ common, database, models: networks, blockTime, onDone })
   shutdown.onClose('prover', prover.close)
   const { allowPrivate } = config.inputs
   const inputs = createInputs({ common, database, maxBytes: config.maxInput, allowPrivate, onDone })

@@ -46,7 +46,7 @@ export async function zkStep(from: ZkSources, row: RequestRow, head: Head): Prom
   const why = refusalFor(model, row, input)
   if (why !== undefined) return { skip: 'input-refused', why }
   // Nobody is slashed for what was not accepted: what cannot be proven in time is left to others.
-  const isInTime = () => prover.reserve(row, head.timestamp)
+  const isInTime = () => prover.reserve(row, head)
   const accepted = await accept(transactions, nodes.client, profile, row, isInTime)
   if (accepted === 'accepting') return { waitS: RETRY_S, reason: accepted }
   if (accepted === 'done') {

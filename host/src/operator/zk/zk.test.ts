@@ -8,7 +8,7 @@ import { encodeInput, inputHashOf } from '@nacre/proofs/zk/groth16/input'
 import { requestByHash } from '@nacre/sdk'
 import { readZkAnswer, verifyZkAnswer } from '@nacre/sdk/zk/answer'
 import { readZkKey } from '@nacre/sdk/zk/keys'
-import { requestZk, zkParams } from '@nacre/sdk/zk/request'
+import { requestZk, type ZkTerms, zkParams } from '@nacre/sdk/zk/request'
 import { decodeTensor, fromHex } from '@nacre/verify'
 import { pino } from 'pino'
 import { decodeFunctionData, type Hex, isAddressEqual, parseTransaction, toHex, zeroAddress } from 'viem'
@@ -59,10 +59,10 @@ function start(): Promise<AgentProcess> {
 const relay = () => ({ address: world.deployment.relay, abi: relayAbi }) as const
 const wallet = () => world.walletOf(DEPLOYER)
 
-async function ask(input = INPUT): Promise<Hex> {
+async function ask(input = INPUT, changes: Partial<ZkTerms> = {}): Promise<Hex> {
   const { client, deployment, artifact } = world
   const { relay } = deployment
-  const terms = await world.terms()
+  const terms = await world.terms(changes)
   return (await requestZk({ client, wallet: wallet(), relay, artifact, graph, input, terms })).id
 }
 
@@ -104,6 +104,8 @@ test('an operator without an enclave accepts, proves and is paid; anyone checks 
   expect(failed({ proof: `${answer.proof.slice(0, -2)}00` })).toEqual(['proof'])
   expect(failed({}, { asked: { graph, input: OTHER } })).toEqual(['input'])
   expect(failed({}, { requestId: answer.receipt.artifact })).toEqual(['request'])
+  // Its key is of a development setup.
+  expect(failed({}, { domain: { chainId: 1n, registry } })).toEqual(['receipt', 'setup'])
 })
 
 test('killed -9 between acceptance and answer it proves again, and fulfils once', async () => {
@@ -135,6 +137,19 @@ test('an input with another commitment, or none that the network takes, is never
     expect(await world.untilState(id, 'skipped')).toMatchObject({ reason: 'input-refused' })
     expect(await acceptances(id)).toEqual([])
   }
+})
+
+test('what can be accepted, and not answered before the deadline of a chain of slow blocks, is left to others', async () => {
+  const { chain } = world
+  await chain.setBlockTimestampInterval({ interval: 12 })
+  await chain.mine({ blocks: 9 })
+  const { timestamp } = await chain.getBlock()
+  // 45 seconds after the request's block: three more blocks, and the acceptance alone may take two.
+  const id = await ask(INPUT, { deadline: timestamp + 12n + 45n })
+  expect(await world.untilState(id, 'skipped')).toMatchObject({ reason: 'too-late' })
+  expect(await acceptances(id)).toEqual([])
+  await chain.removeBlockTimestampInterval()
+  await chain.mine({ blocks: 9 })
 })
 
 test('whoever copies the proof from the mempool and is first has paid its gas, and earns nothing', async () => {
