@@ -14,10 +14,6 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { enclaveRegistryAbi, releasesAbi } from '@nacre/contracts'
-import { decodeModel } from '@nacre/proofs/zk/graph/model'
-import { developmentSetup } from '@nacre/proofs/zk/groth16/developmentSetup'
-import { emitCircuit } from '@nacre/proofs/zk/groth16/emit'
-import { endSnarkjs } from '@nacre/proofs/zk/groth16/snarkjs'
 import { createClient } from '@nacre/sdk'
 import { DEFAULT_POLICY, fromHex, type Hex, parseBundle, parsePolicy, verifyReceipt } from '@nacre/verify'
 import type { LocalAccount } from 'viem'
@@ -403,13 +399,10 @@ test(
     const container = join(dir, 'iris.nzkm')
     const compiled = await nacre('zk', 'compile', 'iris-ols', '--out', container, '--state', state, '--json')
     expect(compiled.code, compiled.stderr).toBe(0)
-    const { graph, weights } = decodeModel(readFileSync(container))
-    const { zkey, key } = await developmentSetup(emitCircuit(graph, weights))
-    await endSnarkjs()
-    writeFileSync(join(dir, 'iris.zkey'), zkey)
     const asked = ['zk', 'request', container, '[5.1,3.5,1.4,0.2]', '--state', state, '--json']
     expect((await nacre(...asked)).json.error).toMatchObject({ code: 'bad-file' })
-    writeFileSync(join(dir, 'iris.nzkg'), key)
+    const setup = await nacre('zk', 'setup', 'development', container, '--json')
+    expect(setup.code, setup.stderr).toBe(0)
 
     const serving = start(['zk', 'serve', container, '--state', state, '--json'])
     await serving.says('stdout', '"ready"')
@@ -417,6 +410,7 @@ test(
     expect(answered.code, answered.stderr).toBe(0)
     const { artifacts, operator } = lastLine(serving.stdout()) as { artifacts: string[]; operator: string }
     const [artifact] = artifacts
+    expect(artifact).toBe(setup.json.artifact)
     expect(answered.json).toMatchObject({
       ok: true,
       artifact,

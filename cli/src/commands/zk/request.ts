@@ -11,7 +11,7 @@ import { readRows } from '../../models/rows.ts'
 import { parseAmount } from '../../operator/amounts.ts'
 import { bold, green, type Output, red, yellow } from '../../output.ts'
 import { type Container, readContainer } from './files.ts'
-import { type KeyFile, readKeyFile } from './keyFiles.ts'
+import { keyOfContainer, type OwnKey } from './keyFiles.ts'
 import { checkRows, clampedText, integersOf } from './prove.ts'
 import { printTold, say, toldOf } from './told.ts'
 
@@ -28,7 +28,7 @@ export async function request(
   output: Output,
 ): Promise<number> {
   const container = readContainer(path)
-  const key = readKeyFile(path, options.key)
+  const key = keyOfContainer(path, options.key)
   const rows = readRows(text)
   checkRows(container, rows, {})
   const { input, clamped } = integersOf(container, rows)
@@ -94,7 +94,7 @@ export async function request(
 async function ask(
   { client, deployment, rpcUrl }: Network,
   { graph }: Container,
-  { artifact }: KeyFile,
+  { artifact }: OwnKey,
   input: Int32Array,
   { fee, timeout }: RequestOptions,
 ) {

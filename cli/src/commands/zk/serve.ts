@@ -17,7 +17,7 @@ import { readable } from '../../operator/run.ts'
 import { green, type Output, red, yellow } from '../../output.ts'
 import { here, quoted } from '../../shell.ts'
 import { readContainer } from './files.ts'
-import { type KeyFile, zkFilesOf } from './keyFiles.ts'
+import { type OwnKey, zkFilesOf } from './keyFiles.ts'
 import { say } from './told.ts'
 
 export type ServeOptions = { key?: string; provingKey?: string; state: string }
@@ -42,7 +42,7 @@ export async function serve(containers: string[], options: ServeOptions, output:
   }
 }
 
-type Run = { network: Network; host: Host; lifetime: Lifetime; models: (ZkFiles & KeyFile)[] }
+type Run = { network: Network; host: Host; lifetime: Lifetime; models: (ZkFiles & OwnKey)[] }
 
 async function start({ network, host, lifetime, models }: Run, output: Output): Promise<void> {
   const { paths } = network
@@ -64,7 +64,7 @@ async function start({ network, host, lifetime, models }: Run, output: Output): 
 }
 
 /** Anyone may: whoever comes first pays for the contract. */
-async function register({ client, deployment, rpcUrl }: Network, models: KeyFile[]): Promise<void> {
+async function register({ client, deployment, rpcUrl }: Network, models: OwnKey[]): Promise<void> {
   const wallet = chainWallet(rpcUrl, zkAccount())
   await fund(client, wallet.account.address)
   for (const { bytes: keyFile } of models) {
@@ -99,7 +99,7 @@ async function startAgent({ network, host, lifetime }: Run, config: string, outp
   return (await ready.promise).url
 }
 
-function filesOf(containers: string[], options: ServeOptions): (ZkFiles & KeyFile)[] {
+function filesOf(containers: string[], options: ServeOptions): (ZkFiles & OwnKey)[] {
   const { key, provingKey } = options
   if (containers.length > 1 && (key ?? provingKey) !== undefined)
     throw new CliError('usage', {
