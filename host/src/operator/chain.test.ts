@@ -17,6 +17,7 @@ import {
 } from '../../testing/operatorWorld.ts'
 import { reorganise, untilQuiet } from '../../testing/reorganise.ts'
 import { startRpcProxy } from '../../testing/rpcProxy.ts'
+import { createMinedBy } from '../chain/minedBy.ts'
 import { createNextTime } from '../chain/nextTime.ts'
 import { createNodes } from '../chain/nodes.ts'
 import { parseConfig } from '../common/config.ts'
@@ -190,6 +191,7 @@ async function unable(
     },
     slots: createSlots(nodes, deployment.operators),
     nextTime: createNextTime(nodes.client),
+    minedBy: createMinedBy(nodes.client),
     enclave: () => ({
       identity: {} as never,
       config: {} as never,

@@ -1,5 +1,5 @@
 import type { Hex } from '@nacre/verify'
-import { createBlockTime } from '../chain/blockTime.ts'
+import { createMinedBy } from '../chain/minedBy.ts'
 import { createNextTime } from '../chain/nextTime.ts'
 import type { Nodes } from '../chain/nodes.ts'
 import type { Head } from '../chain/watcher.ts'
@@ -92,7 +92,6 @@ export async function startOperator(given: Common<AgentConfig>): Promise<Operato
     common,
     database,
     models: parts.networks,
-    blockTime: createBlockTime(client),
     onDone: () => parts.head && worker.wake(parts.head),
   })
   shutdown.onClose('prover', prover.close)
@@ -128,6 +127,7 @@ export async function startOperator(given: Common<AgentConfig>): Promise<Operato
     profile,
     slots,
     nextTime: createNextTime(client),
+    minedBy: createMinedBy(client),
     enclave,
     inputs,
     prover,

@@ -2,6 +2,7 @@ import { relayAbi } from '@nacre/contracts'
 import { receiptId, toJson } from '@nacre/verify'
 import type { Hex, PublicClient } from 'viem'
 import { read } from '../chain/client.ts'
+import type { MinedBy } from '../chain/minedBy.ts'
 import type { NextTime } from '../chain/nextTime.ts'
 import type { Nodes } from '../chain/nodes.ts'
 import type { Head } from '../chain/watcher.ts'
@@ -36,6 +37,7 @@ export type StepOptions = {
   profile: Profile
   slots: Slots
   nextTime: NextTime
+  minedBy: MinedBy
   /** The enclave that answers now; undefined while one is being launched. */
   enclave: () => Bundler | undefined
   inputs: Inputs
@@ -71,7 +73,9 @@ export async function step(options: StepOptions, row: RequestRow, head: Head): P
   if (row.state === 'answered') return send(options, { ...row, duty, asOf })
   if (row.input === null) return fetchInput(options, row)
   if (row.source !== null && options.acceptInputs) {
-    const accepted = await accept(transactions, nodes.client, profile, row)
+    // Whoever asks may hold the input back: what is accepted too late to be answered is slashed.
+    const isInTime = async () => (await options.minedBy(head)) <= row.deadline
+    const accepted = await accept(transactions, nodes.client, profile, row, isInTime)
     // What cannot be accepted is answered as well without: the cover is used up, say.
     if (accepted === 'accepting' || accepted === 'assigned-to-another')
       return wait(options, row, { waitS: RETRY_S, reason: accepted })

@@ -1,6 +1,4 @@
 import type { Hex } from 'viem'
-import type { BlockTime } from '../../chain/blockTime.ts'
-import type { Head } from '../../chain/watcher.ts'
 import { describeError, FatalError } from '../../common/errors.ts'
 import type { Common } from '../../common/index.ts'
 import { createQueue } from '../../common/queue.ts'
@@ -15,10 +13,11 @@ export type Prover = {
   /** By artifact. */
   models: ReadonlyMap<Hex, ZkModel>
   /**
-   * Takes a place for the request's proof, if there is time for it until the deadline, after those that have one. Whoever
-   * does not accept the request then gives the place back. Throws CHAIN_UNAVAILABLE.
+   * Takes a place for the request's proof, if there is time for it until the deadline, after those that have one: when
+   * everything else that it takes would be done by `time`, the chain's, seconds. Whoever does not accept the request then
+   * gives the place back.
    */
-  reserve(row: RequestRow, head: Head): Promise<boolean>
+  reserve(row: RequestRow, time: bigint): boolean
   release(row: RequestRow): void
   /** Begins a proof of the request's input unless one is being made; it is stored with the request when it is ready. */
   begin(row: RequestRow, input: Hex): void
@@ -30,15 +29,12 @@ export type ProverOptions = {
   common: Pick<Common<unknown>, 'logger' | 'shutdown'>
   database: Database
   models: readonly ZkModel[]
-  blockTime: BlockTime
   /** A proof is ready, or was not made. */
   onDone: () => void
 }
 
 const PAUSE_MS = 1_000
 const MAX_PAUSE_MS = 30_000
-/** For the acceptance, and then the answer, to be mined: each in the block after the next at the latest. */
-const MINING_BLOCKS = 4
 /** A process that takes so many times as long as others did hangs. */
 const HANGS = 20
 const LEAST_HANG_MS = 60_000
@@ -50,7 +46,7 @@ type Entry = { artifact: Hex; deadline: bigint; running: boolean; failures: numb
  * its files are of one setup is known then, and how long a proof takes. Throws CONFIG_INVALID where they are not.
  */
 export async function createProver(options: ProverOptions): Promise<Prover> {
-  const { common, database, models, blockTime } = options
+  const { common, database, models } = options
   const { logger, shutdown } = common
   const queue = createQueue()
   const byArtifact = new Map(models.map(model => [model.artifact, model]))
@@ -120,14 +116,12 @@ export async function createProver(options: ProverOptions): Promise<Prover> {
 
   return {
     models: byArtifact,
-    reserve: async (row, head) => {
-      const mining = MINING_BLOCKS * (await blockTime(head))
-      const time = head.timestamp
+    reserve: (row, time) => {
       for (const [key, { running, deadline }] of entries) if (!running && deadline < time) entries.delete(key)
       const before = [...entries].filter(([key]) => key !== keyOf(row)).map(([, { artifact }]) => artifact)
       // Twice as long as they took: the machine may be busier then.
       const ms = 2 * [...before, row.artifact].reduce((sum, one) => sum + (durations.get(one) ?? 0), 0)
-      if (time + BigInt(mining + Math.ceil(ms / 1000)) > row.deadline) return false
+      if (time + BigInt(Math.ceil(ms / 1000)) > row.deadline) return false
       entryOf(row)
       return true
     },

@@ -1,4 +1,4 @@
-import { createBlockTime } from '../../chain/blockTime.ts'
+import { createMinedBy } from '../../chain/minedBy.ts'
 import { createNextTime } from '../../chain/nextTime.ts'
 import { describeError } from '../../common/errors.ts'
 import type { Common } from '../../common/index.ts'
@@ -43,8 +43,7 @@ export async function startProving(common: Common<AgentConfig>): Promise<Proving
   const parts: Followed = { ...basics, common, nodes, metrics, transactions }
   const onDone = () => parts.head && worker.wake(parts.head)
 
-  const blockTime = createBlockTime(nodes.client)
-  const prover = await createProver({ common, database, models: networks, blockTime, onDone })
+  const prover = await createProver({ common, database, models: networks, onDone })
   shutdown.onClose('prover', prover.close)
   const { allowPrivate } = config.inputs
   const inputs = createInputs({ common, database, maxBytes: config.maxInput, allowPrivate, onDone })
@@ -58,6 +57,7 @@ export async function startProving(common: Common<AgentConfig>): Promise<Proving
     ...shared,
     slots,
     nextTime: createNextTime(nodes.client),
+    minedBy: createMinedBy(nodes.client),
     enclave: () => undefined,
     inputs,
     prover,

@@ -1,5 +1,6 @@
 import { ASSURANCE } from '@nacre/verify'
 import type { Hex } from 'viem'
+import type { MinedBy } from '../../chain/minedBy.ts'
 import type { Nodes } from '../../chain/nodes.ts'
 import type { Head } from '../../chain/watcher.ts'
 import type { Profile } from '../decide.ts'
@@ -14,6 +15,7 @@ import type { Prover } from './prover.ts'
 export type ZkSources = {
   profile: Profile
   nodes: Nodes
+  minedBy: MinedBy
   transactions: Transactions
   inputs: Inputs
   prover: Prover
@@ -46,7 +48,7 @@ export async function zkStep(from: ZkSources, row: RequestRow, head: Head): Prom
   const why = refusalFor(model, row, input)
   if (why !== undefined) return { skip: 'input-refused', why }
   // Nobody is slashed for what was not accepted: what cannot be proven in time is left to others.
-  const isInTime = () => prover.reserve(row, head)
+  const isInTime = async () => prover.reserve(row, await from.minedBy(head))
   const accepted = await accept(transactions, nodes.client, profile, row, isInTime)
   if (accepted === 'accepting') return { waitS: RETRY_S, reason: accepted }
   if (accepted === 'done') {

@@ -2,17 +2,19 @@ import type { PublicClient } from 'viem'
 import { read } from './client.ts'
 import type { Head } from './watcher.ts'
 
-/** Seconds from one block to the next, of late, rounded up. Throws CHAIN_UNAVAILABLE. */
-export type BlockTime = (head: Head) => Promise<number>
+/** When two transactions that follow each other are mined, as a chain's time, seconds. Throws CHAIN_UNAVAILABLE. */
+export type MinedBy = (head: Head) => Promise<bigint>
 
+/** Each in the block after the next at the latest. */
+const WAITED = 4
 const BLOCKS = 8
 /** A chain that mines only what is sent has pauses, which say nothing of how long a transaction waits. */
 const MAX_S = 30
 
-/** The median of the last blocks', which one pause does not change; asked again when so many have passed. */
-export function createBlockTime(client: PublicClient): BlockTime {
+/** By the pace of the last blocks: the median, which one pause does not change, asked again when so many have passed. */
+export function createMinedBy(client: PublicClient): MinedBy {
   let last: { number: bigint; seconds: Promise<number> } | undefined
-  return ({ number }) => {
+  const pace = (number: bigint): Promise<number> => {
     if (last && number >= last.number && number < last.number + BigInt(BLOCKS)) return last.seconds
     const asked = { number, seconds: read(() => measure(client, Number(number))) }
     last = asked
@@ -21,6 +23,7 @@ export function createBlockTime(client: PublicClient): BlockTime {
     })
     return asked.seconds
   }
+  return async ({ number, timestamp }) => timestamp + BigInt(WAITED * (await pace(number)))
 }
 
 async function measure(client: PublicClient, newest: number): Promise<number> {
