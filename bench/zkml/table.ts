@@ -41,7 +41,7 @@ export function zkmlNotes(rows: readonly Measured[]): string[] {
     'enclave: SIMULATED, fresh evidence for every answer, the receipt verified by the client; its proof is the whole bundle.',
     'transparent: committed weights, no trusted setup. groth16: keys of a DEVELOPMENT setup: whoever made them can forge.',
     'None of the proofs is zero-knowledge here: they show integrity. accuracy: of the integers that are proven, on held-out samples;',
-    'plain and enclave: of the float model.',
+    'plain and enclave: of the float model. gas: a transaction that checks a proof; of a receipt, checking alone, of contracts/snapshots.',
     ...(setups.length > 0 ? [`groth16, setup: ${setups.join('; ')}.`] : []),
     ...absent,
     '* the article’s own figures, on its own machines, of models of the same kind. It does not say in which order its LeNet-5 has',
