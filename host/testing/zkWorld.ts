@@ -23,7 +23,7 @@ export async function createZkWorld({ graph, weights }: Sample) {
   await world.stake(NO_ENCLAVE.releaseId, NO_ENCLAVE.assurance)
   await world.announce(artifact)
 
-  /** Its keys are of a development setup: anybody could forge with them. */
+  /** Its keys are of a development setup: whoever made them can forge. */
   async function setup() {
     const at = (ending: string) => join(dir, `model.${ending}`)
     const files = { container: at('nzkm'), provingKey: at('zkey'), verifyingKey: at('nzkg') }

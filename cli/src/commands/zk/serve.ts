@@ -14,7 +14,7 @@ import { prepareZkOperator, type ZkFiles } from '../../dev/zk.ts'
 import { CliError, EXIT } from '../../errors.ts'
 import { formatAmount } from '../../operator/amounts.ts'
 import { readable } from '../../operator/run.ts'
-import { green, type Output, red, yellow } from '../../output.ts'
+import { describeError, green, type Output, yellow } from '../../output.ts'
 import { here, quoted } from '../../shell.ts'
 import { readContainer } from './files.ts'
 import { type OwnKey, zkFilesOf } from './keyFiles.ts'
@@ -31,7 +31,9 @@ export async function serve(containers: string[], options: ServeOptions, output:
   const models = filesOf(containers, options)
   const network = findNetwork(options.state)
   const host = await loadHost()
-  const lifetime = createLifetime({ onStopFailed: (name, error) => say(red(`${name}: ${String(error)}`)) })
+  const lifetime = createLifetime({
+    onStopFailed: (name, error) => say(`${name}: ${describeError(error).message}`),
+  })
   try {
     await lifetime.during(start({ network, host, lifetime, models }, output))
     await lifetime.during(lifetime.interrupted).catch(unlessInterrupted)

@@ -16,7 +16,7 @@ export type ZkModel = {
   files: ZkConfig[number]
 }
 
-/** anvil's: keys of a development setup, which anybody can forge with, are refused on others. */
+/** anvil's: keys of a development setup, with which whoever made it can forge, are refused on others. */
 const DEVELOPMENT_CHAIN = 31_337
 
 /** Throws CONFIG_INVALID for files that cannot be read, are none of theirs, or have no place on this chain. */
@@ -34,7 +34,7 @@ async function readModel(files: ZkConfig[number], chainId: number): Promise<ZkMo
   }))
   if (setup === 'development' && chainId !== DEVELOPMENT_CHAIN)
     throw new FatalError('CONFIG_INVALID', `${files.verifyingKey} is of a development setup.`, {
-      why: `Anybody can forge proofs for it: it counts on chain ${DEVELOPMENT_CHAIN} alone.`,
+      why: `Who made it can forge proofs: it counts on chain ${DEVELOPMENT_CHAIN} alone.`,
       fix: 'Use the keys of a ceremony: docs/cli.md, nacre zk setup.',
     })
   return { artifact, graph, files }
