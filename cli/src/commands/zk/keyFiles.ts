@@ -7,12 +7,12 @@ import { beside } from './files.ts'
 import { readKey } from './groth16Files.ts'
 
 /** A model's verifying key, and the artifact that the chain knows it by. */
-export type OwnKey = { bytes: Uint8Array; artifact: Hex }
+export type OwnKey = { bytes: Uint8Array; artifact: Hex; dims: readonly number[] }
 
 /** The key file that is named, or the container's own name with .nzkg, beside it. @throws CliError bad-file */
 export function keyOfContainer(container: string, named?: string): OwnKey & { path: string } {
-  const { path, bytes, artifact } = readKey(resolve(named ?? beside(container, 'nzkg')))
-  return { path, bytes, artifact: toHex(artifact) }
+  const { path, bytes, artifact, key } = readKey(resolve(named ?? beside(container, 'nzkg')))
+  return { path, bytes, artifact: toHex(artifact), dims: key.dims }
 }
 
 /** What an operator needs to prove a network. @throws CliError bad-file */

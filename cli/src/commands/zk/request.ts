@@ -94,7 +94,7 @@ export async function request(
 async function ask(
   { client, deployment, rpcUrl }: Network,
   { graph }: Container,
-  { artifact }: OwnKey,
+  { artifact, dims }: OwnKey,
   input: Int32Array,
   { fee, timeout }: RequestOptions,
 ) {
@@ -103,7 +103,7 @@ async function ask(
   const terms = {
     feeToken: ZERO_ADDRESS,
     fee: fee === undefined ? PRICE : parseAmount(fee, ZERO_ADDRESS),
-    maxOutput: MAX_OUTPUT,
+    maxOutput: tensorBytes(dims),
     callbackGas: CALLBACK_GAS,
     maxGasPrice: 2n * gasPrice,
     deadline: BigInt(now + Math.min(Math.max(timeout, LEAST_DEADLINE), MOST_DEADLINE)),
@@ -112,11 +112,14 @@ async function ask(
   return requestZk({ client, wallet, relay: deployment.relay, artifact, graph, input, terms })
 }
 
-/** Outputs that are proven on chain have few values. */
-const MAX_OUTPUT = 4_096
 /** Seconds; the development network's bounds. */
 const LEAST_DEADLINE = 30
 const MOST_DEADLINE = 3_600
+
+/** Of int32, as canonical bytes: no more is paid for, and no less is taken. */
+function tensorBytes(dims: readonly number[]): number {
+  return 3 + 4 * dims.length + 4 * dims.reduce((product, dim) => product * dim, 1)
+}
 
 function integersOfOutput(output: `0x${string}`): Int32Array {
   return decodeTensor(fromHex(output)).data as Int32Array

@@ -91,6 +91,16 @@ test('another setup of the same circuit, and another circuit, take no such proof
   })
 })
 
+test('a proving key that says another domain would take its memory, and proves nothing', async () => {
+  const zkey = Uint8Array.from(setup.zkey)
+  const [wires, signals] = [circuit.wires, circuit.signals]
+  const at = 12 + 12 + 4 + 12 + 2 * 36
+  const view = new DataView(zkey.buffer)
+  expect([view.getUint32(at, true), view.getUint32(at + 4, true)]).toEqual([wires, signals])
+  view.setUint32(at + 8, 2 ** 31, true)
+  await expect(proveGroth16(circuit, zkey, values)).rejects.toMatchObject({ code: 'zk-wrong-model' })
+})
+
 test('the key of a development cannot pass for that of a ceremony', () => {
   const head = readZkeyHead(setup.zkey)
   failing('zk-invalid-key', () => keyOf(circuit, 'ceremony', head))

@@ -5,6 +5,7 @@ import type { ModelCircuit } from './emit.ts'
 import { encodeWtns } from './iden3.ts'
 import { commitmentBytes, inputCommitment } from './packing.ts'
 import { g1Bytes, g2Bytes } from './points.ts'
+import { domainOf } from './qap.ts'
 import { loadSnarkjs, type SnarkjsProof } from './snarkjs.ts'
 import { outputsOf, witnessOf } from './witness.ts'
 import { readZkeyHead } from './zkey.ts'
@@ -43,13 +44,14 @@ export async function proveGroth16(
   }
 }
 
-/** snarkjs would prove something with any key that has as many wires. */
-function checkZkey({ wires, signals }: ModelCircuit, zkey: Uint8Array): void {
+/** snarkjs would prove something with any key that has as many wires, and take the memory that its domain says. */
+function checkZkey({ wires, signals, constraints }: ModelCircuit, zkey: Uint8Array): void {
   const head = readZkeyHead(zkey)
-  if (head.wires !== wires || head.signals !== signals)
+  const domain = domainOf({ constraints: constraints.length, signals })
+  if (head.wires !== wires || head.signals !== signals || head.domain !== domain)
     throw proofsError(
       'zk-wrong-model',
-      `the proving key is of a circuit with ${head.wires} wires and ${head.signals} signals, not ${wires} and ${signals}`,
+      `the proving key is of a circuit with ${head.wires} wires, ${head.signals} signals and a domain of ${head.domain}, not ${wires}, ${signals} and ${domain}`,
     )
 }
 
