@@ -203,6 +203,7 @@ test.each([
   ['prove', (input: string) => ['prove', at('model.nzkm'), `@${input}`, '--out', at('out.nzks')]],
 ])('Ctrl-C ends %s, which says so and leaves nothing', async (name, args) => {
   // It stands where it reads, so that the signal comes before there is anything to write.
+  for (const written of leftovers()) rmSync(at(written))
   const pipe = at(`${name}.pipe`)
   execFileSync('mkfifo', [pipe])
   const command = start(['zk', ...args(pipe), '--json'])
@@ -213,5 +214,7 @@ test.each([
   // A signal that ends nothing: it is waited for.
   expect(await command.end('SIGCONT')).toBe(130)
   expect(JSON.parse(command.stdout())).toMatchObject({ error: { code: 'interrupted' } })
-  expect(readdirSync(dir).filter(file => file.startsWith('out'))).toEqual([])
+  expect(leftovers()).toEqual([])
 })
+
+const leftovers = (): string[] => readdirSync(dir).filter(file => file.startsWith('out'))
