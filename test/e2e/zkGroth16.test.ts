@@ -1,10 +1,11 @@
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeGroth16File, encodeGroth16File } from '@nacre/proofs/zk/groth16/proofFile'
 import { fromHex } from '@nacre/verify/bytes'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { nacre, type Result } from './nacre.ts'
+import { lastLine, nacre, type Result, start } from './nacre.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'nacre-groth16-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
@@ -126,4 +127,29 @@ describe('bad files and options: exit code 2, and what, why and fix', () => {
     expect(code).toBe(1)
     expect(json).toMatchObject({ error: { code: expect.stringMatching(/^zk-(wrong-model|invalid-key)$/) } })
   })
+})
+
+test('without snarkjs, which users install, a proof is verified all the same and none is made', async () => {
+  const absent = `import { registerHooks } from 'node:module'
+    registerHooks({ resolve: (name, context, next) => next(name === 'snarkjs' ? 'snarkjs-is-absent' : name, context) })`
+  const env = {
+    ...process.env,
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(absent)}`,
+  }
+  const run = async (...args: string[]) => {
+    const child = start(['zk', ...args, '--json'], { env })
+    const [code] = await once(child.process, 'close')
+    return { code, json: lastLine(child.stdout()) }
+  }
+  expect(await run('verify', container, proof, '--development')).toMatchObject({
+    code: 0,
+    json: { ok: true },
+  })
+  for (const args of [
+    ['setup', 'development', container],
+    ['prove', container, FLOWER, '--groth16'],
+  ])
+    expect(await run(...args)).toMatchObject({
+      json: { error: { code: 'zk-snarkjs-missing', fix: expect.stringContaining('npm install snarkjs') } },
+    })
 })
