@@ -31,9 +31,8 @@ contract ZkVerifiers is IZkVerifiers {
         ZkKey.Shape memory shape = ZkKey.check(keyFile);
         bool development = shape.setup != 0;
         if (development && block.chainid != DEVELOPMENT_CHAIN) revert DevelopmentKey(block.chainid);
-        bytes memory code = abi.encodePacked(
-            DEPLOY_REST, type(Groth16Verifier).runtimeCode, keyFile, uint32(keyFile.length)
-        );
+        bytes memory code =
+            abi.encodePacked(DEPLOY_REST, type(Groth16Verifier).runtimeCode, keyFile, uint32(keyFile.length));
         verifier = Create2.deploy(0, 0, code);
         _entries[artifact] = Entry(verifier, uint32(ZkKey.outputSize(shape)));
         emit Registered(artifact, verifier, development);

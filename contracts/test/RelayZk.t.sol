@@ -187,9 +187,7 @@ contract RelayZkTest is ZkBase {
         vm.warp(job.request.params.deadline + 1);
         bytes memory proof = proofOf(job);
         refuseZk(
-            job,
-            proof,
-            abi.encodeWithSelector(IRelay.DeadlinePassed.selector, job.id, job.request.params.deadline)
+            job, proof, abi.encodeWithSelector(IRelay.DeadlinePassed.selector, job.id, job.request.params.deadline)
         );
         uint256 deposit = relay.quote(job.request.params);
         vm.expectEmit(address(relay));

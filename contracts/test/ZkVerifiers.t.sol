@@ -305,9 +305,7 @@ contract ZkVerifiersTest is Test {
         (bytes memory output, bytes memory proof) = answer(key);
         for (uint256 i = 1; i < 5; ++i) {
             bytes32 same = bytes32(uint256(INPUT_HASH) + i * Trapdoor.R);
-            refuse(
-                artifact, same, output, proof, abi.encodeWithSelector(IZkVerifiers.InvalidInputHash.selector, same)
-            );
+            refuse(artifact, same, output, proof, abi.encodeWithSelector(IZkVerifiers.InvalidInputHash.selector, same));
         }
         bytes32 last = bytes32(Trapdoor.R - 1);
         int256[] memory values = key.valuesOf(1);
@@ -345,9 +343,8 @@ contract ZkVerifiersTest is Test {
         Trapdoor.Key memory key = Trapdoor.digits(1);
         bytes32 artifact = register(key);
         (bytes memory output, bytes memory proof) = answer(key);
-        bytes memory swapped = bytes.concat(
-            wordAt(proof, 96), wordAt(proof, 64), wordAt(proof, 160), wordAt(proof, 128)
-        );
+        bytes memory swapped =
+            bytes.concat(wordAt(proof, 96), wordAt(proof, 64), wordAt(proof, 160), wordAt(proof, 128));
         refuse(artifact, INPUT_HASH, output, put(proof, 64, swapped), "");
     }
 

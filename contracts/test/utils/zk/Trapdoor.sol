@@ -134,58 +134,49 @@ library Trapdoor {
     /// @notice Multiples of G2's generator, in the order of EIP-197.
     function g2(uint256 scalar) internal pure returns (bytes memory) {
         if (scalar == 1) {
-            return
-                hex"198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2"
+            return hex"198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2"
                 hex"1800deef121f1e76426a00665e5c4479674322d4f75edadd46debd5cd992f6ed"
                 hex"090689d0585ff075ec9e99ad690c3395bc4b313370b38ef355acdadcd122975b"
-                hex"12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa"
-            ;
+                hex"12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa";
         }
         if (scalar == 5) {
-            return
-                hex"0a09ccf561b55fd99d1c1208dee1162457b57ac5af3759d50671e510e428b2a1"
+            return hex"0a09ccf561b55fd99d1c1208dee1162457b57ac5af3759d50671e510e428b2a1"
                 hex"2e539c423b302d13f4e5773c603948eaf5db5df8ae8a9a9113708390a06410d8"
                 hex"19b763513924a736e4eebd0d78c91c1bc1d657fee4214057d21414011cfcc763"
-                hex"2f8d9f9ab83727c77a2fec063cb7b6e5eb23044ccf535ad49d46d394fb6f6bf6"
-            ;
+                hex"2f8d9f9ab83727c77a2fec063cb7b6e5eb23044ccf535ad49d46d394fb6f6bf6";
         }
         if (scalar == 7) {
-            return
-                hex"2903ba015a9abde26a5d081e84551e63be0fd4516e46ee6d593edeba46362455"
+            return hex"2903ba015a9abde26a5d081e84551e63be0fd4516e46ee6d593edeba46362455"
                 hex"224bdc5d4327fcf8ed702e01de1c2f1657a253ba75e32a89c390142aaa28b308"
                 hex"03c8b7cda6b2dedb7aeeaf5fda464ad17036bea1c4e6f7adbaed1ebe0335e0d8"
-                hex"1d92fff52a265017eeccb372e37d7a7bd431800eca28dfd82e21e8054114233f"
-            ;
+                hex"1d92fff52a265017eeccb372e37d7a7bd431800eca28dfd82e21e8054114233f";
         }
         if (scalar == 11) {
-            return
-                hex"228b515a17f28b89920873207477f8c7fc05582debaf3184febf1cfdedc5ce88"
+            return hex"228b515a17f28b89920873207477f8c7fc05582debaf3184febf1cfdedc5ce88"
                 hex"12bb1156a9f6b360fcb2614e15d8a3ff07f2c699dc69ca830b20d2df91fe9cd3"
                 hex"2b15dc62a5c9e36597914ddbbfde48806a8eabe45c8d3cccf9578ad08e058f92"
-                hex"02a4fd764f52470e2fcfff325fb9692f55d6b8b077eefeaa04e07152b4d1fa94"
-            ;
+                hex"02a4fd764f52470e2fcfff325fb9692f55d6b8b077eefeaa04e07152b4d1fa94";
         }
         if (scalar == 17) {
-            return
-                hex"227071bba5ff3b47ed8b504bb5b215bc701d7a3259b933bff1a4164eae499c2c"
+            return hex"227071bba5ff3b47ed8b504bb5b215bc701d7a3259b933bff1a4164eae499c2c"
                 hex"0c51a367b61d3119677b29739ddccbb78002b5558d8f49ff16e299c1b41f8098"
                 hex"08bb188b2a6187bb1e87834c85a6a917763d65b98febf2c45ea339dd77fac415"
-                hex"18fd2fd13be8494c39e8a91325d1ef3ba7d1a205d10788e38bc9e09d9be87769"
-            ;
+                hex"18fd2fd13be8494c39e8a91325d1ef3ba7d1a205d10788e38bc9e09d9be87769";
         }
         if (scalar == 19) {
-            return
-                hex"25407be35f18c6594174374841311466c0e66ff003762448c06bca4fa5e9c54e"
+            return hex"25407be35f18c6594174374841311466c0e66ff003762448c06bca4fa5e9c54e"
                 hex"15cbba9ab73bc73d0ba4ad132a15cb0c73107a9c19b040c4c73d89f6bf75404d"
                 hex"1edef86c1a42fa85ab6ae8d268a7e9b46890b2130dd83b91c86c504cf1f93fbf"
-                hex"2c750c045112e4ab07f18b12475309cebdcb726bda1ca9948bacd498a28cf411"
-            ;
+                hex"2c750c045112e4ab07f18b12475309cebdcb726bda1ca9948bacd498a28cf411";
         }
         revert("not tabulated");
     }
 
     /// @notice On the twist, but in no group of order r.
     function outsideG2() internal pure returns (bytes memory) {
-        return hex"0000000000000000000000000000000000000000000000000000000000000000" hex"0000000000000000000000000000000000000000000000000000000000000001" hex"2351dcdda257b62181cbd745dfee16d5fdf4eb185bbcf33c20a0fe6eaa9cb4a3" hex"07fb3d558dafafb6bf6dd326a5fefe0beca3f9ac3bd999a390d504fad34b0b8c";
+        return hex"0000000000000000000000000000000000000000000000000000000000000000"
+            hex"0000000000000000000000000000000000000000000000000000000000000001"
+            hex"2351dcdda257b62181cbd745dfee16d5fdf4eb185bbcf33c20a0fe6eaa9cb4a3"
+            hex"07fb3d558dafafb6bf6dd326a5fefe0beca3f9ac3bd999a390d504fad34b0b8c";
     }
 }
