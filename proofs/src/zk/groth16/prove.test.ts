@@ -1,4 +1,5 @@
 import { concatAll } from '@nacre/verify/bytes'
+import { bn254 } from '@noble/curves/bn254.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { graphBuilder } from '../graph/build.ts'
@@ -7,7 +8,7 @@ import { emitCircuit } from './emit.ts'
 import { MODULUS } from './field.ts'
 import { decodeKey, encodeKey, keyOf, type VerificationKey } from './key.ts'
 import { commitmentBytes, inputCommitment } from './packing.ts'
-import { COORDINATE_MODULUS, G2_GENERATOR, numberOf } from './points.ts'
+import { COORDINATE_MODULUS, G2_GENERATOR, g1Bytes, g2Bytes, numberOf } from './points.ts'
 import { type Groth16Proof, proveGroth16 } from './prove.ts'
 import { endSnarkjs } from './snarkjs.ts'
 import { verifyGroth16 } from './verify.ts'
@@ -75,6 +76,20 @@ test('a number has one form', () => {
     verifyGroth16(key, { inputHash, output: output.with(0, key.lo - 1) }, proof),
   )
   failing('zk-invalid-proof', () => verifyGroth16(key, { inputHash, output }, new Uint8Array(256)))
+})
+
+test('signals that a key combines to infinity are verified as the precompile does', () => {
+  const g1 = (scalar: bigint) => bn254.G1.Point.BASE.multiply(scalar).toAffine()
+  const g2 = (scalar: bigint) => bn254.G2.Point.BASE.multiply(scalar).toAffine()
+  const { x, y } = g1(9n)
+  const ic = [{ x, y }, { x, y: COORDINATE_MODULUS - y }, g1(4n)]
+  const points = { alpha: g1(2n), beta: g2(3n), gamma: g2(4n), delta: g2(5n), ic }
+  const made = decodeKey(encodeKey({ ...points, setup: 'development', dims: [1], lo: 0, width: 8 }))
+  // 1 · ic1 + 0 · ic2 = -ic0, and 7 · 8 = 2 · 3 + 10 · 5.
+  const statement = { inputHash: commitmentBytes(1n), output: Int32Array.of(0) }
+  const proofOf = (c: bigint) => concatAll([g1Bytes(g1(7n)), g2Bytes(g2(8n)), g1Bytes(g1(c))])
+  verifyGroth16(made, statement, proofOf(10n))
+  failing('zk-invalid-proof', () => verifyGroth16(made, statement, proofOf(11n)))
 })
 
 test('another setup of the same circuit, and another circuit, take no such proof', async () => {

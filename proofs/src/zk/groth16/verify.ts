@@ -37,10 +37,12 @@ export function verifyGroth16(key: VerificationKey, statement: Groth16Statement,
   const c = readG1(proof.subarray(G1_BYTES + G2_BYTES))
   if (!isG1(a) || !isG2(b) || !isG1(c)) throw invalid('a point of it is not of its group')
   const g2 = (point: G2) => bn254.G2.Point.fromAffine(point)
+  const combination = combined(key.ic, signals)
   const product = bn254.pairingBatch([
     { g1: G1Point.fromAffine(a).negate(), g2: g2(b) },
     { g1: G1Point.fromAffine(key.alpha), g2: g2(key.beta) },
-    { g1: combined(key.ic, signals), g2: g2(key.gamma) },
+    // At infinity, as whoever makes a key can arrange it, its pairing is 1 and noble takes none.
+    ...(combination.is0() ? [] : [{ g1: combination, g2: g2(key.gamma) }]),
     { g1: G1Point.fromAffine(c), g2: g2(key.delta) },
   ])
   const { Fp12 } = bn254.fields
