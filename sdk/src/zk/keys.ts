@@ -33,8 +33,8 @@ export async function registerZkKey(options: {
 }
 
 /**
- * The key file of an artifact as the chain has it: the end of its verifier's code, found by its hash; undefined when
- * nobody registered it.
+ * The key file of an artifact as the chain has it: its verifier's code ends with the file and its length, u32; undefined
+ * when nobody registered it, or when what a node returns is not the file with this hash.
  */
 export async function readZkKey(options: {
   client: PublicClient
@@ -46,22 +46,14 @@ export async function readZkKey(options: {
   const code = verifier && (await client.getCode({ address: verifier }))
   if (code === undefined) return undefined
   const bytes = fromHex(code)
-  // The code before it may hold these four bytes as well, and the length follows it.
-  for (let at = find(bytes, 0); at !== -1; at = find(bytes, at + 1)) {
-    const file = bytes.slice(at, bytes.length - LENGTH_BYTES)
-    if (sha256(file) === artifact) return file
-  }
-  return undefined
+  if (bytes.length < LENGTH_BYTES) return undefined
+  const end = bytes.length - LENGTH_BYTES
+  const start = end - new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(end)
+  const file = start < 0 ? undefined : bytes.slice(start, end)
+  return file && sha256(file) === artifact ? file : undefined
 }
 
-const MAGIC = [...'NZKG'].map(letter => letter.charCodeAt(0))
 const LENGTH_BYTES = 4
-
-function find(bytes: Uint8Array, from: number): number {
-  for (let at = from; at + MAGIC.length <= bytes.length; at++)
-    if (MAGIC.every((byte, i) => bytes[at + i] === byte)) return at
-  return -1
-}
 
 async function verifierOf(client: PublicClient, address: Hex, artifact: Hex): Promise<Hex | undefined> {
   const call = { address, abi: zkVerifiersAbi, functionName: 'verifierOf', args: [artifact] } as const

@@ -1,5 +1,5 @@
 import { relayAbi, zkVerifiersAbi } from '@nacre/contracts'
-import type { VerificationKey } from '@nacre/proofs/zk/groth16/key'
+import { countsOn, type VerificationKey } from '@nacre/proofs/zk/groth16/key'
 import { type Hex, ZERO_ADDRESS } from '@nacre/verify'
 import { toHex } from '@nacre/verify/bytes'
 import type { Abi } from 'viem'
@@ -11,9 +11,6 @@ import { costOf, type PublisherOptions, publisherSettings } from '../../release/
 import { readKey } from './groth16Files.ts'
 
 export type RegisterOptions = PublisherOptions & PlanOptions
-
-/** The one chain on which keys of a development setup count. */
-const DEVELOPMENT_CHAIN = 31_337
 
 /** `nacre zk register KEY`: deploys the model's verifier. One that is registered already is a success, and nothing is sent. */
 export async function register(path: string, options: RegisterOptions, output: Output): Promise<number> {
@@ -60,11 +57,11 @@ async function verifierOf(chain: Chain, artifact: Hex): Promise<Hex | undefined>
 }
 
 /** The contract refuses it, too; here before anything is paid for it. */
-function ensureCounts({ setup }: VerificationKey, chainId: number): void {
-  if (setup === 'ceremony' || chainId === DEVELOPMENT_CHAIN) return
+function ensureCounts(key: VerificationKey, chainId: number): void {
+  if (countsOn(key, chainId)) return
   throw new CliError('bad-input', {
     what: `that key is not registered on chain ${chainId}`,
-    why: `it is of a development setup, whose maker can prove anything; such keys count on ${DEVELOPMENT_CHAIN} only`,
+    why: `it is of a development setup, whose maker can prove anything; such keys count on 31337 only`,
     fix: 'run a ceremony: nacre zk setup circuit CONTAINER says how',
   })
 }

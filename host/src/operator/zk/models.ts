@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Graph } from '@nacre/proofs/zk'
 import { decodeModel } from '@nacre/proofs/zk/graph/model'
 import { decodeInput, inputHashOf } from '@nacre/proofs/zk/groth16/input'
-import { decodeKey } from '@nacre/proofs/zk/groth16/key'
+import { countsOn, decodeKey } from '@nacre/proofs/zk/groth16/key'
 import { fromHex, messageOf, sha256 } from '@nacre/verify'
 import type { Hex } from 'viem'
 import { FatalError } from '../../common/errors.ts'
@@ -16,9 +16,6 @@ export type ZkModel = {
   files: ZkConfig[number]
 }
 
-/** anvil's: keys of a development setup, with which whoever made it can forge, are refused on others. */
-const DEVELOPMENT_CHAIN = 31_337
-
 /** Throws CONFIG_INVALID for files that cannot be read, are none of theirs, or have no place on this chain. */
 export async function readZkModels(config: ZkConfig, chainId: number): Promise<ZkModel[]> {
   const models: ZkModel[] = []
@@ -28,13 +25,13 @@ export async function readZkModels(config: ZkConfig, chainId: number): Promise<Z
 
 async function readModel(files: ZkConfig[number], chainId: number): Promise<ZkModel> {
   const graph = await read(files.container, 'a network', bytes => decodeModel(bytes).graph)
-  const { artifact, setup } = await read(files.verifyingKey, 'a verifying key', bytes => ({
+  const { artifact, key } = await read(files.verifyingKey, 'a verifying key', bytes => ({
     artifact: sha256(bytes),
-    setup: decodeKey(bytes).setup,
+    key: decodeKey(bytes),
   }))
-  if (setup === 'development' && chainId !== DEVELOPMENT_CHAIN)
+  if (!countsOn(key, chainId))
     throw new FatalError('CONFIG_INVALID', `${files.verifyingKey} is of a development setup.`, {
-      why: `Who made it can forge proofs: it counts on chain ${DEVELOPMENT_CHAIN} alone.`,
+      why: `Who made it can forge proofs: it counts on chain 31337 alone.`,
       fix: 'Use the keys of a ceremony: docs/cli.md, nacre zk setup.',
     })
   return { artifact, graph, files }

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { relayAbi } from '@nacre/contracts'
+import { relayAbi, zkVerifiersAbi } from '@nacre/contracts'
 import { encodeModel } from '@nacre/proofs/zk/graph/model'
 import { run } from '@nacre/proofs/zk/graph/reference'
 import { irisNetwork, irisRegression } from '@nacre/proofs/zk/graph/samples'
@@ -99,11 +99,22 @@ test('an operator without an enclave accepts, proves and is paid; anyone checks 
     verifyZkAnswer({ ...answer, ...changes }, { ...expected, asked, ...expectation })
       .checks.filter(({ ok }) => !ok)
       .map(({ name }) => name)
-  const output = `${answer.output.slice(0, -2)}${answer.output.endsWith('00') ? '01' : '00'}` as Hex
-  expect(failed({ output })).toEqual(['output', 'proof'])
-  expect(failed({ proof: `${answer.proof.slice(0, -2)}00` })).toEqual(['proof'])
+  const changed = (bytes: Hex) => `${bytes.slice(0, -2)}${bytes.endsWith('00') ? '01' : '00'}` as Hex
+  expect(failed({ output: changed(answer.output) })).toEqual(['output', 'proof'])
+  expect(failed({ proof: changed(answer.proof) })).toEqual(['proof'])
   expect(failed({}, { asked: { graph, input: OTHER } })).toEqual(['input'])
   expect(failed({}, { requestId: answer.receipt.artifact })).toEqual(['request'])
+  // A transaction to another contract, as whoever copies an answer may send it, is no call that can be read.
+  const events = {
+    address: zkVerifiers,
+    abi: zkVerifiersAbi,
+    eventName: 'Registered',
+    fromBlock: 0n,
+  } as const
+  const [registered] = await world.chain.getContractEvents(events)
+  const elsewhere = { relay: deployment.relay, transactionHash: registered!.transactionHash }
+  await expect(readZkAnswer({ client, id, ...elsewhere })).rejects.toMatchObject({ code: 'bad-answer' })
+  expect(await readZkKey({ client, zkVerifiers, artifact: answer.receipt.requestId })).toBeUndefined()
   // Its key is of a development setup.
   expect(failed({}, { domain: { chainId: 1n, registry } })).toEqual(['receipt', 'setup'])
 })

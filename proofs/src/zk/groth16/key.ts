@@ -37,6 +37,9 @@ export type VerificationKey = SetupPoints & {
   width: number
 }
 
+/** As contracts have it. */
+const DEVELOPMENT_CHAIN = 31_337n
+
 const MAGIC = Uint8Array.of(0x4e, 0x5a, 0x4b, 0x47) // "NZKG"
 const VERSION = 1
 const HEAD_BYTES = 16
@@ -126,6 +129,11 @@ export function decodeKey(bytes: Uint8Array): VerificationKey {
   }
   checkKey(key)
   return key
+}
+
+/** Whether a key counts on a chain: of a development setup on anvil's alone. */
+export function countsOn({ setup }: Pick<VerificationKey, 'setup'>, chainId: number | bigint): boolean {
+  return setup === 'ceremony' || BigInt(chainId) === DEVELOPMENT_CHAIN
 }
 
 /** The artifact of requests for proofs by this key: SHA-256 of its file, 32 bytes. */
