@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { MAX_PROOF_FILE } from '@nacre/proofs/zk/graph/proofFile'
 import { encodeVerifyingKey, type VerifyingKey } from '@nacre/proofs/zk/graph/verifyingKey'
 import { attestProof } from '@nacre/proofs/zk/verifier/attest'
 import { createClient } from '@nacre/sdk'
@@ -12,6 +12,7 @@ import {
   serializeBundle,
   sha256,
 } from '@nacre/verify'
+import { readBounded } from '../../attestation/files.ts'
 import { findNetwork } from '../../dev/network.ts'
 import { printChecks } from '../../dev/report.ts'
 import { CliError, EXIT } from '../../errors.ts'
@@ -19,7 +20,7 @@ import { nodeCrypto } from '../../nodeCrypto.ts'
 import { green, type Output, red, yellow } from '../../output.ts'
 import { here } from '../../shell.ts'
 import { policyOf } from '../receipt.ts'
-import { badFile, readProofFile, readTrusted, stem, writeWhole } from './files.ts'
+import { badFile, readTrusted, stem, writeWhole } from './files.ts'
 import { printStatement, statementJson } from './statement.ts'
 import { say, warnNotHiding } from './told.ts'
 
@@ -90,9 +91,8 @@ function targetOf(options: AttestOptions): { url: string; policy: Policy } {
 
 /** The file's bytes, and the statement that an enclave has to make of them. @throws CliError bad-file; NacreError as attestProof */
 function verifyHere(path: string, key: VerifyingKey): [bytes: Uint8Array, statement: Uint8Array] {
-  readProofFile(path)
   try {
-    const bytes = new Uint8Array(readFileSync(path))
+    const bytes = readBounded(path, MAX_PROOF_FILE)
     return [bytes, attestProof(bytes, key)]
   } catch (error) {
     throw badFile(

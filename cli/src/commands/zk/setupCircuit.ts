@@ -1,5 +1,5 @@
 import { encodeR1cs } from '@nacre/proofs/zk/groth16/iden3'
-import { powerOf } from '@nacre/proofs/zk/groth16/setup'
+import { powerOf } from '@nacre/proofs/zk/groth16/qap'
 import { EXIT } from '../../errors.ts'
 import type { Output } from '../../output.ts'
 import { here, quoted } from '../../shell.ts'

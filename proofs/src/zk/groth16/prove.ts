@@ -5,7 +5,7 @@ import type { ModelCircuit } from './emit.ts'
 import { encodeWtns } from './iden3.ts'
 import { commitmentBytes, inputCommitment } from './packing.ts'
 import { g1Bytes, g2Bytes } from './points.ts'
-import { domainOf } from './qap.ts'
+import { powerOf } from './qap.ts'
 import { loadSnarkjs, type SnarkjsProof } from './snarkjs.ts'
 import { outputsOf, witnessOf } from './witness.ts'
 import { readZkeyHead } from './zkey.ts'
@@ -45,9 +45,10 @@ export async function proveGroth16(
 }
 
 /** snarkjs would prove something with any key that has as many wires, and take the memory that its domain says. */
-function checkZkey({ wires, signals, constraints }: ModelCircuit, zkey: Uint8Array): void {
+function checkZkey(circuit: ModelCircuit, zkey: Uint8Array): void {
+  const { wires, signals } = circuit
   const head = readZkeyHead(zkey)
-  const domain = domainOf({ constraints: constraints.length, signals })
+  const domain = 2 ** powerOf(circuit)
   if (head.wires !== wires || head.signals !== signals || head.domain !== domain)
     throw proofsError(
       'zk-wrong-model',

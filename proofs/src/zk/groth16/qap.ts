@@ -21,8 +21,9 @@ export type Qap = {
 const GENERATOR = 5n
 
 /** @param tau no root of unity of order 2N */
-export function qapAt({ constraints, wires, signals }: Circuit, tau: bigint): Qap {
-  const domain = domainOf({ constraints: constraints.length, signals })
+export function qapAt(circuit: Circuit, tau: bigint): Qap {
+  const { constraints, wires, signals } = circuit
+  const domain = 2 ** powerOf(circuit)
   const all = lagrange(2 * domain, tau)
   // An even root's polynomial over all is its own over the domain times (tau^N + 1) / 2.
   const factor = mod(2n * inverse(power(tau, BigInt(domain)) + 1n))
@@ -42,9 +43,9 @@ export function qapAt({ constraints, wires, signals }: Circuit, tau: bigint): Qa
   return { domain, a: a.map(mod), b: b.map(mod), c: c.map(mod), odd: all.filter((_, i) => i % 2 === 1) }
 }
 
-/** The least power of two with room for all rows. */
-export function domainOf({ constraints, signals }: { constraints: number; signals: number }): number {
-  return 2 ** Math.ceil(Math.log2(constraints + signals + 1))
+/** log2 of a circuit's domain, the least power of two with room for all rows: its setup takes so many powers of tau. */
+export function powerOf({ constraints, signals }: Pick<Circuit, 'constraints' | 'signals'>): number {
+  return Math.ceil(Math.log2(constraints.length + signals + 1))
 }
 
 /** At tau, (tau^n - 1) / n · w^i / (tau - w^i) for the roots w^i of order n. */

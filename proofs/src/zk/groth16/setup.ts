@@ -15,6 +15,7 @@ import { encodeR1cs } from './iden3.ts'
 import { encodeKey, keyOf } from './key.ts'
 import { G1_BYTES, G2_BYTES } from './points.ts'
 import { type PowersOfTau, readPtau } from './ptau.ts'
+import { powerOf } from './qap.ts'
 import { type ByteSource, checkSection, sectionsOf, sourceOf } from './sections.ts'
 import { loadSnarkjs, type SnarkjsFile } from './snarkjs.ts'
 import { transcriptOf } from './transcript.ts'
@@ -71,11 +72,6 @@ export async function verifySetup(
   checks.push(second.check('proving key', verdict.phase2))
   if (!holds()) return verdict
   return { ...verdict, ok: true, key: encodeKey(keyOf(circuit, 'ceremony', readZkeyHead(zkey))) }
-}
-
-/** log2 of a circuit's domain: its setup takes so many powers of tau. */
-export function powerOf({ constraints, signals }: Pick<ModelCircuit, 'constraints' | 'signals'>): number {
-  return Math.floor(Math.log2(constraints.length + signals)) + 1
 }
 
 function checkPowers(circuit: ModelCircuit, { power, isPrepared }: PowersOfTau): Check {
