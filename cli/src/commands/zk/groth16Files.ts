@@ -27,7 +27,7 @@ export function readKey(path: string): KeyFile {
 }
 
 /** What is in it checks whoever proves with it. @throws CliError bad-file */
-export function readProvingKey(path: string): Uint8Array {
+export function readProvingKey(path: string, fix: string): Uint8Array {
   try {
     const stats = statSync(path)
     if (!stats.isFile()) throw new Error('it is no file')
@@ -35,7 +35,7 @@ export function readProvingKey(path: string): Uint8Array {
     const { buffer, byteOffset, byteLength } = readFileSync(path)
     return new Uint8Array(buffer, byteOffset, byteLength)
   } catch (error) {
-    throw badFile(`the proving key ${path} cannot be read`, error, 'name another one with --groth16 FILE')
+    throw badFile(`the proving key ${path} cannot be read`, error, fix)
   }
 }
 

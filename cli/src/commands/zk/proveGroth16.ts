@@ -34,7 +34,7 @@ export async function proveGroth16(
   checkRows(container, rows, {})
   const { input, clamped } = integersOf(container, rows)
   const zkeyPath = typeof options.groth16 === 'string' ? options.groth16 : beside(path, 'zkey')
-  const zkey = readProvingKey(zkeyPath)
+  const zkey = readProvingKey(zkeyPath, OTHER_KEY)
   const head = headOf(zkeyPath, zkey)
   const { circuit, model } = await circuitOf(path)
   const key = keyOf(circuit, sameG2(head.gamma, G2_GENERATOR) ? 'ceremony' : 'development', head)
@@ -76,11 +76,13 @@ export async function proveGroth16(
 export const OF_DEVELOPMENT =
   'DEVELOPMENT: the key is of a setup that one party made, who can prove anything. No chain but 31337 takes it.'
 
+const OTHER_KEY = 'name another one with --groth16 FILE'
+
 function headOf(path: string, zkey: Uint8Array) {
   try {
     return readZkeyHead(zkey)
   } catch (error) {
-    throw badFile(`${path} is no proving key`, error, 'name another one with --groth16 FILE')
+    throw badFile(`${path} is no proving key`, error, OTHER_KEY)
   }
 }
 

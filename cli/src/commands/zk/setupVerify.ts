@@ -3,7 +3,6 @@ import type { Contributed } from '@nacre/proofs/zk/groth16/contributions'
 import { keyHash } from '@nacre/proofs/zk/groth16/key'
 import type { ByteSource } from '@nacre/proofs/zk/groth16/sections'
 import { type SetupVerdict, verifySetup } from '@nacre/proofs/zk/groth16/setup'
-import { endSnarkjs } from '@nacre/proofs/zk/groth16/snarkjs'
 import { NacreError } from '@nacre/verify'
 import { toHex } from '@nacre/verify/bytes'
 import { printChecks } from '../../dev/report.ts'
@@ -12,12 +11,12 @@ import { green, type Output, plain, red } from '../../output.ts'
 import { here } from '../../shell.ts'
 import { circuitOf } from './circuit.ts'
 import { badFile, beside, writeWhole } from './files.ts'
+import { readProvingKey } from './groth16Files.ts'
+import { withSnarkjs } from './snarkjs.ts'
 import { say } from './told.ts'
 
 export type SetupVerifyOptions = { ptau: string; zkey?: string; out?: string }
 
-/** No proving key is read that is longer: of a million constraints it has half of it. */
-const MAX_ZKEY = 0x7fff_ffff
 const FIX = 'take it from the ceremony again: docs/zk-groth16.md, section 6'
 
 /** `nacre zk setup verify CONTAINER`: every check of a ceremony's transcript, and the key that it made for this model. */
@@ -28,12 +27,12 @@ export async function setupVerify(
 ): Promise<number> {
   const { model, circuit } = await circuitOf(path)
   const zkeyPath = options.zkey ?? beside(path, 'zkey')
-  const zkey = read(zkeyPath, () => readWhole(zkeyPath))
-  const { source, close } = read(options.ptau, () => openSource(options.ptau))
+  const zkey = readProvingKey(zkeyPath, FIX)
+  const { source, close } = openSource(options.ptau)
   let verdict: SetupVerdict
   try {
     say('verifying; large files take minutes')
-    verdict = await withoutConsole(() =>
+    verdict = await withSnarkjs(() =>
       verifySetup({ circuit, ptau: { file: options.ptau, source }, zkey }, say),
     )
   } catch (error) {
@@ -42,7 +41,6 @@ export async function setupVerify(
     throw error
   } finally {
     close()
-    await endSnarkjs()
   }
   return told(path, model, verdict, options, output)
 }
@@ -85,20 +83,9 @@ function printPhase(output: Output, phase: string, list: readonly Contributed[])
   }
 }
 
-/** snarkjs writes some of what fails to standard output, past its logger. */
-async function withoutConsole<T>(action: () => Promise<T>): Promise<T> {
-  const { log } = console
-  console.log = (...words) => say(words.join(' '))
-  try {
-    return await action()
-  } finally {
-    console.log = log
-  }
-}
-
-/** Powers of tau have gigabytes: they are read where they are needed. */
+/** Powers of tau have gigabytes: they are read where they are needed. @throws CliError bad-file */
 function openSource(path: string): { source: ByteSource; close: () => void } {
-  const file = openSync(path, 'r')
+  const file = open(path)
   const { size } = fstatSync(file)
   const source = {
     size,
@@ -111,21 +98,9 @@ function openSource(path: string): { source: ByteSource; close: () => void } {
   return { source, close: () => closeSync(file) }
 }
 
-function readWhole(path: string): Uint8Array {
-  const { source, close } = openSource(path)
+function open(path: string): number {
   try {
-    if (source.size > MAX_ZKEY)
-      throw new Error(`it has ${source.size} bytes, and at most ${MAX_ZKEY} are read`)
-    return source.read(0, source.size)
-  } finally {
-    close()
-  }
-}
-
-/** @throws CliError bad-file */
-function read<T>(path: string, action: () => T): T {
-  try {
-    return action()
+    return openSync(path, 'r')
   } catch (error) {
     throw badFile(`${path} cannot be read`, error, FIX)
   }

@@ -1,4 +1,5 @@
 import { endSnarkjs } from '@nacre/proofs/zk/groth16/snarkjs'
+import { say } from './told.ts'
 
 /**
  * Runs what uses snarkjs, which prints to standard output, where a result of --json belongs, and keeps workers that would
@@ -6,7 +7,7 @@ import { endSnarkjs } from '@nacre/proofs/zk/groth16/snarkjs'
  */
 export async function withSnarkjs<T>(action: () => Promise<T>): Promise<T> {
   const { log } = console
-  console.log = console.error
+  console.log = (...words) => say(words.join(' '))
   try {
     return await action()
   } finally {
